@@ -1,0 +1,188 @@
+"""What governs recording in a thread: grad mode, inference mode, anomaly mode, and interceptors of every call."""
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+Function = TypeVar("Function", bound=Callable)
+
+
+class Interceptor(Protocol):
+    """Sees every primitive call of a thread instead of the plain door: tracing, batching, profiling, autocast."""
+
+    def intercept(self, primitive: object, inputs: tuple, options: dict) -> object:
+        """Return what the call returns; usually by calling ``primitive.compute(*inputs, **options)``."""
+
+
+class ThreadState(threading.local):
+    """What is switched on in this thread."""
+
+    def __init__(self) -> None:
+        self.grad_enabled = True
+        self.inference = False
+        self.anomaly = False
+        self.interceptors: list[Interceptor] = []
+        self.saved_tensor_hooks: list[tuple[Callable, Callable]] = []
+        # 1 / 0 is inf and log(-1) is nan in tensor code, without a word; NumPy keeps this setting for each thread.
+        np.seterr(all="ignore")
+
+
+state = ThreadState()
+
+
+class Watch:
+    """How many threads need more than the plain path: the door looks at this one number before anything else."""
+
+    active = 0
+
+
+watch = Watch()
+
+
+class intercepting:  # noqa: N801  reads as a statement
+    """Context in which ``interceptor`` sees every primitive call of this thread."""
+
+    def __init__(self, interceptor: Interceptor) -> None:
+        self.interceptor = interceptor
+
+    def __enter__(self) -> Interceptor:
+        state.interceptors.append(self.interceptor)
+        watch.active += 1
+        return self.interceptor
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        watch.active -= 1
+        state.interceptors.remove(self.interceptor)
+
+
+class _SwitchesRecording:
+    """A context manager and decorator that sets grad mode (and inference mode) and puts both back."""
+
+    grad_enabled: bool
+    inference = False
+
+    def __enter__(self) -> None:
+        # A stack, since one object may be entered again inside itself.
+        self.__dict__.setdefault("_previous", []).append((state.grad_enabled, state.inference))
+        state.grad_enabled = self.grad_enabled
+        state.inference = self.inference or state.inference
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        state.grad_enabled, state.inference = self._previous.pop()
+
+    def clone(self) -> "_SwitchesRecording":
+        """Return a fresh context of the same kind."""
+        return self.__class__()
+
+    def __call__(self, function: Function) -> Function:
+        if inspect.isclass(function):
+            function.__init__ = self(function.__init__)
+            return function
+        if inspect.isgeneratorfunction(function):
+            return self._wrap_generator(function)
+
+        @functools.wraps(function)
+        def inside(*args: object, **kwargs: object) -> object:
+            with self.clone():
+                return function(*args, **kwargs)
+
+        return inside
+
+    def _wrap_generator(self, function: Callable) -> Callable:
+        @functools.wraps(function)
+        def inside(*args: object, **kwargs: object) -> object:
+            generator = function(*args, **kwargs)
+            sent = None
+            while True:
+                # The mode holds while the generator runs, not while its caller does.
+                with self.clone():
+                    try:
+                        value = generator.send(sent)
+                    except StopIteration as stop:
+                        return stop.value
+                sent = yield value
+
+        return inside
+
+
+class no_grad(_SwitchesRecording):  # noqa: N801  PyTorch's name
+    """Context manager and decorator within which results do not require grad.
+
+    >>> x = facula.ones(2, requires_grad=True)
+    >>> with facula.no_grad():
+    ...     print((x * 2).requires_grad)
+    False
+    """
+
+    grad_enabled = False
+
+    def __new__(cls, function: Callable | None = None) -> "no_grad":
+        made = super().__new__(cls)
+        return made if function is None else made(function)
+
+
+class enable_grad(_SwitchesRecording):  # noqa: N801  PyTorch's name
+    """Context manager and decorator within which results are recorded again, inside ``no_grad``."""
+
+    grad_enabled = True
+
+    def __new__(cls, function: Callable | None = None) -> "enable_grad":
+        made = super().__new__(cls)
+        return made if function is None else made(function)
+
+
+class set_grad_enabled(_SwitchesRecording):  # noqa: N801  PyTorch's name
+    """Switch recording on or off: as a function at once, as a context manager until its end."""
+
+    def __init__(self, mode: bool) -> None:
+        self.grad_enabled = bool(mode)
+        self._previous = [(state.grad_enabled, state.inference)]
+        state.grad_enabled = self.grad_enabled
+
+    def __enter__(self) -> None:
+        state.grad_enabled = self.grad_enabled
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        state.grad_enabled, state.inference = self._previous[-1]
+
+    def clone(self) -> "set_grad_enabled":
+        """Return a fresh context with the same mode."""
+        return self.__class__(self.grad_enabled)
+
+    def __call__(self, function: Function) -> Function:
+        state.grad_enabled, state.inference = self._previous[-1]
+        return super().__call__(function)
+
+
+class inference_mode(_SwitchesRecording):  # noqa: N801  PyTorch's name
+    """Context manager and decorator like ``no_grad``; tensors made inside say so by ``is_inference()``."""
+
+    def __init__(self, mode: bool = True) -> None:
+        self.inference = mode
+        self.grad_enabled = not mode
+
+    def __new__(cls, mode: "bool | Callable" = True) -> "inference_mode":
+        made = super().__new__(cls)
+        if callable(mode):
+            made.__init__(True)
+            return made(mode)
+        return made
+
+    def clone(self) -> "inference_mode":
+        """Return a fresh context with the same mode."""
+        return self.__class__(self.inference)
+
+
+def is_grad_enabled() -> bool:
+    """Return whether operations are recorded in this thread."""
+    return state.grad_enabled
+
+
+def is_inference_mode_enabled() -> bool:
+    """Return whether inference mode is on in this thread."""
+    return state.inference

@@ -1,0 +1,105 @@
+"""How a function hangs on Tensor: as an in-place method, an operator, or a reflected operator."""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from facula import dtypes
+from facula.graph.modes import state
+from facula.graph.views import check_writable, refresh, rewrite_history
+from facula.promotion import can_cast
+from facula.tensor_base import TensorBase, storage_of, wrap
+from facula.types import Tensor
+
+_NUMBERS = (int, float, complex, np.number, np.bool_)
+
+
+def inplace(function: Callable, *, saves_input: bool = True) -> Callable:
+    """Return the in-place method of a function: ``x.f_(…)`` writes ``f(x, …)`` into the memory of ``x``.
+
+    ``saves_input=False`` says that no gradient formula of the function needs its first input's old value, so that
+    none is kept.
+    """
+
+    @functools.wraps(function)
+    def method(self: Tensor, *args: object, **kwargs: object) -> Tensor:
+        recorded = state.grad_enabled and _any_requires_grad(self, args, kwargs)
+        if recorded:
+            check_writable(self)
+        return assign(self, function(_before_write(self) if recorded and saves_input else self, *args, **kwargs))
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__doc__ = f"Write the result of ``facula.{function.__name__}`` into this tensor and return it."
+    return method
+
+
+def _any_requires_grad(self: Tensor, args: tuple, kwargs: dict) -> bool:
+    if self._base is not None:
+        refresh(self)
+    candidates = (self, *args, *kwargs.values())
+    return any(isinstance(each, TensorBase) and each.requires_grad for each in candidates)
+
+
+def _before_write(tensor: Tensor) -> Tensor:
+    """Return a copy of a tensor, with its history, that an in-place write leaves as it was."""
+    copy = wrap(tensor._array.copy())
+    copy._node = tensor._node
+    return copy
+
+
+def assign(target: Tensor, value: Tensor) -> Tensor:
+    """Write ``value``, of the same shape, into the memory of ``target``, recorded where either has a history."""
+    array = value._array
+    if array.shape != target._array.shape:
+        raise RuntimeError(
+            f"output with shape {list(target._array.shape)} doesn't match the broadcast shape {list(array.shape)}"
+        )
+    if array.dtype != target._array.dtype:
+        have, want = dtypes.of_array(array), dtypes.of_array(target._array)
+        if not can_cast(have, want):
+            raise RuntimeError(f"result type {have.name} can't be cast to the desired output type {want.name}")
+        value = value.to(want)
+        array = value._array
+    return write(target, value)
+
+
+def write(target: Tensor, value: Tensor) -> Tensor:
+    """Write ``value``, of the same shape and type, into the memory of ``target``: the one place that does."""
+    if target._is_shared_with_itself():
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
+    recorded = state.grad_enabled and (value.requires_grad or target.requires_grad)
+    if recorded:
+        check_writable(target)
+    target._array[...] = value._array
+    storage_of(target).version += 1
+    if recorded:
+        rewrite_history(target, value)
+    return target
+
+
+def operator(function: Callable) -> Callable:
+    """Return the method behind an operator: NotImplemented for what is neither tensor nor number."""
+
+    def method(self: Tensor, other: object) -> Tensor:
+        if isinstance(other, TensorBase) or isinstance(other, _NUMBERS):
+            return function(self, other)
+        return function(self, wrap(other)) if isinstance(other, np.ndarray) else NotImplemented
+
+    method.__name__ = function.__name__
+    return method
+
+
+def reflected(function: Callable) -> Callable:
+    """Return the method behind a reflected operator: ``other op self``."""
+
+    def method(self: Tensor, other: object) -> Tensor:
+        if isinstance(other, _NUMBERS):
+            return function(other, self)
+        return function(wrap(other), self) if isinstance(other, np.ndarray) else NotImplemented
+
+    method.__name__ = function.__name__
+    return method

@@ -1,0 +1,1 @@
+"""The operations, one family a file: forward, gradients and documentation together."""

@@ -1,0 +1,368 @@
+"""How an operation is made: a forward on arrays, gradient formulas in tensor code, and the one door to both.
+
+    @primitive(dtype=to_float, vjp={"x": lambda g, out: g * out})
+    def _exp(xp, x):
+        return xp.exp(x)
+
+The forward's positional parameters after ``xp`` are its inputs: arrays, Python numbers, or None. Its keyword-only
+parameters are options: plain Python values. A formula's parameter names say what it needs, and only that is saved:
+
+    g            the gradient of the result, always first (a list, with None where none arrived, for several results)
+    x            an input by its name, as a tensor
+    x_shape      only the shape of that input
+    out          the result (a tuple for several)
+    an option    by its name
+
+A key of ``vjp`` may be a tuple of input names; its formula returns as many gradients. With ``view=True`` the result is
+a view of the first input's memory.
+"""
+
+import inspect
+import traceback
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from facula import backend, dtypes, recording, tensor_base
+from facula.dtype_rules import Kind, Rule, computed_in, promote, to_float, to_integer
+from facula.graph.modes import state, watch
+from facula.graph.node import _next_number
+from facula.graph.views import mark_view, refresh
+from facula.promotion import can_cast
+from facula.recording import INPUT, INPUTS, OPTION, OUT, SHAPE, SHAPES, Formula, Plan, RecordedCall, RecordedCallOfSeveral
+from facula.tensor_base import TensorBase, storage_of, wrap
+from facula.types import Tensor
+
+__all__ = ["Primitive", "primitive", "promote", "to_float", "to_integer"]
+
+_new = object.__new__
+_ndarray = np.ndarray
+_FLOAT32 = dtypes.float32.numpy
+
+
+class Primitive:
+    """An operation on tensors: call it with tensors, numbers or None for its inputs, and its options by name."""
+
+    def __init__(
+        self,
+        forward: Callable,
+        vjp: Mapping[str | tuple[str, ...], Callable] | None = None,
+        dtype: Rule | None = None,
+        view: bool = False,
+    ) -> None:
+        self.name = forward.__name__
+        self.__doc__ = forward.__doc__
+        self.forward = forward
+        self.rule = dtype
+        self.view = view
+        #: Faster forwards by device type.
+        self.kernels: dict[str, Callable] = {}
+        parameters = list(inspect.signature(forward).parameters.values())[1:]
+        self.inputs = tuple(each.name for each in parameters if each.kind is not each.KEYWORD_ONLY)
+        self.options = tuple(each.name for each in parameters if each.kind is each.KEYWORD_ONLY)
+        #: Where a ``*variadic`` input starts, or None.
+        self.variadic = next((at for at, each in enumerate(parameters) if each.kind is each.VAR_POSITIONAL), None)
+        self.formulas = [self._read(targets, function) for targets, function in (vjp or {}).items()]
+        self._plans: dict[tuple[bool, ...], Plan] = {}
+        self._types: dict[tuple, tuple[np.dtype | None, np.dtype | None]] = {}
+        self._compute_on_cpu: Callable = self._array_code
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}({', '.join([*self.inputs, *self.options])})>"
+
+    # Making one.
+
+    def _read(self, targets: str | tuple[str, ...], function: Callable) -> Formula:
+        targets = targets if isinstance(targets, tuple) else (targets,)
+        first, *needs = inspect.signature(function).parameters
+        known = {"out", *self.inputs, *self.options, *(f"{name}_shape" for name in self.inputs)}
+        if first != "g" or not set(targets) <= set(self.inputs) or not set(needs) <= known:
+            raise TypeError(
+                f"{self.name}: a formula for {targets} has parameters {[first, *needs]}; expected 'g' first, then names "
+                f"among {sorted(known)}, for targets among {list(self.inputs)}"
+            )
+        return Formula(targets, function, tuple(needs))
+
+    def kernel(self, device: str) -> Callable[[Callable], Callable]:
+        """Register a faster forward for ``"cpu"`` or ``"cuda"``: the same parameters without ``xp``.
+
+        It returns NotImplemented for what it does not do; the array code computes that.
+        """
+
+        def register(function: Callable) -> Callable:
+            self.kernels[device] = function
+            if device == "cpu":
+                # A NumPy function takes every array; a kernel of ours may decline.
+                numpy_function = isinstance(function, np.ufunc) or function.__module__ == "numpy"
+                self._compute_on_cpu = function if numpy_function else self._kernel_or_array_code
+            return function
+
+        return register
+
+    def _array_code(self, *arrays: object, **options: object) -> object:
+        return self.forward(np, *arrays, **options)
+
+    def _kernel_or_array_code(self, *arrays: object, **options: object) -> object:
+        result = self.kernels["cpu"](*arrays, **options)
+        return self.forward(np, *arrays, **options) if result is NotImplemented else result
+
+    # Calling it.
+
+    def __call__(self, *inputs: object, out: Tensor | None = None, **options: object) -> Tensor:
+        if watch.active and state.interceptors:
+            return self._intercepted(inputs, out, options)
+        # The usual case first: float32 in main memory needs no promotion and no look at the device.
+        arrays = []
+        recorded = False
+        for each in inputs:
+            try:
+                array = each._array
+            except AttributeError:
+                return self._call_any(inputs, out, options)
+            if array.dtype is not _FLOAT32 or type(array) is not _ndarray:
+                return self._call_any(inputs, out, options)
+            arrays.append(array)
+            if each._base is not None:
+                refresh(each)
+            if each._node is not None:
+                recorded = True
+        result = self._compute_on_cpu(*arrays, **options) if options else self._compute_on_cpu(*arrays)
+        if type(result) is not _ndarray:
+            if type(result) is tuple or type(result) is list:
+                return self._wrap_several(inputs, result, recorded, options)
+            result = np.asarray(result)
+        return self._wrap(inputs, result, recorded, out, options)
+
+    def _wrap(self, inputs: tuple, result: np.ndarray, recorded: bool, out: Tensor | None, options: dict) -> Tensor:
+        tensor = _new(tensor_base.tensor_class)
+        tensor._array = result
+        tensor._node = None
+        tensor._base = None
+        if self.view:
+            mark_view(tensor, inputs[0])
+        if recorded and state.grad_enabled and result.dtype.kind in "fcV":
+            tensor._node = self._record(RecordedCall, inputs, tensor, options)
+        if out is not None:
+            return write_out(tensor, out, self.name)
+        return tensor
+
+    def _record(
+        self, kind: type[RecordedCall], inputs: tuple, result: "Tensor | tuple[Tensor, ...]", options: dict
+    ) -> RecordedCall | None:
+        node = _new(kind)
+        edges = [each._node if isinstance(each, TensorBase) else None for each in inputs]
+        wanted = tuple([edge is not None for edge in edges])
+        plan = self._plans.get(wanted) or self._make_plan(wanted)
+        if not plan.run:
+            return None
+        node.primitive = self
+        node.plan = plan
+        node.edges = edges
+        node.number = _next_number()
+        if type(result) is not tuple:
+            node.shape = result._array.shape
+            node.dtype = result._array.dtype
+        node.saved = recording.collect(plan, inputs, result, options) if plan.save else ()
+        if state.anomaly:
+            node.trace = "".join(traceback.format_stack()[:-3])
+        return node
+
+    def _make_plan(self, wanted: tuple[bool, ...]) -> Plan:
+        """Return what to save and run when the inputs marked True need gradients; kept for the next such call."""
+        save: dict[tuple[int, int | str], int] = {}
+        run = []
+        for formula in self.formulas:
+            positions = [at for name in formula.targets for at in self._positions(name, len(wanted))]
+            if not any(wanted[at] for at in positions):
+                continue
+            taken = tuple(save.setdefault(self._source(name), len(save)) for name in formula.needs)
+            run.append((formula.function, taken, tuple(positions)))
+        plan = self._plans[wanted] = Plan(tuple(save), tuple(run))
+        return plan
+
+    def _positions(self, name: str, count: int) -> range:
+        start = self.inputs.index(name)
+        return range(start, count) if start == self.variadic else range(start, start + 1)
+
+    def _source(self, name: str) -> tuple[int, int | str]:
+        """Return where a formula's parameter of this name comes from."""
+        if name == "out":
+            return OUT, name
+        if name in self.options:
+            return OPTION, name
+        if name in self.inputs:
+            position = self.inputs.index(name)
+            return (INPUTS if position == self.variadic else INPUT), position
+        position = self.inputs.index(name.removesuffix("_shape"))
+        return (SHAPES if position == self.variadic else SHAPE), position
+
+    def _call_any(self, inputs: tuple, out: Tensor | None, options: dict) -> Tensor:
+        """The call for inputs of any type, on any device."""
+        recorded = False
+        signature = []
+        on_cpu = on_cuda = 0
+        for each in inputs:
+            if isinstance(each, TensorBase):
+                array = each._array
+                signature.append((array.dtype, array.ndim > 0))
+                if type(array) is _ndarray:
+                    on_cpu += array.ndim > 0
+                else:
+                    on_cuda += 1
+                if each._base is not None:
+                    refresh(each)
+                recorded = recorded or each._node is not None
+            else:
+                signature.append(type(each))
+        if on_cpu and on_cuda:
+            raise RuntimeError(
+                "Expected all tensors to be on the same device, but found at least two devices, "
+                f"{self._devices(inputs)}, in {self.name.strip('_')}"
+            )
+        compute, rounded = self._computed_in(tuple(signature), inputs)
+        arrays = self._bring_to(compute, inputs, on_cuda > 0)
+        result = self._compute_on_cuda(arrays, options) if on_cuda else self._compute_on_cpu(*arrays, **options)
+        if type(result) is tuple or type(result) is list:
+            if rounded is not None:
+                result = [each.astype(rounded) if each.dtype == compute else each for each in result]
+            return self._wrap_several(inputs, result, recorded, options)
+        if not on_cuda and type(result) is not _ndarray:
+            result = np.asarray(result)
+        if rounded is not None and result.dtype == compute:
+            result = result.astype(rounded)
+        return self._wrap(inputs, result, recorded, out, options)
+
+    def _devices(self, inputs: tuple) -> str:
+        indices = [backend.device_index(each._array) for each in inputs if isinstance(each, TensorBase)]
+        return " and ".join(sorted({"cpu" if index is None else f"cuda:{index}" for index in indices}, reverse=True))
+
+    def _computed_in(self, signature: tuple, inputs: tuple) -> tuple[np.dtype | None, np.dtype | None]:
+        if self.rule is None:
+            return None, None
+        key = (signature, dtypes.get_default_dtype())
+        found = self._types.get(key)
+        if found is None:
+            kinds = []
+            for position, each in enumerate(inputs):
+                if self._is_promoted(position) and each is not None:
+                    kinds.append(self._kind(position, each))
+            found = self._types[key] = computed_in(self.rule.resolve(kinds))
+        return found
+
+    def _is_promoted(self, position: int) -> bool:
+        names = self.rule.names
+        return not names or self.inputs[min(position, len(self.inputs) - 1)] in names
+
+    def _kind(self, position: int, value: object) -> Kind:
+        if isinstance(value, TensorBase):
+            array = value._array
+            return Kind(dtypes.from_numpy_dtype[array.dtype], array.ndim > 0, True)
+        try:
+            return Kind(dtypes.of_scalar(value), False, False)
+        except TypeError:
+            name = self.inputs[min(position, len(self.inputs) - 1)]
+            message = f"{self.name.strip('_')}(): argument '{name}' must be Tensor or Number, not {type(value).__name__}"
+            raise TypeError(message) from None
+
+    def _bring_to(self, compute: np.dtype | None, inputs: tuple, on_cuda: bool) -> list:
+        """Return the arrays of the inputs, in the type to compute in."""
+        arrays = []
+        for position, each in enumerate(inputs):
+            if isinstance(each, TensorBase):
+                array = each._array
+                if on_cuda and type(array) is _ndarray:
+                    array = backend.cupy().asarray(array)  # a zero-dim tensor may join from the CPU
+                if compute is not None and array.dtype is not compute and self._is_promoted(position):
+                    array = array.astype(compute, copy=False)
+                arrays.append(array)
+            elif compute is None or each is None or not self._is_promoted(position):
+                arrays.append(each)
+            else:
+                arrays.append(_number(each, compute))
+        return arrays
+
+    def _compute_on_cuda(self, arrays: list, options: dict) -> object:
+        cupy = backend.cupy()
+        kernel = self.kernels.get("cuda")
+        if kernel is not None:
+            result = kernel(*arrays, **options)
+            if result is not NotImplemented:
+                return result
+        result = self.forward(cupy, *arrays, **options)
+        if type(result) is tuple or type(result) is list:
+            return [cupy.asarray(each) for each in result]
+        return cupy.asarray(result)
+
+    def _wrap_several(self, inputs: tuple, results: "tuple | list", recorded: bool, options: dict) -> tuple[Tensor, ...]:
+        tensors = tuple([wrap(each if hasattr(each, "ndim") and each.ndim else np.asarray(each)) for each in results])
+        if self.view:
+            for each in tensors:
+                mark_view(each, inputs[0])
+        if recorded and state.grad_enabled:
+            node = self._record(RecordedCallOfSeveral, inputs, tensors, options)
+            if node is not None:
+                node.metadata = [(each._array.shape, each._array.dtype) for each in tensors]
+                node.shape = node.dtype = None
+                for index, each in enumerate(tensors):
+                    each._node = node.target(index)
+        return tensors
+
+    def _intercepted(self, inputs: tuple, out: Tensor | None, options: dict) -> object:
+        """Hand the call to the innermost interceptor, which is off while it runs."""
+        interceptor = state.interceptors.pop()
+        watch.active -= 1
+        try:
+            return interceptor.intercept(self, inputs, options if out is None else {**options, "out": out})
+        finally:
+            state.interceptors.append(interceptor)
+            watch.active += 1
+
+
+def _number(value: object, compute: np.dtype) -> object:
+    """Return a Python number so that NumPy computes with it in ``compute``."""
+    kind = compute.kind
+    if kind in "fcV":
+        return float(value) if type(value) is int else value
+    return np.asarray(value).astype(compute) if kind in "iu" else value
+
+
+def write_out(result: Tensor, out: Tensor, name: str) -> Tensor:
+    """Write a result into ``out``, which takes its shape, and return ``out``.
+
+    RuntimeError when gradients are recorded, or when the result's type cannot be cast to that of ``out``.
+    """
+    if not isinstance(out, TensorBase):
+        raise TypeError(f"{name.strip('_')}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    if state.grad_enabled and (result._node is not None or out._node is not None):
+        raise RuntimeError(
+            f"{name.strip('_')}(): functions with out=... arguments don't support automatic differentiation, but one of "
+            "the arguments requires grad."
+        )
+    array, target = result._array, out._array
+    if not _can_write(array.dtype, target.dtype):
+        have, want = dtypes.from_numpy_dtype[array.dtype].name, dtypes.from_numpy_dtype[target.dtype].name
+        raise RuntimeError(f"result type {have} can't be cast to the desired output type {want}")
+    if target.shape == array.shape:
+        target[...] = array
+    else:
+        out._array = array.astype(target.dtype)
+    storage_of(out).version += 1
+    return out
+
+
+def _can_write(have: np.dtype, want: np.dtype) -> bool:
+    return can_cast(dtypes.from_numpy_dtype[have], dtypes.from_numpy_dtype[want])
+
+
+def primitive(
+    *,
+    dtype: Rule | None = None,
+    vjp: Mapping[str | tuple[str, ...], Callable] | None = None,
+    view: bool = False,
+) -> Callable[[Callable], Primitive]:
+    """Make a primitive of the forward below: see this module's first lines for what a forward and a formula are."""
+
+    def make(forward: Callable) -> Primitive:
+        return Primitive(forward, vjp=vjp, dtype=dtype, view=view)
+
+    return make

@@ -1,0 +1,164 @@
+"""A recorded call of a primitive: what was saved of it, and how its gradients are computed."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from facula.graph.modes import state
+from facula.graph.node import Node, Output, Target
+from facula.tensor_base import Storage, storage_of, wrap
+from facula.types import Tensor
+
+if TYPE_CHECKING:
+    from facula.primitive import Primitive
+
+# What a saved value is: an input as a tensor, its shape, the result, an option; plural for a variadic input.
+INPUT, SHAPE, OUT, OPTION, INPUTS, SHAPES = range(6)
+
+
+class Formula(NamedTuple):
+    """One gradient formula: which inputs it serves, the function, and the names it needs after ``g``."""
+
+    targets: tuple[str, ...]
+    function: Callable
+    needs: tuple[str, ...]
+
+
+class Plan(NamedTuple):
+    """What to save, and what to run, when a given set of inputs needs gradients.
+
+    ``save``: for each value, what it is and which (an input's position or a name). ``run``: for each formula that is
+    needed, its function, which saved values it takes, and the input positions its results are for.
+    """
+
+    save: tuple[tuple[int, int | str], ...]
+    run: tuple[tuple[Callable, tuple[int, ...], tuple[int, ...]], ...]
+
+
+#: A saved tensor: its array, its storage, and the version that storage had.
+Saved = tuple[np.ndarray, Storage, int]
+
+ALREADY_FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+    "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+    "after calling backward."
+)
+
+
+def save(value: object) -> object:
+    """Return what to keep of an input: a tensor's array and version; a number or None as it is."""
+    try:
+        storage = storage_of(value)
+    except AttributeError:
+        return value
+    return value._array, storage, storage.version
+
+
+def collect(plan: Plan, inputs: tuple, result: "Tensor | tuple[Tensor, ...]", options: dict) -> list:
+    """Return the values the plan saves of a call."""
+    saved = []
+    for what, which in plan.save:
+        if what == INPUT:
+            saved.append(save(inputs[which]))
+        elif what == OUT:
+            saved.append(save(result) if type(result) is not tuple else [save(each) for each in result])
+        elif what == OPTION:
+            saved.append(options[which])
+        elif what == SHAPE:
+            each = inputs[which]
+            saved.append(each._array.shape if hasattr(each, "_array") else ())
+        elif what == INPUTS:
+            saved.append([save(each) for each in inputs[which:]])
+        else:
+            saved.append([each._array.shape for each in inputs[which:]])
+    return saved
+
+
+class RecordedCall(Node):
+    """A recorded call of a primitive with one result."""
+
+    __slots__ = ("primitive", "plan", "saved")
+
+    primitive: "Primitive"
+    plan: Plan
+    saved: list | None
+
+    def name(self) -> str:
+        """Return the name PyTorch would show, such as ``ExpBackward0``."""
+        return self.primitive.name.strip("_").title().replace("_", "") + "Backward0"
+
+    def gradients(self, received: "Tensor | list[Tensor | None]") -> "Sequence[Tensor | None]":
+        """Return the gradient for each edge, by the primitive's formulas."""
+        saved = self.saved
+        if saved is None:
+            raise RuntimeError(ALREADY_FREED)
+        plan = self.plan
+        values = [self._restore(what, which, value) for (what, which), value in zip(plan.save, saved)]
+        produced: list[Tensor | None] = [None] * len(self.edges)
+        for function, needs, positions in plan.run:
+            if not needs:
+                found = function(received)
+            elif len(needs) == 1:
+                found = function(received, values[needs[0]])
+            else:
+                found = function(received, *[values[index] for index in needs])
+            if type(found) is tuple or type(found) is list:
+                for position, gradient in zip(positions, found, strict=True):
+                    produced[position] = gradient
+            else:
+                produced[positions[0]] = found
+        return produced
+
+    def _restore(self, what: int, which: int | str, value: object) -> object:
+        if what == INPUT:
+            return value if type(value) is not tuple else self._tensor(value, self.edges[which])
+        if what == OUT:
+            return self._results(value)
+        if what == INPUTS:
+            return [self._tensor(each, self.edges[which + offset]) for offset, each in enumerate(value)]
+        return value
+
+    def _results(self, value: Saved) -> "Tensor | tuple[Tensor, ...]":
+        return self._tensor(value, self)
+
+    def _tensor(self, saved: Saved, target: Target | None) -> Tensor:
+        """Return a saved tensor, in its place in the graph when gradients are recorded in turn."""
+        array, storage, version = saved
+        if storage.version != version:
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                f"a tensor of shape {list(array.shape)}, saved for {self.name()}, is at version {storage.version}; "
+                f"expected version {version} instead. Hint: facula.autograd.set_detect_anomaly(True) finds the "
+                "operation whose gradient could not be computed."
+            )
+        tensor = wrap(array)
+        if state.grad_enabled:
+            tensor._node = target
+        return tensor
+
+    def release(self) -> None:
+        """Forget what was saved."""
+        self.saved = None
+
+
+class RecordedCallOfSeveral(RecordedCall):
+    """A recorded call of a primitive with several results; ``targets`` has a target for each."""
+
+    __slots__ = ("metadata",)
+
+    metadata: list[tuple[tuple[int, ...], np.dtype]]
+
+    @property
+    def outputs(self) -> int:
+        """How many results the call had."""
+        return len(self.metadata)
+
+    def target(self, index: int) -> Output | None:
+        """Return the target for the gradient of result ``index``; None when integers have no gradient."""
+        shape, dtype = self.metadata[index]
+        return Output(self, index, shape, dtype) if dtype.kind in "fcV" else None
+
+    def _results(self, value: list[Saved]) -> tuple[Tensor, ...]:
+        return tuple(self._tensor(each, self.target(index)) for index, each in enumerate(value))

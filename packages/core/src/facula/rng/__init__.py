@@ -1,0 +1,24 @@
+"""PyTorch's random number stream on NumPy arrays."""
+
+from facula.rng.continuous import cauchy, exponential, log_normal, normal, uniform
+from facula.rng.discrete import bernoulli, geometric, multinomial, permutation, random_full, random_integers
+from facula.rng.generator import Generator, default_generator, initial_seed, manual_seed, seed
+
+__all__ = [
+    "Generator",
+    "bernoulli",
+    "cauchy",
+    "default_generator",
+    "exponential",
+    "geometric",
+    "initial_seed",
+    "log_normal",
+    "manual_seed",
+    "multinomial",
+    "normal",
+    "permutation",
+    "random_full",
+    "random_integers",
+    "seed",
+    "uniform",
+]
