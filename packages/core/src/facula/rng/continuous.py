@@ -11,7 +11,7 @@ from facula.rng import cuda
 from facula.rng.box_muller import libm, normal16_float32, normal16_float64
 from facula.rng.generator import Generator
 from facula.rng.rounding import fma_float32, fma_float64
-from facula.rng.shapes import Shape, checked_floating, element_count, real_view, float_limits
+from facula.rng.shapes import Shape, checked_floating, element_count, float_limits, from_float64, real_view
 
 # Draws handled at a time, a multiple of 16: what one step works on stays in the cache.
 _BLOCK = 1 << 14
@@ -67,7 +67,7 @@ def normal(
     result = np.empty(shape, dtype)
     flat = result.reshape(-1)
     if flat.size < 16 or not contiguous:
-        flat[...] = fma_float64(standard_normal_sequence(generator, flat.size), std, mean)
+        flat[...] = from_float64(fma_float64(standard_normal_sequence(generator, flat.size), std, mean), dtype)
     else:
         _fill_normal(generator, flat, mean, std)
     return result
@@ -109,7 +109,7 @@ def exponential(
         return cuda.exponential(generator, shape, lambd, dtype)
     negative = -unit_uniform_float64(generator, element_count(shape))
     log1p = libm(math.log1p, negative) if dtype == np.float64 else np.log1p(negative)
-    return ((-1.0 / lambd) * log1p).astype(dtype).reshape(shape)
+    return from_float64((-1.0 / lambd) * log1p, dtype).reshape(shape)
 
 
 def cauchy(
@@ -128,7 +128,7 @@ def cauchy(
         return cuda.cauchy(generator, shape, median, sigma, dtype)
     angle = math.pi * (unit_uniform_float64(generator, element_count(shape)) - 0.5)
     tangent = libm(math.tan, angle) if dtype == np.float64 else np.tan(angle)
-    return fma_float64(tangent, sigma, median).astype(dtype).reshape(shape)
+    return from_float64(fma_float64(tangent, sigma, median), dtype).reshape(shape)
 
 
 def log_normal(
@@ -150,7 +150,7 @@ def log_normal(
         # The C library's function is the exact one, but Python's door to it refuses to overflow.
         overflows = bool((exponent > 709.0).any())
         powers = np.exp(exponent) if overflows or dtype != np.float64 else libm(math.exp, exponent)
-        return powers.astype(dtype).reshape(shape)
+        return from_float64(powers, dtype).reshape(shape)
 
 
 def unit_uniform_float64(generator: Generator, count: int) -> np.ndarray:

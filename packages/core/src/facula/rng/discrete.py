@@ -7,7 +7,7 @@ import numpy as np
 from facula.rng import cuda
 from facula.rng.continuous import exponential, unit_uniform_float32, unit_uniform_float64
 from facula.rng.generator import Generator
-from facula.rng.shapes import Shape, element_count, float_limits, is_floating
+from facula.rng.shapes import Shape, element_count, float_limits, from_float64, is_floating
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 # From this range on, 64 bits are drawn, to keep the remainder's bias small.
@@ -122,7 +122,7 @@ def geometric(generator: Generator, shape: Shape, p: float, dtype: np.dtype | ty
         return cuda.geometric(generator, shape, p, dtype)
     uniforms = unit_uniform_float64(generator, element_count(shape))
     with np.errstate(divide="ignore"):
-        return np.ceil(np.log(uniforms) / math.log1p(-p)).astype(dtype).reshape(shape)
+        return from_float64(np.ceil(np.log(uniforms) / math.log1p(-p)), dtype).reshape(shape)
 
 
 def multinomial(

@@ -52,3 +52,10 @@ def real_view(fill: Callable[[tuple[int, ...], np.dtype], np.ndarray], shape: Sh
     real = np.dtype(f"f{dtype.itemsize // 2}")
     parts = fill((*dimensions, 2), real)
     return parts.view(dtype).reshape(dimensions)
+
+
+def from_float64(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return float64 values as another type. The small types are reached through float32, as PyTorch reaches them."""
+    small = is_floating(dtype) and dtype.itemsize == 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (values.astype(np.float32) if small else values).astype(dtype)
