@@ -68,7 +68,7 @@ def _log_float32(x: np.ndarray) -> np.ndarray:
     series = _horner(_LOG, reduced) * reduced
     series = _fused(series, square, exponent * _float32(_LOG_2_LOW))
     series -= _float32(0.5) * square
-    return _fused(exponent, _float32(_LOG_2_HIGH), reduced + series)
+    return _fused(exponent, float(_float32(_LOG_2_HIGH)), reduced + series)
 
 
 def _cos_sin_float32(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -79,30 +79,42 @@ def _cos_sin_float32(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     turns = octant.astype(np.float32)
     angle = theta - turns * _float32(_QUARTER_PI[0])
     angle -= turns * _float32(_QUARTER_PI[1])
-    angle = _fused(turns, _float32(-_QUARTER_PI[2]), angle)
+    angle = _fused(turns, -float(_float32(_QUARTER_PI[2])), angle)
     square = angle * angle
-    cosine = _fused(_horner(_COS, square) * square, square, _float32(-0.5) * square) + _float32(1.0)
+    cosine = _fused(_horner(_COS, square) * square, square, _float32(-0.5) * square)
+    cosine += _float32(1.0)
     sine = _fused(_horner(_SIN, square) * square, angle, angle)
-    swap = (octant & 2) != 0
-    sine_sign = (octant & 4) << 29
-    cosine_sign = ((octant + 2) & 4) << 29
-    return _with_sign(np.where(swap, sine, cosine), cosine_sign), _with_sign(np.where(swap, cosine, sine), sine_sign)
-
-
-def _with_sign(x: np.ndarray, sign: np.ndarray) -> np.ndarray:
-    return (x.view(np.int32) ^ sign).view(np.float32)
+    # In every second octant the two change places. On the bits this is several times faster than ``where``.
+    cosine_bits, sine_bits = cosine.view(np.int32), sine.view(np.int32)
+    swap = cosine_bits ^ sine_bits
+    swap &= -((octant >> 1) & 1)
+    cosine_bits ^= swap
+    cosine_bits ^= ((octant + 2) & 4) << 29
+    sine_bits ^= swap
+    sine_bits ^= (octant & 4) << 29
+    return cosine, sine
 
 
 def _horner(coefficients: tuple[float, ...], x: np.ndarray) -> np.ndarray:
-    value: np.ndarray | np.float32 = _float32(coefficients[0])
-    for coefficient in coefficients[1:]:
-        value = _fused(value, x, _float32(coefficient))
+    """Return a polynomial, highest power first, of float32 values, each step fused as in ``_fused``."""
+    first, *others = (float(_float32(coefficient)) for coefficient in coefficients)
+    wide_x = x.astype(np.float64)
+    wide = np.full(x.shape, first)
+    value = np.empty_like(x)
+    for coefficient in others:
+        wide *= wide_x
+        wide += coefficient
+        np.copyto(value, wide, casting="same_kind")
+        np.copyto(wide, value)
     return value
 
 
-def _fused(a: np.ndarray | np.float32, b: np.ndarray | np.float32, c: np.ndarray | np.float32) -> np.ndarray:
+def _fused(a: np.ndarray, b: np.ndarray | float, c: np.ndarray) -> np.ndarray:
     """Return a * b + c, float32, rounded once but for the sums that float64 rounds onto a tie.
 
     None of the 2**24 numbers that can be drawn meets such a sum in this file's polynomials, so the cheap way is exact.
     """
-    return (np.multiply(a, b, dtype=np.float64) + c).astype(np.float32)
+    wide = a.astype(np.float64)
+    wide *= b
+    wide += c
+    return wide.astype(np.float32)

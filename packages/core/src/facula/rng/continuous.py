@@ -87,10 +87,9 @@ def standard_normal_sequence(generator: Generator, count: int) -> np.ndarray:
     uniforms = unit_uniform_float64(generator, 2 * pairs).reshape(pairs, 2)
     radius = np.sqrt(-2.0 * libm(math.log1p, -uniforms[:, 1]))
     theta = (2.0 * math.pi) * uniforms[:, 0]
-    both = np.empty((pairs, 2), np.float64)
-    both[:, 0] = radius * libm(math.cos, theta)
-    both[:, 1] = radius * libm(math.sin, theta)
-    both = both.reshape(-1)
+    both = np.empty(2 * pairs, np.float64)
+    both[0::2] = radius * libm(math.cos, theta)
+    both[1::2] = radius * libm(math.sin, theta)
     result[filled:] = both[: count - filled]
     if both.size > count - filled:
         generator.next_double_normal = float(both[-1])
@@ -178,8 +177,8 @@ def _uniform_block(generator: Generator, count: int, low: float, high: float, dt
     else:
         values = unit_uniform_float32(generator, count)
         if (low, high) != (0.0, 1.0):
-            low, high = np.float32(low), np.float32(high)
-            values = fma_float32(values, float(high - low), float(low))
+            width = np.float32(high) - np.float32(low)
+            values = fma_float32(values, float(width), float(np.float32(low)))
         elif dtype == np.float32:
             return values
         values = values.astype(dtype)

@@ -14,6 +14,8 @@ _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _WIDE_RANGE = 2**28
 # From this length on, permutations draw 64 bits and shuffle inside out.
 _LONG_PERMUTATION = (2**32 - 1) // 20
+# Up to this length, swapping one by one is faster.
+_SHORT_PERMUTATION = 500
 _MAX_CATEGORIES = 2**24
 
 
@@ -74,14 +76,9 @@ def permutation(generator: Generator, n: int, dtype: np.dtype | type = np.int64)
         return cuda.permutation(generator, n, dtype)
     if n >= _LONG_PERMUTATION:
         return _long_permutation(generator, n).astype(dtype)
-    # A list swaps faster than an array does, element by element.
-    order = list(range(n))
-    if n > 1:
-        left = np.arange(n, 1, -1, dtype=np.uint64)
-        targets = (generator.raw(n - 1) % left).view(np.int64) + np.arange(n - 1)
-        for index, target in enumerate(targets.tolist()):
-            order[index], order[target] = order[target], order[index]
-    return np.array(order, dtype)
+    steps = np.arange(n - 1 if n else 0)
+    targets = (generator.raw(steps.size) % (n - steps).astype(np.uint64)).view(np.int64) + steps
+    return (_swapped_together(targets) if n > _SHORT_PERMUTATION else _swapped_in_turn(targets, n)).astype(dtype)
 
 
 def bernoulli(
@@ -97,8 +94,7 @@ def bernoulli(
     with the number ``1 - p``.
     """
     dtype = np.dtype(dtype)
-    is_scalar = isinstance(probability, int | float)
-    if is_scalar:
+    if isinstance(probability, int | float):
         if not 0.0 <= probability <= 1.0:
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={probability:g}")
     elif not ((probability >= 0) & (probability <= 1)).all():
@@ -106,7 +102,7 @@ def bernoulli(
     if generator.device_type == "cuda":
         return cuda.bernoulli(generator, shape, probability, dtype)
     count = element_count(shape)
-    if is_scalar:
+    if isinstance(probability, int | float):
         return (unit_uniform_float64(generator, count) < probability).astype(dtype).reshape(shape)
     unit_uniform = unit_uniform_float64 if probability.dtype == np.float64 else unit_uniform_float32
     uniforms = unit_uniform(generator, count).reshape(shape)
@@ -141,10 +137,9 @@ def multinomial(
         return cuda.multinomial(generator, probabilities, num_samples, replacement)
     if replacement and num_samples > 1:
         return _multinomial_with_replacement(generator, probabilities, num_samples)
-    finite = np.isfinite(probabilities).all() and (probabilities >= 0).all()
-    if not finite:
+    if not (np.isfinite(probabilities) & (probabilities >= 0)).all():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    if (probabilities.sum(-1) == 0).any():
+    if (probabilities == 0).all(-1).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     times = exponential(generator, probabilities.shape, 1.0, probabilities.dtype)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -162,7 +157,7 @@ def _multinomial_with_replacement(generator: Generator, probabilities: np.ndarra
             raise RuntimeError("invalid multinomial distribution (encountering probability entry < 0)")
         if not np.isfinite(row).all():
             raise RuntimeError("invalid multinomial distribution (encountering probability entry = infinity or NaN)")
-        cumulative = np.cumsum(row, dtype=np.float64 if row.dtype == np.float64 else np.float32)
+        cumulative: np.ndarray = np.cumsum(row, dtype=np.float64 if row.dtype == np.float64 else np.float32)
         if not cumulative[-1] > 0:
             raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
         cumulative /= cumulative[-1]
@@ -176,14 +171,18 @@ def _check_multinomial(probabilities: np.ndarray, num_samples: int, replacement:
     if probabilities.ndim not in (1, 2):
         raise RuntimeError(f"prob_dist must be 1 or 2 dim, but got {probabilities.ndim}")
     if not is_floating(probabilities.dtype):
-        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {probabilities.dtype.name}")
+        raise RuntimeError(
+            f"multinomial only supports floating-point dtypes for input, got: {probabilities.dtype.name}"
+        )
     if num_samples <= 0:
         raise RuntimeError(f"cannot sample n_sample <= 0 samples, but got {num_samples}")
     categories = probabilities.shape[-1]
     if not replacement and num_samples > categories:
         raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+    if categories == 0:
+        raise RuntimeError("invalid multinomial distribution (there are no categories)")
     if categories > _MAX_CATEGORIES:
-        raise RuntimeError("number of categories cannot exceed 2^24")
+        raise RuntimeError(f"number of categories cannot exceed 2^24, but got {categories}")
 
 
 def _all_64_bits(generator: Generator, shape: Shape, dtype: np.dtype) -> np.ndarray:
@@ -240,6 +239,42 @@ def _floating_bounds(low: int, high: int | None, dtype: np.dtype) -> tuple[int, 
 
 def _largest_integer(dtype: np.dtype) -> int:
     return 1 if dtype.kind == "b" else int(np.iinfo(dtype).max)
+
+
+def _swapped_in_turn(targets: np.ndarray, n: int) -> np.ndarray:
+    """Return 0 ... n - 1 after swapping each place in turn with its target, a place not before it."""
+    # A list swaps faster than an array does, element by element.
+    order = list(range(n))
+    for place, target in enumerate(targets.tolist()):
+        order[place], order[target] = order[target], order[place]
+    return np.array(order, np.int64)
+
+
+def _swapped_together(targets: np.ndarray) -> np.ndarray:
+    """Return the same as ``_swapped_in_turn``, all places at once.
+
+    What a place holds when its turn comes is what the latest swap left there, and that swap left what *its* place
+    held: a chain of earlier places, which doubling its links walks in a few steps for all places together.
+    """
+    n = targets.size + 1
+    places = np.arange(n)
+    targets = np.append(targets, n - 1)
+    moves = np.flatnonzero(targets != places)
+    held = places.copy()
+    # Of several swaps into one place the last one counts, and assignment goes in order.
+    held[targets[moves]] = moves
+    while True:
+        earlier = held[held]
+        if np.array_equal(earlier, held):
+            break
+        held = earlier
+    # A place gets what its target holds: its own number, or what the swap before this one into the same target left.
+    bits = n.bit_length()
+    keys = np.sort((targets << bits) | places)
+    into, by = keys >> bits, keys & ((1 << bits) - 1)
+    again = np.flatnonzero(into[1:] == into[:-1])
+    targets[by[again + 1]] = held[by[again]]
+    return targets
 
 
 def _long_permutation(generator: Generator, n: int) -> np.ndarray:

@@ -50,10 +50,15 @@ class Generator:
     wrap_state: Callable[[np.ndarray], object] = staticmethod(lambda state: state)
 
     def __init__(self, device: object = "cpu") -> None:
+        #: The second of a pair of normal numbers, waiting to be used; see ``normal``.
+        self.next_double_normal: float | None = None
+        #: Part of PyTorch's state, though nothing on the CPU draws from it.
+        self.next_float_normal: float | None = None
         self.device_type = str(device).partition(":")[0]
         if self.device_type not in ("cpu", "cuda"):
             raise RuntimeError(f"Expected one of cpu, cuda device type at start of device string: {device}")
         self._device = device
+        self._engine: np.random.MT19937 | None = None
         self._restart(DEFAULT_SEED)
 
     @property
@@ -185,20 +190,29 @@ class Generator:
         self._offset += (count + 3) // 4 * 4
         return offset
 
+    def position(self) -> tuple[object, bool]:
+        """Return where the engine stands, for ``return_to``."""
+        return self._started_engine().state, self._fresh
+
+    def return_to(self, position: tuple[object, bool]) -> None:
+        """Move the engine back to where ``position`` was taken."""
+        self._started_engine().state, self._fresh = position
+
     def _restart(self, seed: int) -> None:
         self._seed = seed
         self._offset = 0
-        self._engine: np.random.MT19937 | None = None
+        self._started = False
         self._fresh = True
-        #: The second of a pair of normal numbers, waiting to be used; see ``normal``.
-        self.next_double_normal: float | None = None
-        self.next_float_normal: float | None = None
+        self.next_double_normal = None
+        self.next_float_normal = None
 
     def _started_engine(self) -> np.random.MT19937:
         # Made on first use, so that importing the package neither loads numpy.random nor pays for an unused engine.
         if self._engine is None:
             self._engine = np.random.MT19937(0)
+        if not self._started:
             np.random.RandomState(self._engine).seed(self._seed & 0xFFFFFFFF)
+            self._started = True
         return self._engine
 
     def _words_and_position(self) -> tuple[np.ndarray, int]:

@@ -12,7 +12,7 @@ _VELTKAMP = 134217729.0  # 2**27 + 1 cuts a float64 into two halves whose produc
 def fma_float32(a: np.ndarray, b: float, c: float) -> np.ndarray:
     """Return a * b + c, float32, for float32 values."""
     if c == 0.0:
-        return a * np.float32(b)
+        return _without_negative_zeros(a * np.float32(b), a, b)
     # A product of two float32 is exact in float64, and so is most often the sum.
     return _sum_to_odd(np.multiply(a, b, dtype=np.float64), np.float64(c)).astype(np.float32)
 
@@ -22,7 +22,7 @@ def fma_float64(a: np.ndarray, b: float, c: float) -> np.ndarray:
     b = np.float64(b)
     product = a * b
     if c == 0.0:
-        return product
+        return _without_negative_zeros(product, a, b)
     a_high, a_low = _halves(a)
     b_high, b_low = _halves(b)
     product_error = a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
@@ -31,13 +31,21 @@ def fma_float64(a: np.ndarray, b: float, c: float) -> np.ndarray:
     return total + _sum_to_odd(small_error, total_error)
 
 
-def _halves(x: np.ndarray | np.float64) -> tuple[np.ndarray, np.ndarray]:
+def _halves(x: np.ndarray | np.float64) -> tuple[np.ndarray | np.float64, np.ndarray | np.float64]:
     scaled = x * _VELTKAMP
     high = scaled - (scaled - x)
     return high, x - high
 
 
-def _two_sum(a: np.ndarray | np.float64, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _without_negative_zeros(product: np.ndarray, a: np.ndarray, b: float) -> np.ndarray:
+    """Return the product plus zero; one that only underflowed keeps its sign."""
+    if b == 0.0:
+        return np.zeros_like(product)
+    product[a == 0.0] = 0.0
+    return product
+
+
+def _two_sum(a: np.ndarray | np.float64, b: np.ndarray | np.float64) -> tuple[np.ndarray, np.ndarray]:
     """Return the rounded sum and, exactly, what rounding took away (Knuth's two-sum)."""
     total = a + b
     b_part = total - a
