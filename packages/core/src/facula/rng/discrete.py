@@ -29,6 +29,9 @@ def random_integers(
     """Return integers from [low, high), in any type; ``high=None`` means up to the largest the type can hold.
 
     ``low=-2**63, high=None`` is all of int64. RuntimeError when the range is empty or does not fit the type.
+
+    >>> random_integers(Generator().manual_seed(0), 5, 0, 10)
+    array([4, 9, 3, 0, 3])
     """
     dtype = np.dtype(dtype)
     if high is None and low == _INT64_MIN:
@@ -47,7 +50,11 @@ def random_integers(
 
 
 def random_full(generator: Generator, shape: Shape, dtype: np.dtype | type) -> np.ndarray:
-    """Return integers from 0 to the largest the type can hold; for floating point, to 2 to the power of its digits."""
+    """Return integers from 0 to the largest the type can hold; for floating point, to 2 to the power of its digits.
+
+    >>> random_full(Generator().manual_seed(0), 5, np.uint8)
+    array([172,  47, 117, 192,  67], dtype=uint8)
+    """
     dtype = np.dtype(dtype)
     if generator.device_type == "cuda":
         last = 2 ** float_limits(dtype).digits if is_floating(dtype) else _largest_integer(dtype)
@@ -65,6 +72,9 @@ def permutation(generator: Generator, n: int, dtype: np.dtype | type = np.int64)
     """Return 0 ... n - 1 in random order; RuntimeError when n is negative or ``dtype`` cannot hold n.
 
     Fisher and Yates' shuffle in Durstenfeld's form (Algorithm 235, Communications of the ACM 7(7), 1964).
+
+    >>> permutation(Generator().manual_seed(0), 6)
+    array([2, 5, 3, 0, 1, 4])
     """
     dtype = np.dtype(dtype)
     if n < 0:
@@ -92,6 +102,9 @@ def bernoulli(
     An array of probabilities is broadcast to ``shape``; float64 arrays use 53 random bits, others 24. A number uses 53
     whatever ``dtype`` is. RuntimeError when a probability is outside [0, 1]. ``nn.functional.dropout(input, p)`` draws
     with the number ``1 - p``.
+
+    >>> bernoulli(Generator().manual_seed(0), 4, 0.5)
+    array([0., 0., 1., 0.], dtype=float32)
     """
     dtype = np.dtype(dtype)
     if isinstance(probability, int | float):
@@ -110,7 +123,11 @@ def bernoulli(
 
 
 def geometric(generator: Generator, shape: Shape, p: float, dtype: np.dtype | type = np.float32) -> np.ndarray:
-    """Return how many trials of probability ``p`` it takes to succeed once; RuntimeError unless 0 < p < 1."""
+    """Return how many trials of probability ``p`` it takes to succeed once; RuntimeError unless 0 < p < 1.
+
+    >>> geometric(Generator().manual_seed(0), 4, 0.5)
+    array([1., 1., 2., 1.], dtype=float32)
+    """
     dtype = np.dtype(dtype)
     if not 0.0 < p < 1.0:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
@@ -129,6 +146,9 @@ def multinomial(
     ``probabilities`` has shape (categories,) or (rows, categories); they need not sum to 1. Without replacement each
     category comes at most once, likeliest draws first: the exponential race of Efraimidis and Spirakis, "Weighted
     random sampling with a reservoir", Information Processing Letters 97(5), 2006.
+
+    >>> multinomial(Generator().manual_seed(0), np.array([1.0, 0.0, 3.0]), 2)
+    array([2, 0])
     """
     _check_multinomial(probabilities, num_samples, replacement)
     if probabilities.ndim == 2 and probabilities.shape[0] == 0:
@@ -197,6 +217,7 @@ def _all_64_bits(generator: Generator, shape: Shape, dtype: np.dtype) -> np.ndar
 
 def _integer_bounds(low: int, high: int | None, dtype: np.dtype) -> tuple[int, int]:
     """Return the first and the last integer to draw."""
+    low, high = int(low), None if high is None else int(high)
     if high is not None and low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     if is_floating(dtype):

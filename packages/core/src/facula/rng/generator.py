@@ -58,7 +58,7 @@ class Generator:
         if self.device_type not in ("cpu", "cuda"):
             raise RuntimeError(f"Expected one of cpu, cuda device type at start of device string: {device}")
         self._device = device
-        self._engine: np.random.MT19937 | None = None
+        self._engine: "np.random.MT19937 | None" = None
         self._restart(DEFAULT_SEED)
 
     @property
@@ -69,7 +69,10 @@ class Generator:
     def manual_seed(self, seed: SupportsIndex) -> "Generator":
         """Return this generator, restarted from ``seed``: any integer from -2**63 to 2**64 - 1.
 
-        A negative seed stands for itself plus 2**64. PyTorch starts the engine from the low 32 bits alone.
+        A negative seed stands for itself plus 2**64. As in PyTorch, the engine starts from the low 32 bits alone.
+
+        >>> Generator().manual_seed(-1).initial_seed() == 2**64 - 1
+        True
         """
         if isinstance(seed, bool | str) or not hasattr(seed, "__index__"):
             raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
@@ -206,7 +209,7 @@ class Generator:
         self.next_double_normal = None
         self.next_float_normal = None
 
-    def _started_engine(self) -> np.random.MT19937:
+    def _started_engine(self) -> "np.random.MT19937":
         # Made on first use, so that importing the package neither loads numpy.random nor pays for an unused engine.
         if self._engine is None:
             self._engine = np.random.MT19937(0)

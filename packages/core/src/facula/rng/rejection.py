@@ -67,6 +67,9 @@ def poisson(generator: Generator, rates: np.ndarray) -> np.ndarray:
 
     Large rates use Hoermann, "The transformed rejection method for generating Poisson random variables", Insurance:
     Mathematics and Economics 12(1), 1993; small ones multiply uniforms (Knuth, TAOCP 2, section 3.4.1).
+
+    >>> poisson(Generator().manual_seed(0), np.array([1.0, 20.0]))
+    array([ 2., 28.])
     """
     checked_floating(rates.dtype, "poisson expects floating point rates")
     if not (rates >= 0).all():
@@ -83,6 +86,9 @@ def standard_gamma(generator: Generator, concentration: np.ndarray) -> np.ndarra
     normal number.
 
     Marsaglia and Tsang, "A simple method for generating gamma variables", ACM TOMS 26(3), 2000.
+
+    >>> standard_gamma(Generator().manual_seed(0), np.array([0.5, 3.0]))
+    array([7.89358206e-04, 1.27284342e+00])
     """
     dtype = concentration.dtype
     checked_floating(dtype, "_standard_gamma expects a floating point concentration")
@@ -96,6 +102,9 @@ def dirichlet(generator: Generator, concentration: np.ndarray) -> np.ndarray:
     """Return points of the simplex, one for each row of concentrations along the last axis, in their shape and type.
 
     A row is one of gamma numbers over its sum, kept inside (0, 1).
+
+    >>> dirichlet(Generator().manual_seed(0), np.array([1.0, 1.0])).sum()
+    np.float64(1.0)
     """
     dtype = concentration.dtype
     checked_floating(dtype, "_sample_dirichlet expects a floating point concentration")
@@ -113,6 +122,9 @@ def binomial(generator: Generator, count: np.ndarray, probability: np.ndarray) -
 
     Where successes are many, Hoermann, "The generation of binomial random variates", Journal of Statistical
     Computation and Simulation 46, 1993; where they are few, waiting times are added up (Devroye 1986, X.4.3).
+
+    >>> binomial(Generator().manual_seed(0), np.array([10.0, 100.0]), np.array([0.5, 0.1]))
+    array([ 7., 11.])
     """
     dtype = count.dtype
     checked_floating(dtype, "binomial expects floating point counts")
@@ -169,12 +181,11 @@ def _gamma(generator: Generator, concentration: np.ndarray) -> np.ndarray:
         inverses = (dtype.type(1.0) / concentration).astype(np.float64)
     raised = np.where(boosted, concentration + dtype.type(1.0), concentration)
     ds = (raised - dtype.type(_ONE_THIRD)).astype(np.float64)
-    parameters = zip(
-        concentration.ravel().tolist(), boosted.ravel().tolist(), inverses.ravel().tolist(), ds.ravel().tolist(),
-        strict=True,
-    )  # fmt: skip
+    columns = (column.ravel().tolist() for column in (concentration, boosted, inverses, ds))
     with _Draws(generator, concentration.size) as draws:
-        samples = [_gamma_one(draws, alpha, boost, inverse, d) for alpha, boost, inverse, d in parameters]
+        samples = [
+            _gamma_one(draws, alpha, boost, inverse, d) for alpha, boost, inverse, d in zip(*columns, strict=True)
+        ]
     return np.array(samples, np.float64).reshape(concentration.shape)
 
 
