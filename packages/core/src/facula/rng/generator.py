@@ -122,7 +122,7 @@ class Generator:
         """Return the state as a uint8 array in PyTorch's layout."""
         if self.device_type == "cuda":
             return np.array([(self._seed, self._offset)], CUDA_STATE).view(np.uint8)
-        words, position = self._words_and_position()
+        words, position = self.position()
         state = np.zeros(1, CPU_STATE)
         state["initial_seed"] = self._seed
         state["seeded"] = 1
@@ -157,11 +157,7 @@ class Generator:
         if not state["seeded"] or not (fresh or (1 <= position <= STATE_WORDS and left + position == STATE_WORDS + 1)):
             raise RuntimeError("Invalid mt19937 state")
         self._restart(int(state["initial_seed"]))
-        engine = self._started_engine()
-        key = (state["words"] & _MASK_32).astype(np.uint32)
-        # NumPy knows only "all used" for an engine that is about to make its first block.
-        engine.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": position or STATE_WORDS}}
-        self._fresh = fresh
+        self.return_to((state["words"] & _MASK_32).astype(np.uint32), position)
         self.next_double_normal = float(state["normal_y"]) if state["normal_is_valid"] else None
         self.next_float_normal = float(state["float_normal"]) if state["float_normal_is_valid"] else None
 
@@ -193,19 +189,25 @@ class Generator:
         self._offset += (count + 3) // 4 * 4
         return offset
 
-    def position(self) -> tuple[object, bool]:
-        """Return where the engine stands, for ``return_to``."""
-        return self._started_engine().state, self._fresh
+    def position(self) -> tuple[np.ndarray, int]:
+        """Return the engine's words and how many of them are used; 0 before the first draw."""
+        state = self._started_engine().state["state"]
+        return state["key"], 0 if self._fresh else int(state["pos"])
 
-    def return_to(self, position: tuple[object, bool]) -> None:
+    def return_to(self, words: np.ndarray, used: int) -> None:
         """Move the engine back to where ``position`` was taken."""
-        self._started_engine().state, self._fresh = position
+        # NumPy knows only "all used" for an engine that is about to make its first block.
+        self._started_engine().state = {
+            "bit_generator": "MT19937",
+            "state": {"key": words, "pos": used or STATE_WORDS},
+        }
+        self._fresh = used == 0
 
     def _restart(self, seed: int) -> None:
         self._seed = seed
         self._offset = 0
         self._started = False
-        self._fresh = True
+        self._fresh: bool = True
         self.next_double_normal = None
         self.next_float_normal = None
 
@@ -217,10 +219,6 @@ class Generator:
             np.random.RandomState(self._engine).seed(self._seed & 0xFFFFFFFF)
             self._started = True
         return self._engine
-
-    def _words_and_position(self) -> tuple[np.ndarray, int]:
-        state = self._started_engine().state["state"]
-        return state["key"], 0 if self._fresh else int(state["pos"])
 
 
 def checked_seed(seed: int) -> int:

@@ -37,7 +37,7 @@ class _Draws:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._generator.return_to(self._start)
+        self._generator.return_to(*self._start)
         self._generator.skip(2 * (self._used + self._position))
 
     def uniform(self) -> float:
