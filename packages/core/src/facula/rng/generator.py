@@ -59,6 +59,8 @@ class Generator:
             raise RuntimeError(f"Expected one of cpu, cuda device type at start of device string: {device}")
         self._device = device
         self._engine: "np.random.MT19937 | None" = None
+        #: Seeded and nothing drawn yet, which PyTorch's state tells from a block that is used up.
+        self._fresh: bool = True
         self._restart(DEFAULT_SEED)
 
     @property
@@ -207,7 +209,7 @@ class Generator:
         self._seed = seed
         self._offset = 0
         self._started = False
-        self._fresh: bool = True
+        self._fresh = True
         self.next_double_normal = None
         self.next_float_normal = None
 
