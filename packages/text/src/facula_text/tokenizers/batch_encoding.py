@@ -53,5 +53,4 @@ class BatchEncoding(UserDict):
 
     def token_to_chars(self, batch_index: int, token_index: int) -> tuple[int, int] | None:
         """Return the span ``(start, end)`` of a token in a row's text, None for special tokens."""
-        span = self.encodings[batch_index].token_to_chars(token_index)
-        return None if span is None else span[1]
+        return self.encodings[batch_index].token_to_chars(token_index)

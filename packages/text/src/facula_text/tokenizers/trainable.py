@@ -75,7 +75,8 @@ class ByteLevelBPETokenizer(PreTrainedTokenizerFast):
 class CharBPETokenizer(PreTrainedTokenizerFast):
     """The first subword tokenizer: byte pair encoding over characters within words, whose ends are marked.
 
-    Method of Sennrich, Haddow and Birch (2016), arXiv 1508.07909.
+    Method of Sennrich, Haddow and Birch (2016), arXiv 1508.07909. The library breaks ties anew in every training run:
+    save the tokenizer to keep its indices.
 
     >>> tokenizer = CharBPETokenizer()
     >>> tokenizer.train_from_iterator(["low lower lowest"] * 2)
@@ -137,6 +138,8 @@ class CharBPETokenizer(PreTrainedTokenizerFast):
 
 class BertWordPieceTokenizer(PreTrainedTokenizerFast):
     """BERT's tokenizer: WordPiece, with ``[CLS]`` before a text and ``[SEP]`` after it.
+
+    The library breaks ties anew in every training run: save the tokenizer to keep its indices.
 
     >>> tokenizer = BertWordPieceTokenizer()
     >>> tokenizer.train_from_iterator(["low lower lowest"] * 2)
