@@ -37,6 +37,7 @@ def main():
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only-first-steps", action="store_true", help="stop after the 20 steps that are printed")
     options = parser.parse_args()
 
     start = time.perf_counter()
@@ -67,8 +68,11 @@ def main():
             step += 1
             if step <= 20:
                 print(f"step {step:2d}  loss {loss.item():.6f}")
+            elif options.only_first_steps:
+                return
+        reached = accuracy(model, test_loader)
         seconds = time.perf_counter() - start
-        print(f"epoch {epoch}  last loss {loss.item():.4f}  test accuracy {accuracy(model, test_loader):.4f}  {seconds:.0f} s")
+        print(f"epoch {epoch}  last loss {loss.item():.4f}  test accuracy {reached:.4f}  {seconds:.0f} s")
 
 
 if __name__ == "__main__":

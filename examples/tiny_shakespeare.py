@@ -48,6 +48,7 @@ def main():
     parser.add_argument("--evaluate-every", type=int, default=500)
     parser.add_argument("--sample-length", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1337)
+    parser.add_argument("--only-first-steps", action="store_true", help="stop after the 20 steps that are printed")
     options = parser.parse_args()
 
     start = time.perf_counter()
@@ -96,6 +97,8 @@ def main():
         scheduler.step()
         if step <= 20:
             print(f"step {step:2d}  loss {loss.item():.6f}", flush=True)
+        elif options.only_first_steps:
+            return
         if step % options.evaluate_every == 0 or step == options.steps:
             seconds = time.perf_counter() - start
             print(

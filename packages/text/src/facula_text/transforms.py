@@ -1,9 +1,11 @@
 """Transforms from strings and token lists to tensors, with torchtext's names."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import facula
 from facula import Tensor
+
 from facula_text.data.collate import pad_sequences
 from facula_text.vocab import Vocab
 
@@ -18,6 +20,8 @@ __all__ = [
     "VocabTransform",
 ]
 
+Indices: TypeAlias = list[int] | list[list[int]]
+
 
 class Sequential:
     """Applies transforms one after the other.
@@ -26,7 +30,7 @@ class Sequential:
     [0, 5, 6]
     """
 
-    def __init__(self, *transforms: Callable) -> None:
+    def __init__(self, *transforms: Callable[[Any], Any]) -> None:
         self.transforms = transforms
 
     def __call__(self, value: object) -> object:
@@ -39,7 +43,7 @@ class Sequential:
         return f"Sequential({lines}\n)"
 
 
-def _each(function: Callable, values: Sequence) -> list:
+def _each(function: Callable[[Any], list[Any]], values: Sequence[Any]) -> list[Any]:
     """Apply ``function`` to a sequence, or to each sequence of a batch of them."""
     if values and isinstance(values[0], (list, tuple)):
         return [function(value) for value in values]
@@ -52,7 +56,7 @@ class VocabTransform:
     def __init__(self, vocab: Vocab) -> None:
         self.vocab = vocab
 
-    def __call__(self, tokens: Sequence[str] | Sequence[Sequence[str]]) -> list:
+    def __call__(self, tokens: Sequence[str] | Sequence[Sequence[str]]) -> Indices:
         return _each(self.vocab.lookup_indices, tokens)
 
 
@@ -62,7 +66,7 @@ class Truncate:
     def __init__(self, max_seq_len: int) -> None:
         self.max_seq_len = max_seq_len
 
-    def __call__(self, tokens: Sequence) -> list:
+    def __call__(self, tokens: Sequence[Any]) -> list[Any]:
         return _each(lambda values: list(values[: self.max_seq_len]), tokens)
 
     def __repr__(self) -> str:
@@ -76,7 +80,7 @@ class AddToken:
         self.token = token
         self.begin = begin
 
-    def __call__(self, tokens: Sequence) -> list:
+    def __call__(self, tokens: Sequence[Any]) -> list[Any]:
         return _each(lambda values: [self.token, *values] if self.begin else [*values, self.token], tokens)
 
     def __repr__(self) -> str:
@@ -86,7 +90,7 @@ class AddToken:
 class StrToIntTransform:
     """Turns lists of number words such as ``["12", "7"]``, or a batch of them, into integers."""
 
-    def __call__(self, tokens: Sequence) -> list:
+    def __call__(self, tokens: Sequence[Any]) -> list[Any]:
         return _each(lambda values: [int(value) for value in values], tokens)
 
 

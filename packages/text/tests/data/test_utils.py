@@ -7,21 +7,19 @@ from facula_text.data import get_tokenizer, ngrams_iterator
 @pytest.mark.parametrize(
     ("line", "tokens"),
     [
-        ("You can now install TorchText using pip!", ["you", "can", "now", "install", "torchtext", "using", "pip", "!"]),
-        ("Basic English Normalization for a Line of Text 'Text'", None),
-        ("it's \"quoted\" (twice), isn't it?", "it ' s quoted ( twice ) , isn ' t it ?".split()),
-        ("one<br />two;three:four.", ["one", "two", "three", "four", "."]),
-        ("U.S. 3.5", ["u", ".", "s", ".", "3", ".", "5"]),
-        ('no" space"between', ["no", "spacebetween"]),
-        ("  \t\n ", []),
-        ("ÄPFEL und BIRNEN", ["äpfel", "und", "birnen"]),
-        ("a-b #39;s $5", ["a-b", "#39", "s", "$5"]),
+        ("You can now install TorchText using pip!", "you can now install torchtext using pip !"),
+        ("Basic English Normalization for a 'Line'", "basic english normalization for a ' line '"),
+        ("it's \"quoted\" (twice), isn't it?", "it ' s quoted ( twice ) , isn ' t it ?"),
+        ("one<br />two;three:four.", "one two three four ."),
+        ("U.S. 3.5", "u . s . 3 . 5"),
+        ('no" space"between', "no spacebetween"),
+        ("  \t\n ", ""),
+        ("ÄPFEL und BIRNEN", "äpfel und birnen"),
+        ("a-b #39;s $5", "a-b #39 s $5"),
     ],
 )
 def test_basic_english(line, tokens):
-    if tokens is None:
-        tokens = "basic english normalization for a line of text ' text '".split()
-    assert get_tokenizer("basic_english")(line) == tokens
+    assert get_tokenizer("basic_english")(line) == tokens.split()
 
 
 def test_other_tokenizers():

@@ -12,8 +12,7 @@ def test_wikitext2(data_folder):
     splits = WikiText2(data_folder / "wikitext-2")
     # The published counts, with the end of each line a token.
     assert [sum(len(line.split()) + 1 for line in split) for split in splits] == [2_088_628, 217_646, 245_569]
-    train, valid, _ = splits
-    assert valid[1] == " = Homarus gammarus = \n"
+    assert splits[1][1] == " = Homarus gammarus = \n"
     assert len({token for split in splits for line in split for token in line.split()} | {"<eos>"}) == 33_278
 
 

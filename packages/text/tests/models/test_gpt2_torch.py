@@ -59,4 +59,6 @@ def test_loss_and_every_gradient():
     assert len(weights) == 2 + 12 * 3 + 2
     for name, parameter in model.named_parameters():
         ours = torch.from_numpy(parameter.grad.numpy().copy())
-        torch.testing.assert_close(ours, weights[name].grad, rtol=1e-9, atol=1e-12, msg=lambda text, n=name: f"{n}: {text}")
+        torch.testing.assert_close(
+            ours, weights[name].grad, rtol=1e-9, atol=1e-12, msg=lambda text, n=name: f"{n}: {text}"
+        )

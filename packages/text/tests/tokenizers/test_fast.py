@@ -30,7 +30,7 @@ def test_single_and_batch(words):
     assert words.encode_batch(["to be", "or"]) == words(["to be", "or"])["input_ids"]
     assert words([])["input_ids"] == []
     with pytest.raises(AttributeError, match="no attribute or key 'labels'"):
-        single.labels
+        _ = single.labels
 
 
 def test_special_tokens_can_be_left_out(words):
@@ -61,9 +61,7 @@ def test_truncation_counts_special_tokens(words):
 
 
 def test_overflow(words):
-    encoded = words(
-        ["to be or not", "that"], truncation=True, max_length=4, stride=1, return_overflowing_tokens=True
-    )
+    encoded = words(["to be or not", "that"], truncation=True, max_length=4, stride=1, return_overflowing_tokens=True)
     assert [encoded.tokens(row)[1:-1] for row in range(4)] == [["to", "be"], ["be", "or"], ["or", "not"], ["that"]]
     assert encoded["overflow_to_sample_mapping"] == [0, 0, 0, 1]
 
@@ -185,9 +183,10 @@ def test_broken_config_is_refused_by_name(words, tmp_path):
 
 def test_pickle(words):
     copy = pickle.loads(pickle.dumps(words))
-    assert copy("to be", truncation=True, max_length=3)["input_ids"] == words("to be", truncation=True, max_length=3)[
-        "input_ids"
-    ]
+    assert (
+        copy("to be", truncation=True, max_length=3)["input_ids"]
+        == words("to be", truncation=True, max_length=3)["input_ids"]
+    )
 
 
 def test_threads_do_not_disturb_each_other(words):

@@ -1,13 +1,14 @@
 """Making batches of sequences of unequal length."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import facula
 from facula import Tensor
 
 __all__ = ["OffsetsCollate", "PadCollate", "pad_sequences"]
 
-Tokens = Tensor | Sequence[int]
+Tokens: TypeAlias = Tensor | Sequence[int]
 
 
 def _as_tensor(tokens: Tokens) -> Tensor:
@@ -38,7 +39,9 @@ def pad_sequences(
     tensors = [_as_tensor(sequence) for sequence in sequences]
     for position, tensor in enumerate(tensors):
         if tensor.dim() != 1:
-            raise ValueError(f"expected sequences of shape (L,), got shape {tuple(tensor.shape)} at position {position}")
+            raise ValueError(
+                f"expected sequences of shape (L,), got shape {tuple(tensor.shape)} at position {position}"
+            )
     longest = max(tensor.numel() for tensor in tensors)
     if pad_to_multiple_of is not None:
         longest = -(-longest // pad_to_multiple_of) * pad_to_multiple_of

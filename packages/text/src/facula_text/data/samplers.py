@@ -29,9 +29,7 @@ class BucketBatchSampler(Sampler[list[int]]):
         pool_factor: int = 100,
     ) -> None:
         if batch_size < 1 or pool_factor < 1:
-            raise ValueError(
-                f"expected batch_size and pool_factor of 1 or more, got {batch_size} and {pool_factor}"
-            )
+            raise ValueError(f"expected batch_size and pool_factor of 1 or more, got {batch_size} and {pool_factor}")
         self.lengths = list(lengths)
         self.batch_size = batch_size
         self.shuffle = shuffle

@@ -31,7 +31,9 @@ def _split(line: str) -> list[str]:
     return line.split()
 
 
-def get_tokenizer(tokenizer: str | Callable[[str], list[str]] | None, language: str = "en") -> Callable[[str], list[str]]:
+def get_tokenizer(
+    tokenizer: str | Callable[[str], list[str]] | None, language: str = "en"
+) -> Callable[[str], list[str]]:
     """Return the function that cuts a string into tokens.
 
     None cuts at white space, ``"basic_english"`` lower-cases and sets punctuation apart, a callable is returned as it

@@ -7,4 +7,4 @@ from facula_text.datasets.text_dataset import TextDataset
 from facula_text.datasets.tiny_shakespeare import TinyShakespeare
 from facula_text.datasets.wikitext2 import WikiText2
 
-__all__ = ["AG_NEWS", "AG_NEWS_CLASSES", "Multi30k", "SST2", "TextDataset", "TinyShakespeare", "WikiText2"]
+__all__ = ["AG_NEWS", "AG_NEWS_CLASSES", "SST2", "Multi30k", "TextDataset", "TinyShakespeare", "WikiText2"]

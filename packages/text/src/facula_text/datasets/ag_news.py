@@ -2,11 +2,10 @@
 
 import csv
 import os
-from collections.abc import Sequence
 from typing import overload
 
 from facula_text.datasets._download import RemoteFile, ensure_file
-from facula_text.datasets.text_dataset import Path, TextDataset, check_splits, read_lines
+from facula_text.datasets.text_dataset import Path, Splits, TextDataset, check_splits, read_lines
 
 __all__ = ["AG_NEWS", "AG_NEWS_CLASSES"]
 
@@ -23,20 +22,18 @@ NewsDataset = TextDataset[tuple[int, str]]
 
 
 @overload
-def AG_NEWS(
-    root: Path, split: str, *, train_file: str | None = ..., download: bool = ...
-) -> NewsDataset: ...
+def AG_NEWS(root: Path, split: str, *, train_file: str | None = ..., download: bool = ...) -> NewsDataset: ...
 
 
 @overload
 def AG_NEWS(
-    root: Path, split: Sequence[str] = ..., *, train_file: str | None = ..., download: bool = ...
+    root: Path, split: Splits = ..., *, train_file: str | None = ..., download: bool = ...
 ) -> tuple[NewsDataset, ...]: ...
 
 
 def AG_NEWS(
     root: Path,
-    split: str | Sequence[str] = ("train", "test"),
+    split: str | Splits = ("train", "test"),
     *,
     train_file: str | None = None,
     download: bool = False,
@@ -69,7 +66,9 @@ def _read(path: str) -> list[tuple[int, str]]:
             samples.append(_sample(row, f"{path}, line {number}"))
             number = rows.line_num + 1
     except csv.Error as error:
-        raise ValueError(f"{path}, line {number}: expected a row of quoted fields, got a damaged one: {error}") from error
+        raise ValueError(
+            f"{path}, line {number}: expected a row of quoted fields, got a damaged one: {error}"
+        ) from error
     return samples
 
 

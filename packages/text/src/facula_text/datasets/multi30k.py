@@ -3,10 +3,9 @@
 import gzip
 import os
 import zlib
-from collections.abc import Sequence
 from typing import overload
 
-from facula_text.datasets.text_dataset import Path, TextDataset, check_splits, read_lines
+from facula_text.datasets.text_dataset import Path, Splits, TextDataset, check_splits, read_lines
 
 __all__ = ["Multi30k"]
 
@@ -22,14 +21,12 @@ def Multi30k(root: Path, split: str, language_pair: tuple[str, str] = ...) -> Pa
 
 
 @overload
-def Multi30k(
-    root: Path, split: Sequence[str] = ..., language_pair: tuple[str, str] = ...
-) -> tuple[PairDataset, ...]: ...
+def Multi30k(root: Path, split: Splits = ..., language_pair: tuple[str, str] = ...) -> tuple[PairDataset, ...]: ...
 
 
 def Multi30k(
     root: Path,
-    split: str | Sequence[str] = ("train", "valid", "test"),
+    split: str | Splits = ("train", "valid", "test"),
     language_pair: tuple[str, str] = ("de", "en"),
 ) -> PairDataset | tuple[PairDataset, ...]:
     """Return one split, or several, of Multi30k: samples (sentence, its translation) in the languages asked for.

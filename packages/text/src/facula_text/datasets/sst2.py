@@ -1,10 +1,9 @@
 """SST-2: sentences of film reviews, negative or positive (Socher and others 2013)."""
 
 import os
-from collections.abc import Sequence
 from typing import overload
 
-from facula_text.datasets.text_dataset import Path, TextDataset, check_splits, read_lines
+from facula_text.datasets.text_dataset import Path, Splits, TextDataset, check_splits, read_lines
 
 __all__ = ["SST2"]
 
@@ -16,12 +15,10 @@ def SST2(root: Path, split: str) -> ReviewDataset: ...
 
 
 @overload
-def SST2(root: Path, split: Sequence[str] = ...) -> tuple[ReviewDataset, ...]: ...
+def SST2(root: Path, split: Splits = ...) -> tuple[ReviewDataset, ...]: ...
 
 
-def SST2(
-    root: Path, split: str | Sequence[str] = ("train", "dev", "test")
-) -> ReviewDataset | tuple[ReviewDataset, ...]:
+def SST2(root: Path, split: str | Splits = ("train", "dev", "test")) -> ReviewDataset | tuple[ReviewDataset, ...]:
     """Return one split, or several, of SST-2: samples (sentence, label), label 0 negative and 1 positive.
 
     ``root`` is a folder with ``train.tsv``, ``dev.tsv`` and ``test.tsv``, either rows of sentence and label, or as the

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from os import PathLike
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from facula.utils.data import Dataset
 
@@ -10,7 +10,8 @@ __all__ = ["TextDataset"]
 
 Sample = TypeVar("Sample")
 
-Path = str | PathLike[str]
+Path: TypeAlias = str | PathLike[str]
+Splits: TypeAlias = list[str] | tuple[str, ...]
 
 
 class TextDataset(Dataset[Sample], Generic[Sample]):
@@ -34,7 +35,7 @@ class TextDataset(Dataset[Sample], Generic[Sample]):
         return f"{self.name}(split={self.split!r}, samples={len(self)})"
 
 
-def check_splits(name: str, split: str | Sequence[str], splits: Sequence[str]) -> list[str]:
+def check_splits(name: str, split: str | Splits, splits: Sequence[str]) -> list[str]:
     """Return the splits asked for as a list; ValueError names the ones there are."""
     asked = [split] if isinstance(split, str) else list(split)
     for one in asked:

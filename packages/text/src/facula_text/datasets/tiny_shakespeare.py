@@ -1,10 +1,9 @@
 """Tiny Shakespeare: 40,000 lines of the plays in one text of 1.1 million characters (Karpathy 2015)."""
 
-from collections.abc import Sequence
 from typing import overload
 
 from facula_text.datasets._download import RemoteFile, ensure_file
-from facula_text.datasets.text_dataset import Path, check_splits, read_lines
+from facula_text.datasets.text_dataset import Path, Splits, check_splits, read_lines
 
 __all__ = ["TinyShakespeare"]
 
@@ -20,11 +19,11 @@ def TinyShakespeare(root: Path, split: str, *, download: bool = ...) -> str: ...
 
 
 @overload
-def TinyShakespeare(root: Path, split: Sequence[str] = ..., *, download: bool = ...) -> tuple[str, ...]: ...
+def TinyShakespeare(root: Path, split: Splits = ..., *, download: bool = ...) -> tuple[str, ...]: ...
 
 
 def TinyShakespeare(
-    root: Path, split: str | Sequence[str] = ("train", "val"), *, download: bool = False
+    root: Path, split: str | Splits = ("train", "val"), *, download: bool = False
 ) -> str | tuple[str, ...]:
     """Return the text of one split, or of several: ``"train"`` is the first nine tenths, ``"val"`` the rest.
 

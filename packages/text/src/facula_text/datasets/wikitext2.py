@@ -2,10 +2,9 @@
 
 import os
 import zipfile
-from collections.abc import Sequence
 from typing import overload
 
-from facula_text.datasets.text_dataset import Path, TextDataset, check_splits, read_lines
+from facula_text.datasets.text_dataset import Path, Splits, TextDataset, check_splits, read_lines
 
 __all__ = ["WikiText2"]
 
@@ -18,11 +17,11 @@ def WikiText2(root: Path, split: str) -> TextDataset[str]: ...
 
 
 @overload
-def WikiText2(root: Path, split: Sequence[str] = ...) -> tuple[TextDataset[str], ...]: ...
+def WikiText2(root: Path, split: Splits = ...) -> tuple[TextDataset[str], ...]: ...
 
 
 def WikiText2(
-    root: Path, split: str | Sequence[str] = ("train", "valid", "test")
+    root: Path, split: str | Splits = ("train", "valid", "test")
 ) -> TextDataset[str] | tuple[TextDataset[str], ...]:
     """Return one split, or several, of WikiText-2: a sample is a line, its line feed kept; many lines are blank.
 

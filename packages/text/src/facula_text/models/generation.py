@@ -4,6 +4,7 @@ from typing import Protocol
 
 import facula
 from facula import Generator, Tensor
+
 from facula_text.models.outputs import CausalLMOutput, KeyValueCache
 
 __all__ = ["filter_top_k", "filter_top_p", "generate"]
@@ -137,17 +138,16 @@ def _generate(
     past: KeyValueCache | None = None
     for _ in range(max_new_tokens):
         window, window_mask = tokens, mask
-        is_long = context_length is not None and tokens.shape[1] > context_length
-        if is_long:
+        is_long = False
+        if context_length is not None and tokens.shape[1] > context_length:
+            is_long = True
             window = tokens[:, -context_length:]
             window_mask = None if mask is None else mask[:, -context_length:]
             # The window moves on by one token each time: no cached key stands at its old position.
             past = None
         if past is not None:
             window = window[:, -1:]
-        output = model(
-            window, past_key_values=past, attention_mask=window_mask, use_cache=use_cache and not is_long
-        )
+        output = model(window, past_key_values=past, attention_mask=window_mask, use_cache=use_cache and not is_long)
         past = output.past_key_values
         following = choose(output.logits[:, -1])
         if eos is not None:

@@ -5,6 +5,7 @@ import math
 import facula
 from facula import Generator, Tensor, nn
 from facula.nn import functional as F
+
 from facula_text.models.generation import generate
 from facula_text.models.gpt2_config import GPT2Config
 from facula_text.models.outputs import CausalLMOutput, KeyValueCache

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 __all__ = ["GPT2Config"]
 
@@ -48,7 +49,7 @@ class GPT2Config:
         return {"model_type": "gpt2", **asdict(self)}
 
     @classmethod
-    def from_dict(cls, config: Mapping[str, object]) -> "GPT2Config":
+    def from_dict(cls, config: Mapping[str, Any]) -> "GPT2Config":
         """Return the configuration in a parsed ``config.json``; what a model here has no use for is passed over.
 
         ValueError for a file of another model, or with an activation other than GPT-2's.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import UserDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import facula
 from facula import Tensor
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["BatchEncoding"]
 
 
-class BatchEncoding(UserDict):
+class BatchEncoding(UserDict[str, Any]):
     """A dictionary with ``input_ids``, ``attention_mask`` and so on; the keys are attributes too.
 
     ``encodings`` holds the Encoding of ``tokenizers`` of each row, which the methods below read.
     """
 
-    def __init__(self, data: dict[str, object], encodings: list[Encoding]) -> None:
+    def __init__(self, data: dict[str, Any], encodings: list[Encoding]) -> None:
         super().__init__(data)
         self.encodings = encodings
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         # "data" itself is asked for while an instance is unpickled, before it is there.
         if name != "data" and name in self.data:
             return self.data[name]

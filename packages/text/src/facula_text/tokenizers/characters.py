@@ -6,6 +6,7 @@ from os import PathLike
 
 import facula
 from facula import Tensor
+
 from facula_text._files import write_text
 
 __all__ = ["CharTokenizer"]
@@ -27,7 +28,9 @@ class CharTokenizer:
         self, characters: Iterable[str] = "", special_tokens: Sequence[str] = (), unk_token: str | None = None
     ) -> None:
         if unk_token is not None and unk_token not in special_tokens:
-            raise ValueError(f"expected unk_token to be one of special_tokens {list(special_tokens)}, got {unk_token!r}")
+            raise ValueError(
+                f"expected unk_token to be one of special_tokens {list(special_tokens)}, got {unk_token!r}"
+            )
         self.special_tokens = list(special_tokens)
         self.unk_token = unk_token
         self._set_characters(set().union(*characters))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import facula
 from facula import Tensor
+
 from facula_text._files import write_text
 from facula_text.tokenizers._forking import make_fork_safe
 from facula_text.tokenizers.batch_encoding import BatchEncoding
@@ -34,10 +35,11 @@ class PreTrainedTokenizerFast:
     The special tokens named must be in the vocabulary. Calls from several threads are safe, and so are processes
     forked after use.
 
+    >>> from facula_text.tokenizers import ByteLevelBPETokenizer
     >>> tokenizer = ByteLevelBPETokenizer(pad_token="<pad>")
     >>> tokenizer.train_from_iterator(["to be or not to be"], vocab_size=300)
     >>> tokenizer(["to be", "or not to be"], padding=True, return_tensors="pt").input_ids.shape
-    facula.Size([2, 11])
+    facula.Size([2, 9])
     """
 
     def __init__(
@@ -60,7 +62,10 @@ class PreTrainedTokenizerFast:
         if (tokenizer_object is None) == (tokenizer_file is None):
             raise ValueError("expected either tokenizer_object or tokenizer_file, got both or neither")
         make_fork_safe()
-        self._tokenizer = _read_tokenizer(tokenizer_file) if tokenizer_object is None else tokenizer_object
+        if tokenizer_file is not None:
+            tokenizer_object = _read_tokenizer(tokenizer_file)
+        assert tokenizer_object is not None
+        self._tokenizer = tokenizer_object
         self.unk_token = unk_token
         self.bos_token = bos_token
         self.eos_token = eos_token
@@ -122,10 +127,11 @@ class PreTrainedTokenizerFast:
 
     def convert_tokens_to_ids(self, tokens: str | Sequence[str]) -> int | list[int | None] | None:
         """Return the index of a token, or of each of several; unknown ones give ``unk_token_id``, maybe None."""
-        if isinstance(tokens, str):
-            index = self._tokenizer.token_to_id(tokens)
-            return self.unk_token_id if index is None else index
-        return [self.convert_tokens_to_ids(token) for token in tokens]
+        unknown = self.unk_token_id
+        names = [tokens] if isinstance(tokens, str) else tokens
+        found = [self._tokenizer.token_to_id(name) for name in names]
+        indices = [unknown if index is None else index for index in found]
+        return indices[0] if isinstance(tokens, str) else indices
 
     @property
     def special_tokens_map(self) -> dict[str, str]:
@@ -223,7 +229,9 @@ class PreTrainedTokenizerFast:
         limit = self.model_max_length if max_length is None else max_length
         needs_limit = truncation_strategy != "do_not_truncate" or padding_strategy == "max_length"
         if needs_limit and limit is None:
-            raise ValueError("expected max_length, or a tokenizer with model_max_length, to truncate or pad to; got None")
+            raise ValueError(
+                "expected max_length, or a tokenizer with model_max_length, to truncate or pad to; got None"
+            )
 
         inputs, is_batch = _as_batch(text, text_pair, is_split_into_words)
         with self._truncating_to(limit, stride, truncation_strategy):
@@ -236,7 +244,7 @@ class PreTrainedTokenizerFast:
             encodings = [part for encoding in encodings for part in (encoding, *encoding.overflowing)]
         self._pad(encodings, padding_strategy, limit, pad_to_multiple_of, padding_side)
 
-        wanted = {
+        wanted: dict[str, Callable[[Encoding], Any]] = {
             "input_ids": lambda encoding: encoding.ids,
             "token_type_ids": lambda encoding: encoding.type_ids,
             "attention_mask": lambda encoding: encoding.attention_mask,
@@ -249,7 +257,7 @@ class PreTrainedTokenizerFast:
             "special_tokens_mask": return_special_tokens_mask,
             "offset_mapping": return_offsets_mapping,
         }
-        data: dict[str, object] = {}
+        data: dict[str, Any] = {}
         for name, read in wanted.items():
             explicit = asked.get(name)
             if name in self.model_input_names if explicit is None else explicit:
@@ -274,19 +282,20 @@ class PreTrainedTokenizerFast:
         return_tensors: str | None = None,
     ) -> list[int] | Tensor:
         """Return the indices of one text, or pair, as a list, or with ``return_tensors="pt"`` as a tensor (1, L)."""
-        encoded = self(
+        encoded: list[int] | Tensor = self(
             text,
             text_pair,
             add_special_tokens=add_special_tokens,
             truncation=truncation,
             max_length=max_length,
             return_tensors=return_tensors,
-        )
-        return encoded["input_ids"]
+        )["input_ids"]
+        return encoded
 
     def encode_batch(self, texts: Sequence[str], add_special_tokens: bool = True) -> list[list[int]]:
         """Return the index list of each text."""
-        return self(list(texts), add_special_tokens=add_special_tokens)["input_ids"]
+        rows: list[list[int]] = self(list(texts), add_special_tokens=add_special_tokens)["input_ids"]
+        return rows
 
     def tokenize(self, text: str) -> list[str]:
         """Return the tokens of a text, special tokens not added."""
@@ -302,9 +311,8 @@ class PreTrainedTokenizerFast:
                 tokenizer.no_padding()
                 tokenizer.no_truncation()
                 if strategy != "do_not_truncate":
-                    tokenizer.enable_truncation(
-                        limit, stride=stride, strategy=strategy, direction=self.truncation_side
-                    )
+                    assert limit is not None
+                    tokenizer.enable_truncation(limit, stride=stride, strategy=strategy, direction=self.truncation_side)
                 yield
             finally:
                 tokenizer.no_truncation()
@@ -381,7 +389,7 @@ class PreTrainedTokenizerFast:
         """Return the tokenizer in a local folder with ``tokenizer.json`` and perhaps ``tokenizer_config.json``."""
         config_path = os.path.join(directory, "tokenizer_config.json")
         config = _read_config(config_path) if os.path.exists(config_path) else {}
-        settings: dict[str, object] = {}
+        settings: dict[str, Any] = {}
         for name in (*SPECIAL_TOKENS, "padding_side", "truncation_side", "model_input_names"):
             value = config.get(name)
             # Published files store some tokens as {"content": "<s>", ...}.
@@ -405,7 +413,7 @@ def _read_tokenizer(path: str | PathLike[str]) -> Tokenizer:
             raise ValueError(f"{path}: expected a tokenizer.json file, got {error}") from error
 
 
-def _read_config(path: str) -> dict[str, object]:
+def _read_config(path: str) -> dict[str, Any]:
     with open(path, encoding="utf-8") as file:
         try:
             config = json.load(file)
@@ -428,7 +436,7 @@ def _strategy(name: str, value: bool | str, allowed: Sequence[str]) -> str:
     return _one_of(name, value, allowed)
 
 
-def _as_batch(text: TextInput, text_pair: TextInput | None, is_split_into_words: bool) -> tuple[list, bool]:
+def _as_batch(text: TextInput, text_pair: TextInput | None, is_split_into_words: bool) -> tuple[list[Any], bool]:
     """Return the inputs as a list for ``encode_batch``, and whether they came as a batch."""
     is_single = isinstance(text, str) or (is_split_into_words and bool(text) and isinstance(text[0], str))
     if is_single:
@@ -441,7 +449,7 @@ def _as_batch(text: TextInput, text_pair: TextInput | None, is_split_into_words:
     return list(zip(texts, text_pair, strict=True)), True
 
 
-def _rows_to_tensor(rows: list) -> Tensor:
+def _rows_to_tensor(rows: list[Any]) -> Tensor:
     lengths = {len(row) for row in rows if isinstance(row, list)}
     if len(lengths) > 1:
         raise ValueError(

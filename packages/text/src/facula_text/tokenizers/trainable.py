@@ -165,7 +165,9 @@ class BertWordPieceTokenizer(PreTrainedTokenizerFast):
 
         self._prefix = wordpieces_prefix
         tokenizer = Tokenizer(
-            models.WordPiece(unk_token=unk_token, continuing_subword_prefix=wordpieces_prefix, max_input_chars_per_word=100)
+            models.WordPiece(
+                unk_token=unk_token, continuing_subword_prefix=wordpieces_prefix, max_input_chars_per_word=100
+            )
         )
         tokenizer.normalizer = normalizers.BertNormalizer(
             clean_text=clean_text,
@@ -207,7 +209,10 @@ class BertWordPieceTokenizer(PreTrainedTokenizerFast):
         )
         self._tokenizer.train_from_iterator(iterator, trainer)
         # The indices of the two tokens are known only now.
-        assert self.sep_token is not None and self.cls_token is not None
-        sep = self._tokenizer.token_to_id(self.sep_token)
-        cls = self._tokenizer.token_to_id(self.cls_token)
-        self._tokenizer.post_processor = processors.BertProcessing((self.sep_token, sep), (self.cls_token, cls))
+        ends = []
+        for token in (self.sep_token, self.cls_token):
+            assert token is not None
+            index = self._tokenizer.token_to_id(token)
+            assert index is not None
+            ends.append((token, index))
+        self._tokenizer.post_processor = processors.BertProcessing(ends[0], ends[1])
