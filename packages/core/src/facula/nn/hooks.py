@@ -1,0 +1,160 @@
+"""The hooks of a module: what they are, and a place in the graph for those on gradients."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from facula.graph.node import Node, Output, RemovableHandle
+from facula.tensor import Tensor
+from facula.tensor_base import wrap
+
+Hooks = OrderedDict[int, Callable]
+
+# Hooks of every module in the process.
+forward_pre_hooks: Hooks = OrderedDict()
+forward_hooks: Hooks = OrderedDict()
+forward_hooks_always: dict[int, bool] = {}
+forward_hooks_with_kwargs: dict[int, bool] = {}
+backward_hooks: Hooks = OrderedDict()
+backward_pre_hooks: Hooks = OrderedDict()
+
+
+def register(hooks: Hooks, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    """Add a hook to a table, at its end or its start, and return the handle that removes it."""
+    handle = RemovableHandle(hooks, hook)
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, args)`` before the forward of every module."""
+    return register(forward_pre_hooks, hook)
+
+
+def register_module_forward_hook(
+    hook: Callable, *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
+    """Call ``hook(module, args, output)`` after the forward of every module."""
+    handle = register(forward_hooks, hook)
+    if with_kwargs:
+        forward_hooks_with_kwargs[handle.id] = True
+    if always_call:
+        forward_hooks_always[handle.id] = True
+    return handle
+
+
+def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, grad_input, grad_output)`` when the gradients of any module's inputs are known."""
+    return register(backward_hooks, hook)
+
+
+def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, grad_output)`` when the gradients of any module's outputs are known."""
+    return register(backward_pre_hooks, hook)
+
+
+class _Boundary(Node):
+    """A place all inputs (or all outputs) of a module pass, so that their gradients are seen together."""
+
+    __slots__ = ("_count", "_see")
+
+    def __init__(self, tensors: tuple[Tensor, ...], see: Callable) -> None:
+        super().__init__([each._node for each in tensors], None, None)
+        self._count = len(tensors)
+        self._see = see
+
+    @property
+    def outputs(self) -> int:
+        return max(self._count, 2)  # gradients always come as a list
+
+    def gradients(self, received: list[Tensor | None]) -> list[Tensor | None]:
+        found = self._see(tuple(received[: self._count]))
+        return list(received[: self._count] if found is None else found)
+
+
+def _pass_through(tensors: tuple[Tensor, ...], see: Callable) -> tuple[Tensor, ...]:
+    """Return the tensors on the far side of a boundary that calls ``see(gradients)``."""
+    boundary = _Boundary(tensors, see)
+    passed = []
+    for index, each in enumerate(tensors):
+        made = wrap(each._array)
+        made._storage = each._storage
+        if each._node is not None:
+            made._node = Output(boundary, index, each._array.shape, each._array.dtype)
+        passed.append(made)
+    return tuple(passed)
+
+
+class GradientHooks:
+    """The backward hooks of one call of a module.
+
+    Inputs pass one boundary and outputs another. The outputs' boundary runs first in the backward pass and remembers
+    its gradients; the inputs' boundary then calls the hooks with both.
+    """
+
+    def __init__(self, module: object, hooks: list[Callable], pre_hooks: list[Callable]) -> None:
+        self.module = module
+        self.hooks = hooks
+        self.pre_hooks = pre_hooks
+        self.grad_outputs: tuple | None = None
+        self._inputs_have_gradients = False
+
+    def on_inputs(self, args: tuple) -> tuple:
+        """Return the arguments with those that require grad behind the boundary."""
+        chosen = [at for at, each in enumerate(args) if isinstance(each, Tensor) and each.requires_grad]
+        if not chosen or not self.hooks:
+            return args
+        self._inputs_have_gradients = True
+
+        def see(gradients: tuple) -> tuple | None:
+            every = [None] * len(args)
+            for at, gradient in zip(chosen, gradients, strict=True):
+                every[at] = gradient
+            found = self._call(tuple(every))
+            return None if found is None else tuple(found[at] for at in chosen)
+
+        passed = _pass_through(tuple(args[at] for at in chosen), see)
+        result = list(args)
+        for at, each in zip(chosen, passed, strict=True):
+            result[at] = each
+        return tuple(result)
+
+    def on_outputs(self, result: object) -> object:
+        """Return the result with its tensors behind the boundary."""
+        outputs = (result,) if isinstance(result, Tensor) else result
+        if not isinstance(outputs, (tuple, list)):
+            return result
+        chosen = [at for at, each in enumerate(outputs) if isinstance(each, Tensor) and each.requires_grad]
+        if not chosen:
+            return result
+
+        def see(gradients: tuple) -> tuple | None:
+            every = [None] * len(outputs)
+            for at, gradient in zip(chosen, gradients, strict=True):
+                every[at] = gradient
+            self.grad_outputs = tuple(every)
+            for hook in self.pre_hooks:
+                found = hook(self.module, self.grad_outputs)
+                if found is not None:
+                    self.grad_outputs = found if isinstance(found, tuple) else (found,)
+            if not self._inputs_have_gradients:
+                self._call((None,))
+            return tuple(self.grad_outputs[at] for at in chosen)
+
+        passed = _pass_through(tuple(outputs[at] for at in chosen), see)
+        made = list(outputs)
+        for at, each in zip(chosen, passed, strict=True):
+            made[at] = each
+        if isinstance(result, Tensor):
+            return made[0]
+        return type(result)(*made) if hasattr(result, "_fields") else type(result)(made)
+
+    def _call(self, grad_inputs: tuple) -> tuple | None:
+        replaced = None
+        for hook in self.hooks:
+            found = hook(self.module, grad_inputs, self.grad_outputs)
+            if found is not None:
+                replaced = grad_inputs = found if isinstance(found, tuple) else (found,)
+        return replaced

@@ -1,0 +1,96 @@
+"""Parameters and buffers: tensors that a module registers when they are assigned to it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from facula.creation import empty
+from facula.tensor import Tensor
+from facula.tensor_base import wrap
+
+
+class _ParameterMeta(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        # A tensor subclass becomes a parameter by a mark, keeping its class.
+        return type.__instancecheck__(cls, instance) or (
+            cls is Parameter and isinstance(instance, Tensor) and getattr(instance, "_is_param", False)
+        )
+
+
+class Parameter(Tensor, metaclass=_ParameterMeta):
+    """A tensor that is a parameter of the module it is assigned to; it requires grad unless told otherwise.
+
+    >>> facula.nn.Parameter(facula.zeros(2))
+    Parameter containing:
+    tensor([0., 0.], requires_grad=True)
+    """
+
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+        if data is None:
+            data = empty(0)
+        if type(data) is not Tensor and not isinstance(data, Parameter):
+            made = data.detach()
+            made._is_param = True
+            return made.requires_grad_(requires_grad)
+        made = wrap(data._array)
+        made.__class__ = cls
+        return made.requires_grad_() if requires_grad else made
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + Tensor.__repr__(self)
+
+
+class Buffer(Tensor):
+    """A tensor that is a buffer of the module it is assigned to."""
+
+    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Tensor:
+        made = (empty(0) if data is None else data).detach()
+        made._is_buffer = True
+        made.persistent = persistent
+        return made
+
+
+class UninitializedTensorMixin:
+    """What a lazy module's parameter is until the first input tells its shape."""
+
+    def materialize(self, shape: tuple[int, ...], device: object = None, dtype: object = None) -> None:
+        """Become an uninitialised parameter of this shape."""
+        made = empty(tuple(shape), device=device or self.device, dtype=dtype or self.dtype)
+        requires_grad = self.requires_grad
+        self.requires_grad_(False)
+        self._array = made._array
+        self.__class__ = self.cls_to_become
+        self.requires_grad_(requires_grad)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    """A parameter whose shape is not known yet."""
+
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: object = None, dtype: object = None) -> UninitializedParameter:
+        made = wrap(empty(0, device=device, dtype=dtype)._array)
+        made.__class__ = cls
+        return made.requires_grad_(requires_grad)
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):
+    """A buffer whose shape is not known yet."""
+
+    cls_to_become = Tensor
+
+    def __new__(cls, requires_grad: bool = False, device: object = None, dtype: object = None) -> UninitializedBuffer:
+        made = wrap(empty(0, device=device, dtype=dtype)._array)
+        made.__class__ = cls
+        return made
+
+
+def is_lazy(parameter: object) -> bool:
+    """Return whether a parameter or buffer has no shape yet."""
+    return isinstance(parameter, UninitializedTensorMixin)
+
+
+ParameterState = OrderedDict[str, Tensor]

@@ -1,0 +1,365 @@
+"""Activation functions, softmax and its kin."""
+
+import math
+import warnings
+
+from facula import dtypes
+from facula.dtypes import dtype as DType
+from facula.methods import inplace as in_place
+from facula.primitive import primitive, promote
+from facula.types import Number, Tensor
+
+__all__ = [
+    *("celu", "celu_", "elu", "elu_", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh"),
+    *("hardtanh_", "leaky_relu", "leaky_relu_", "log_softmax", "logsigmoid", "mish", "normalize", "prelu", "relu"),
+    *("relu6", "relu_", "selu", "selu_", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign"),
+    *("tanhshrink", "threshold", "threshold_"),
+]
+
+# Klambauer et al. 2017, https://arxiv.org/abs/1706.02515: the fixed point of mean 0 and variance 1.
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, out: g.where(out > 0, 0.0)})
+def _relu(xp, x):
+    return xp.maximum(x, x.dtype.type(0))
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return ``max(input, 0)`` of each element.
+
+    >>> facula.relu(facula.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    if input.dtype is dtypes.bool_ or input.is_complex():
+        raise RuntimeError(f"relu is not supported for {input.dtype} tensors")
+    return relu_(input) if inplace else _relu(input)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x, low, high: g.where((x > low) & (x < high), 0.0)})
+def _hardtanh(xp, x, *, low, high):
+    return xp.clip(x, x.dtype.type(low), x.dtype.type(high))
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """Return ``input`` limited to between ``min_val`` and ``max_val``; the gradient is zero at the limits."""
+    if min_val > max_val:
+        raise ValueError(f"min_val cannot be greater than max_val, got {min_val} and {max_val}")
+    if input.dtype is dtypes.bool_:
+        raise RuntimeError("Bool inputs not supported for hardtanh")
+    return hardtanh_(input, min_val, max_val) if inplace else _hardtanh(input, low=min_val, high=max_val)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return ``min(max(input, 0), 6)`` of each element."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x, slope: g.where(x > 0, g * slope)})
+def _leaky_relu(xp, x, *, slope):
+    return xp.where(x > 0, x, x * x.dtype.type(slope))
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """Return ``input`` where positive, else ``negative_slope * input``."""
+    return leaky_relu_(input, negative_slope) if inplace else _leaky_relu(input, slope=negative_slope)
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x, alpha, scale, rate: g
+        * ((x * rate).clamp(max=0.0).exp() * (alpha * scale * rate)).where(x <= 0, scale)
+    },
+)
+def _elu(xp, x, *, alpha, scale, rate):
+    number = x.dtype.type
+    return xp.where(x > 0, x * number(scale), xp.expm1(xp.minimum(x * number(rate), 0)) * number(alpha * scale))
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """Return ``input`` where positive, else ``alpha * (exp(input) - 1)``. Clevert et al. 2015, arXiv 1511.07289."""
+    return elu_(input, alpha) if inplace else _elu(input, alpha=alpha, scale=1.0, rate=1.0)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return the scaled ELU that keeps mean 0 and variance 1. Klambauer et al. 2017, arXiv 1706.02515."""
+    return selu_(input) if inplace else _elu(input, alpha=SELU_ALPHA, scale=SELU_SCALE, rate=1.0)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """Return ``max(0, x) + min(0, alpha * (exp(x / alpha) - 1))``. Barron 2017, arXiv 1704.07483."""
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return celu_(input, alpha) if inplace else _elu(input, alpha=alpha, scale=1.0, rate=1.0 / alpha)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x: g * _gelu_tanh_slope(x)})
+def _gelu_tanh(xp, x):
+    number = x.dtype.type
+    inner = x * x
+    inner *= number(0.044715 * math.sqrt(2.0 / math.pi))
+    inner += number(math.sqrt(2.0 / math.pi))
+    inner *= x
+    xp.tanh(inner, out=inner)
+    inner += 1
+    inner *= x
+    inner *= number(0.5)
+    return inner
+
+
+def _gelu_tanh_slope(x: Tensor) -> Tensor:
+    rate = math.sqrt(2.0 / math.pi)
+    square = x * x
+    bend = (x * (rate + (rate * 0.044715) * square)).tanh()
+    return 0.5 * (1.0 + bend) + (0.5 * x) * (1.0 - bend * bend) * (rate + (3.0 * rate * 0.044715) * square)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """Return ``x * Phi(x)``, Phi being the normal distribution function; ``approximate='tanh'`` is the cheaper form.
+
+    Hendrycks and Gimpel 2016, arXiv 1606.08415.
+    """
+    if approximate == "tanh":
+        return _gelu_tanh(input)
+    if approximate != "none":
+        raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}.")
+    return input * (0.5 * (1.0 + (input * math.sqrt(0.5)).erf()))
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x: g * _silu_slope(x)})
+def _silu(xp, x):
+    return x / (1 + xp.exp(-x))
+
+
+def _silu_slope(x: Tensor) -> Tensor:
+    gate = x.sigmoid()
+    return gate * (1.0 + x * (1.0 - gate))
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return ``x * sigmoid(x)``. Elfwing et al. 2017, arXiv 1702.03118."""
+    return silu_(input) if inplace else _silu(input)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return ``x * tanh(softplus(x))``. Misra 2019, arXiv 1908.08681."""
+    return mish_(input) if inplace else input * softplus(input).tanh()
+
+
+@primitive(
+    dtype=promote,
+    vjp={"x": lambda g, x, beta, threshold: g * (x * beta).sigmoid().where(x * beta <= threshold, 1.0)},
+)
+def _softplus(xp, x, *, beta, threshold):
+    scaled = x * x.dtype.type(beta)
+    return xp.where(scaled > threshold, x, xp.log1p(xp.exp(xp.minimum(scaled, threshold))) / x.dtype.type(beta))
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """Return ``log(1 + exp(beta * x)) / beta``; ``x`` itself where ``beta * x`` is above ``threshold``."""
+    return _softplus(input, beta=beta, threshold=threshold)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """Return ``x / (1 + |x|)``."""
+    return input / (1 + input.abs())
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """Return ``x - tanh(x)``."""
+    return input - input.tanh()
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x: g * (-x).sigmoid()})
+def _logsigmoid(xp, x):
+    return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """Return ``log(1 / (1 + exp(-x)))``, exact for large negative elements too."""
+    return _logsigmoid(input)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x: (g / 6.0).where((x > -3) & (x < 3), 0.0)})
+def _hardsigmoid(xp, x):
+    number = x.dtype.type
+    return xp.clip(x + number(3), number(0), number(6)) / number(6)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return ``clamp(x + 3, 0, 6) / 6``."""
+    return hardsigmoid_(input) if inplace else _hardsigmoid(input)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x: g * (x / 3.0 + 0.5).where(x < 3, 1.0).where(x > -3, 0.0)})
+def _hardswish(xp, x):
+    number = x.dtype.type
+    return x * xp.clip(x + number(3), number(0), number(6)) / number(6)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return ``x * clamp(x + 3, 0, 6) / 6``. Howard et al. 2019, arXiv 1905.02244."""
+    return hardswish_(input) if inplace else _hardswish(input)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x, lambd: g.where((x > lambd) | (x < -lambd), 0.0)})
+def _softshrink(xp, x, *, lambd):
+    limit = x.dtype.type(lambd)
+    # A nan stays nan.
+    return xp.where(x > limit, x - limit, xp.where(x < -limit, x + limit, x * 0))
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """Return ``input`` moved towards zero by ``lambd``, and zero within it."""
+    if lambd < 0:
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+    return _softshrink(input, lambd=lambd)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x, lambd: g.where((x > lambd) | (x < -lambd), 0.0)})
+def _hardshrink(xp, x, *, lambd):
+    inside = (x >= x.dtype.type(-lambd)) & (x <= x.dtype.type(lambd))
+    return xp.where(inside, x.dtype.type(0), x)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """Return ``input`` with elements between ``-lambd`` and ``lambd`` set to zero."""
+    return _hardshrink(input, lambd=lambd)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x, threshold: g.where(x > threshold, 0.0)})
+def _threshold(xp, x, *, threshold, value):
+    return xp.where(x <= x.dtype.type(threshold), x.dtype.type(value), x)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """Return ``input`` where above ``threshold``, else ``value``."""
+    return threshold_(input, threshold, value) if inplace else _threshold(input, threshold=threshold, value=value)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """Return ``input`` where positive, else ``weight * input``, with one weight or one for each channel (dim 1).
+
+    He et al. 2015, arXiv 1502.01852.
+    """
+    if weight.dim() > 1 or (weight.dim() == 1 and weight.numel() not in (1, input.shape[1] if input.dim() > 1 else 1)):
+        channels = input.shape[1] if input.dim() > 1 else 1
+        raise RuntimeError(f"Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                           f"{weight.numel()} and channel size = {channels}.")
+    if weight.dim() == 1 and input.dim() > 1:
+        weight = weight.reshape(1, -1, *[1] * (input.dim() - 2))
+    elif input.dim() == 0:
+        weight = weight.reshape(())
+    return input.where(input > 0, input * weight)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """Return ``a * sigmoid(b)``, a and b being the halves of ``input`` along ``dim``. Dauphin et al., arXiv 1612.08083."""
+    if input.dim() == 0:
+        raise RuntimeError("glu does not support 0-dimensional tensors")
+    if input.shape[dim] % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
+    first, second = input.chunk(2, dim)
+    return first * second.sigmoid()
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, out, dim: _softmax_gradient(g, out, dim)})
+def _softmax(xp, x, *, dim):
+    result = x - _largest(xp, x, dim)
+    xp.exp(result, out=result)
+    result /= result.sum(axis=dim, keepdims=True)
+    return result
+
+
+def _softmax_gradient(g: Tensor, out: Tensor, dim: int) -> Tensor:
+    weighted = g * out
+    return weighted - out * weighted.sum(dim, keepdim=True)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, out, dim: g - out.exp() * g.sum(dim, keepdim=True)})
+def _log_softmax(xp, x, *, dim):
+    shifted = x - _largest(xp, x, dim)
+    shifted -= xp.log(xp.exp(shifted).sum(axis=dim, keepdims=True))
+    return shifted
+
+
+def _largest(xp, x, dim):
+    # An empty dimension has no largest element, and needs none.
+    return x.max(axis=dim, keepdims=True) if x.shape[dim] else 0
+
+
+def _prepare(input: Tensor, dim: int | None, dtype: DType | None, name: str) -> tuple[Tensor, int]:
+    if dim is None:
+        warnings.warn(
+            f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+            stacklevel=3,
+        )
+        dim = 0 if input.dim() in (0, 1, 3) else 1
+    rank = max(input.dim(), 1)
+    if not -rank <= dim < rank:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got {dim})")
+    if dtype is not None:
+        input = input.to(dtype)
+    elif not (input.is_floating_point() or input.is_complex()):
+        raise NotImplementedError(f'"{name}_lastdim_kernel_impl" not implemented for \'{input.dtype.name.title()}\'')
+    return input, dim
+
+
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return ``exp(x) / sum(exp(x))`` along ``dim``, computed without overflow.
+
+    >>> facula.softmax(facula.zeros(4), dim=0)
+    tensor([0.2500, 0.2500, 0.2500, 0.2500])
+    """
+    input, dim = _prepare(input, dim, dtype, "softmax")
+    if input.dim() == 0:
+        return _softmax(input.reshape(1), dim=0, out=out).reshape(())
+    return _softmax(input, dim=dim, out=out)
+
+
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return the logarithm of the softmax along ``dim``, more exact than the two in turn."""
+    input, dim = _prepare(input, dim, dtype, "log_softmax")
+    if input.dim() == 0:
+        return _log_softmax(input.reshape(1), dim=0, out=out).reshape(())
+    return _log_softmax(input, dim=dim, out=out)
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """Return the softmax of ``-input`` along ``dim``."""
+    return softmax(-input, dim, dtype=dtype)
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
+    """Return ``input`` divided by its p-norm along ``dim``, the norm being at least ``eps``."""
+    length = input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
+    return input.div(length) if out is None else input.div(length, out=out)
+
+
+def softmax_method(input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None) -> Tensor:
+    """Return ``exp(x) / sum(exp(x))`` along ``dim``: `softmax` with the argument order of ``facula.softmax``."""
+    return softmax(input, dim, dtype=dtype, out=out)
+
+
+def log_softmax_method(input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None) -> Tensor:
+    """Return the logarithm of the softmax along ``dim``: `log_softmax` with the argument order of ``facula``."""
+    return log_softmax(input, dim, dtype=dtype, out=out)
+
+
+relu_ = in_place(relu, saves_input=False)
+hardtanh_ = in_place(hardtanh)
+leaky_relu_ = in_place(leaky_relu)
+elu_ = in_place(elu)
+selu_ = in_place(selu)
+celu_ = in_place(celu)
+silu_ = in_place(silu)
+mish_ = in_place(mish)
+hardsigmoid_ = in_place(hardsigmoid)
+hardswish_ = in_place(hardswish)
+threshold_ = in_place(threshold)

@@ -1,0 +1,477 @@
+"""Exponentials, logarithms, circular and hyperbolic functions, complex parts, element by element."""
+
+import math
+
+import numpy as np
+
+from facula import special_functions
+from facula.primitive import primitive, promote, to_float
+from facula.types import Tensor, TensorLike
+
+__all__ = [
+    *("acos", "acosh", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin"),
+    *("asinh", "atan", "atan2", "atanh", "conj", "conj_physical", "cos", "cosh", "deg2rad", "digamma", "erf", "erfc"),
+    *("erfinv", "exp", "exp2", "expm1", "imag", "lgamma", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2"),
+    *("logit", "rad2deg", "real", "resolve_conj", "resolve_neg", "sigmoid", "sin", "sinc", "sinh", "tan", "tanh"),
+    *("view_as_complex", "view_as_real"),
+]
+
+
+def _conj(x: Tensor) -> Tensor:
+    return x.conj() if x.is_complex() else x
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, out: g * _conj(out)})
+def _exp(xp, x):
+    return xp.exp(x)
+
+
+_exp.kernel("cpu")(np.exp)
+
+
+def exp(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return e raised to each element.
+
+    >>> facula.exp(facula.tensor([0.0, 1.0]))
+    tensor([1.0000, 2.7183])
+    """
+    return _exp(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, out: g * _conj(out) * math.log(2.0)})
+def _exp2(xp, x):
+    return xp.exp2(x)
+
+
+def exp2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return 2 raised to each element."""
+    return _exp2(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, out: g * _conj(out + 1)})
+def _expm1(xp, x):
+    return xp.expm1(x)
+
+
+def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``exp(input) - 1``, exact near zero."""
+    return _expm1(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj(x)})
+def _log(xp, x):
+    return xp.log(x)
+
+
+_log.kernel("cpu")(np.log)
+
+
+def log(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the natural logarithm."""
+    return _log(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj(x * math.log(2.0))})
+def _log2(xp, x):
+    return xp.log2(x)
+
+
+def log2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the logarithm to base 2."""
+    return _log2(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj(x * math.log(10.0))})
+def _log10(xp, x):
+    return xp.log10(x)
+
+
+def log10(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the logarithm to base 10."""
+    return _log10(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj(x + 1)})
+def _log1p(xp, x):
+    return xp.log1p(x)
+
+
+def log1p(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``log(1 + input)``, exact near zero."""
+    return _log1p(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g * _conj(x.cos())})
+def _sin(xp, x):
+    return xp.sin(x)
+
+
+def sin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the sine of each angle in radians."""
+    return _sin(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: -g * _conj(x.sin())})
+def _cos(xp, x):
+    return xp.cos(x)
+
+
+def cos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the cosine of each angle in radians."""
+    return _cos(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, out: g * _conj(1 + out * out)})
+def _tan(xp, x):
+    return xp.tan(x)
+
+
+def tan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the tangent of each angle in radians."""
+    return _tan(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g * _conj(x.cosh())})
+def _sinh(xp, x):
+    return xp.sinh(x)
+
+
+def sinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the hyperbolic sine."""
+    return _sinh(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g * _conj(x.sinh())})
+def _cosh(xp, x):
+    return xp.cosh(x)
+
+
+def cosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the hyperbolic cosine."""
+    return _cosh(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, out: g * _conj(1 - out * out)})
+def _tanh(xp, x):
+    return xp.tanh(x)
+
+
+_tanh.kernel("cpu")(np.tanh)
+
+
+def tanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the hyperbolic tangent."""
+    return _tanh(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj((1 - x * x).sqrt())})
+def _asin(xp, x):
+    return xp.arcsin(x)
+
+
+def asin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the angle whose sine is each element."""
+    return _asin(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: -g / _conj((1 - x * x).sqrt())})
+def _acos(xp, x):
+    return xp.arccos(x)
+
+
+def acos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the angle whose cosine is each element."""
+    return _acos(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj(x * x + 1)})
+def _atan(xp, x):
+    return xp.arctan(x)
+
+
+def atan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the angle whose tangent is each element."""
+    return _atan(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj((x * x + 1).sqrt())})
+def _asinh(xp, x):
+    return xp.arcsinh(x)
+
+
+def asinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the inverse hyperbolic sine."""
+    return _asinh(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj((x - 1).sqrt() * (x + 1).sqrt())})
+def _acosh(xp, x):
+    return xp.arccosh(x)
+
+
+def acosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the inverse hyperbolic cosine."""
+    return _acosh(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj(1 - x * x)})
+def _atanh(xp, x):
+    return xp.arctanh(x)
+
+
+def atanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the inverse hyperbolic tangent."""
+    return _atanh(input, out=out)
+
+
+@primitive(
+    dtype=to_float,
+    vjp={
+        "x": lambda g, x, other: g * (other / (x * x + other * other)).where((x != 0) | (other != 0), 0.0),
+        "other": lambda g, x, other: g * (-x / (x * x + other * other)).where((x != 0) | (other != 0), 0.0),
+    },
+)
+def _atan2(xp, x, other):
+    return xp.arctan2(x, other)
+
+
+def atan2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the angle of the point (``other``, ``input``)."""
+    return _atan2(input, other, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, out: g * _conj(out * (1 - out))})
+def _sigmoid(xp, x):
+    # exp of a large -x overflows to inf, and 1 / inf is the right 0.
+    result = xp.negative(x)
+    xp.exp(result, out=result)
+    result += 1
+    return xp.reciprocal(result, out=result) if result.ndim else 1 / result
+
+
+def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``1 / (1 + exp(-input))``.
+
+    >>> facula.sigmoid(facula.tensor([0.0]))
+    tensor([0.5000])
+    """
+    return _sigmoid(input, out=out)
+
+
+def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None) -> Tensor:
+    """Return ``log(x / (1 - x))``, with x first limited to [eps, 1 - eps] when ``eps`` is given."""
+    x = input if input.is_floating_point() or input.is_complex() else input.to(input.new_zeros((), dtype=None).float().dtype)
+    if eps is not None:
+        x = x.clamp(eps, 1 - eps)
+    return (x / (1 - x)).log() if out is None else _log(x / (1 - x), out=out)
+
+
+@primitive(
+    dtype=to_float,
+    vjp={"x": lambda g, x, other, out: g * (x - out).exp(), "other": lambda g, other, out: g * (other - out).exp()},
+)
+def _logaddexp(xp, x, other):
+    return xp.logaddexp(x, other)
+
+
+def logaddexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``log(exp(input) + exp(other))`` without overflow."""
+    return _logaddexp(input, other, out=out)
+
+
+@primitive(
+    dtype=to_float,
+    vjp={"x": lambda g, x, out: g * (x - out).exp2(), "other": lambda g, other, out: g * (other - out).exp2()},
+)
+def _logaddexp2(xp, x, other):
+    return xp.logaddexp2(x, other)
+
+
+def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``log2(2 ** input + 2 ** other)`` without overflow."""
+    return _logaddexp2(input, other, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x, out: g * ((math.pi * x).cos() - out).where(x != 0, 0.0) / x.where(x != 0, 1.0)})
+def _sinc(xp, x):
+    return xp.sinc(x)
+
+
+def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``sin(pi x) / (pi x)``, 1 at zero."""
+    return _sinc(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g * ((2.0 / math.sqrt(math.pi)) * (-x * x).exp())})
+def _erf(xp, x):
+    return special_functions.erf(xp, x)
+
+
+def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the error function of each element."""
+    return _erf(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g * ((-2.0 / math.sqrt(math.pi)) * (-x * x).exp())})
+def _erfc(xp, x):
+    return special_functions.erfc(xp, x)
+
+
+def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``1 - erf(input)``, exact for large elements."""
+    return _erfc(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, out: g * ((math.sqrt(math.pi) / 2) * (out * out).exp())})
+def _erfinv(xp, x):
+    return special_functions.erfinv(xp, x)
+
+
+def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the number whose error function is each element of (-1, 1)."""
+    return _erfinv(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g * x.digamma()})
+def _lgamma(xp, x):
+    return special_functions.lgamma(xp, x)
+
+
+def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the logarithm of the absolute value of the gamma function."""
+    return _lgamma(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g * _trigamma(x)})
+def _digamma(xp, x):
+    return special_functions.digamma(xp, x)
+
+
+@primitive(dtype=to_float)
+def _trigamma(xp, x):
+    return special_functions.trigamma(xp, x)
+
+
+def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the logarithmic derivative of the gamma function."""
+    return _digamma(input, out=out)
+
+
+def deg2rad(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return angles in degrees as radians."""
+    return input.mul(math.pi / 180.0, out=out)
+
+
+def rad2deg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return angles in radians as degrees."""
+    return input.mul(180.0 / math.pi, out=out)
+
+
+# Complex numbers.
+
+
+@primitive(vjp={"x": lambda g: g.conj()})
+def _conj_physical(xp, x):
+    return xp.conj(x)
+
+
+def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the complex conjugate."""
+    return _conj_physical(input, out=out)
+
+
+def conj(input: Tensor) -> Tensor:
+    """Return the complex conjugate; a real tensor as it is."""
+    return _conj_physical(input) if input.is_complex() else input
+
+
+def resolve_conj(input: Tensor) -> Tensor:
+    """Return ``input``: conjugates are computed at once here."""
+    return input
+
+
+def resolve_neg(input: Tensor) -> Tensor:
+    """Return ``input``: negatives are computed at once here."""
+    return input
+
+
+@primitive(view=True, vjp={"x": lambda g, x_shape: _as_real_part(g)})
+def _real(xp, x):
+    return x.real
+
+
+@primitive(view=True, vjp={"x": lambda g: _as_imaginary_part(g)})
+def _imag(xp, x):
+    return x.imag
+
+
+@primitive(vjp={"x": lambda g: g.real})
+def _as_real_part(xp, x):
+    return x.astype(np.complex128 if x.dtype == np.float64 else np.complex64)
+
+
+@primitive(vjp={"x": lambda g: g.imag})
+def _as_imaginary_part(xp, x):
+    return x * (np.complex128(1j) if x.dtype == np.float64 else np.complex64(1j))
+
+
+def real(input: Tensor) -> Tensor:
+    """Return the real parts, as a view; a real tensor as it is."""
+    return _real(input) if input.is_complex() else input
+
+
+def imag(input: Tensor) -> Tensor:
+    """Return the imaginary parts, as a view; RuntimeError for a real tensor."""
+    if not input.is_complex():
+        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+    return _imag(input)
+
+
+@primitive(view=True, vjp={"x": lambda g: view_as_complex(g.contiguous())})
+def _view_as_real(xp, x):
+    return x[..., None].view(x.real.dtype)
+
+
+@primitive(view=True, vjp={"x": lambda g: view_as_real(g)})
+def _view_as_complex(xp, x):
+    return x.view(np.complex128 if x.dtype == np.float64 else np.complex64)[..., 0]
+
+
+def view_as_real(input: Tensor) -> Tensor:
+    """Return a view of a complex tensor as real numbers, with a last dimension of 2."""
+    if not input.is_complex():
+        raise RuntimeError("view_as_real is only supported for complex tensors")
+    return _view_as_real(input)
+
+
+def view_as_complex(input: Tensor) -> Tensor:
+    """Return a view of real numbers, whose last dimension is 2, as a complex tensor."""
+    if input.dtype.name not in ("float32", "float64"):
+        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {input.dtype.name.title()}")
+    if input.dim() == 0 or input.shape[-1] != 2:
+        raise RuntimeError("Tensor must have a last dimension of size 2")
+    if input.stride(-1) != 1:
+        raise RuntimeError("Tensor must have a last dimension with stride 1")
+    return _view_as_complex(input)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x: _angle_gradient(g, x)})
+def _angle(xp, x):
+    if x.dtype.kind == "c":
+        return xp.angle(x)
+    return xp.where(xp.isnan(x), x, xp.where(x < 0, x.dtype.type(math.pi), x.dtype.type(0)))
+
+
+def _angle_gradient(g: Tensor, x: Tensor) -> Tensor:
+    if not x.is_complex():
+        return g * 0
+    size = (x * x.conj()).real
+    return (_as_imaginary_part(g) * x / size).where(size != 0, 0.0)
+
+
+def angle(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the angle of each complex number in radians; for real elements 0, or pi when negative."""
+    return _angle(input, out=out)
+
+
+arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh = acos, acosh, asin, asinh, atan, atan2, atanh

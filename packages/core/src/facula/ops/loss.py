@@ -1,0 +1,608 @@
+"""Loss functions."""
+
+import math
+import warnings
+from collections.abc import Callable
+
+from facula.primitive import primitive
+from facula.types import Tensor
+
+__all__ = [
+    *("binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cosine_similarity"),
+    *("cross_entropy", "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss"),
+    *("margin_ranking_loss", "mse_loss", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss"),
+    *("nll_loss", "pairwise_distance", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss"),
+    *("triplet_margin_loss", "triplet_margin_with_distance_loss"),
+]
+
+
+def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """Return the reduction, which two deprecated flags may override."""
+    if size_average is None and reduce is None:
+        return reduction
+    warnings.warn("size_average and reduce args will be deprecated, please use reduction instead.", stacklevel=3)
+    if reduce is False:
+        return "none"
+    return "sum" if size_average is False else "mean"
+
+
+def _reduce(loss: Tensor, reduction: str) -> Tensor:
+    if reduction == "mean":
+        return loss.mean()
+    if reduction == "sum":
+        return loss.sum()
+    if reduction == "none":
+        return loss
+    raise ValueError(f"{reduction} is not a valid value for reduction")
+
+
+def _warn_of_sizes(input: Tensor, target: Tensor) -> None:
+    if input.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely "
+            "lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+            stacklevel=3,
+        )
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Return the mean (or sum, or each) of ``|input - target|``."""
+    _warn_of_sizes(input, target)
+    loss = (input - target).abs()
+    return _weighted(loss, weight, _reduction(size_average, reduce, reduction))
+
+
+def _weighted(loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    if weight is None:
+        return _reduce(loss, reduction)
+    if weight.shape != loss.shape:
+        raise ValueError("Weights and input must have the same size.")
+    if reduction == "mean":
+        return (loss * weight).sum() / weight.sum()
+    return _reduce(loss * weight, reduction)
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Return the mean (or sum, or each) of ``(input - target) ** 2``.
+
+    >>> facula.nn.functional.mse_loss(facula.tensor([1.0, 3.0]), facula.tensor([1.0, 1.0]))
+    tensor(2.)
+    """
+    _warn_of_sizes(input, target)
+    difference = input - target
+    return _weighted(difference * difference, weight, _reduction(size_average, reduce, reduction))
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """Return a loss that is quadratic within ``beta`` and linear beyond. Girshick 2015, arXiv 1504.08083."""
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    _warn_of_sizes(input, target)
+    distance = (input - target).abs()
+    if beta == 0:
+        loss = distance
+    else:
+        loss = (distance * distance * (0.5 / beta)).where(distance < beta, distance - 0.5 * beta)
+    return _reduce(loss, _reduction(size_average, reduce, reduction))
+
+
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """Return ``delta`` times the smooth L1 loss with ``beta = delta``. Huber 1964."""
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    _warn_of_sizes(input, target)
+    distance = (input - target).abs()
+    loss = (distance * distance * 0.5).where(distance <= delta, (distance - 0.5 * delta) * delta)
+    return _weighted(loss, weight, reduction)
+
+
+# Cross-entropy: of the scores along dim 1 only those at the targets count, and their gradient is zero elsewhere. Both
+# directions are primitives, each the gradient of the other.
+
+
+@primitive(vjp={"x": lambda g, target, x_shape, ignore_index: _put(g, target, dims=x_shape, ignore_index=ignore_index)})
+def _pick(xp, x, target, *, ignore_index):
+    """Return ``x[:, target]``, zero where the target is to be ignored."""
+    ignored = target == ignore_index
+    index = xp.where(ignored, 0, target)
+    picked = xp.take_along_axis(x, index[:, None], axis=1)[:, 0]
+    return xp.where(ignored, x.dtype.type(0), picked)
+
+
+@primitive(vjp={"x": lambda g, target, ignore_index: _pick(g, target, ignore_index=ignore_index)})
+def _put(xp, x, target, *, dims, ignore_index):
+    """Return zeros with ``x`` at the targets that are not ignored."""
+    ignored = target == ignore_index
+    index = xp.where(ignored, 0, target)
+    result = xp.zeros(dims, x.dtype)
+    xp.put_along_axis(result, index[:, None], xp.where(ignored, x.dtype.type(0), x)[:, None], axis=1)
+    return result
+
+
+def _check_classes(input: Tensor, target: Tensor, ignore_index: int, classes: int) -> None:
+    if target.is_floating_point():
+        raise RuntimeError(f"expected scalar type Long but found {target.dtype.name.title()}")
+    wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
+    if bool(wrong.any()):
+        raise IndexError(f"Target {target[wrong][0].item()} is out of bounds.")
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return the negative of the scores (N, C, …) or (C) at the target classes (N, …) or ().
+
+    ``mean`` divides by the sum of the weights of the targets that are not ignored.
+    """
+    reduction = _reduction(size_average, reduce, reduction)
+    if not 0 < input.dim():
+        raise ValueError(f"Expected 1 or more dimensions (got {input.dim()})")
+    if input.dim() == 1:
+        if target.dim() == 1 and target.numel() == 1:
+            target = target.reshape(())
+        if target.dim():
+            raise RuntimeError(f"0D or 1D target tensor expected, multi-target not supported, got shape {target.shape}")
+        loss = nll_loss(input[None], target[None], weight, ignore_index=ignore_index, reduction=reduction)
+        return loss[0] if reduction == "none" else loss
+    if target.shape != (input.shape[0], *input.shape[2:]):
+        if input.shape[0] != target.shape[:1].numel():
+            raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]}).")
+        raise RuntimeError(f"Expected target size {[input.shape[0], *input.shape[2:]]}, got {list(target.shape)}")
+    classes = input.shape[1]
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
+            f"shape: {list(weight.shape)}"
+        )
+    _check_classes(input, target, ignore_index, classes)
+    target = target.long()
+    picked = _pick(input, target, ignore_index=ignore_index)
+    if weight is None:
+        if reduction == "mean":
+            return -picked.sum() / (target != ignore_index).sum()
+        return _reduce(-picked, reduction)
+    ignored = target == ignore_index
+    shares = weight[target.where(~ignored, 0)].where(~ignored, 0.0)
+    if reduction == "mean":
+        return -(picked * shares).sum() / shares.sum()
+    return _reduce(-(picked * shares), reduction)
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Return the cross-entropy between scores (N, C, …) or (C), before softmax, and targets.
+
+    Targets are class indices (N, …) or (), or, with the shape of the scores, probabilities of each class.
+
+    >>> facula.nn.functional.cross_entropy(facula.zeros(1, 4), facula.tensor([2]))
+    tensor(1.3863)
+    """
+    reduction = _reduction(size_average, reduce, reduction)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    dim = 0 if input.dim() == 1 else 1
+    scores = input.log_softmax(dim)
+    if target.shape == input.shape:
+        return _cross_entropy_of_probabilities(scores, target, weight, reduction, label_smoothing, dim)
+    if label_smoothing == 0.0:
+        return nll_loss(scores, target, weight, ignore_index=ignore_index, reduction=reduction)
+    return _smoothed(scores, target, weight, ignore_index, reduction, label_smoothing, dim)
+
+
+def _along(weight: Tensor, scores: Tensor, dim: int) -> Tensor:
+    return weight.reshape(*(-1 if each == dim else 1 for each in range(scores.dim())))
+
+
+def _cross_entropy_of_probabilities(
+    scores: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float, dim: int
+) -> Tensor:
+    if not target.is_floating_point():
+        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {target.dtype.name.title()}")
+    classes = scores.shape[dim]
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    weighted = target * scores if weight is None else target * scores * _along(weight, scores, dim)
+    loss = -weighted.sum(dim)
+    if reduction == "mean":
+        return loss.sum() / max(scores.numel() // max(classes, 1), 1)
+    return _reduce(loss, reduction)
+
+
+def _smoothed(
+    scores: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+    dim: int,
+) -> Tensor:
+    classes = scores.shape[dim]
+    ignored = target == ignore_index
+    nll = nll_loss(scores, target, weight, ignore_index=ignore_index, reduction=reduction)
+    spread = -(scores if weight is None else scores * _along(weight, scores, dim)).sum(dim)
+    spread = spread.where(~ignored, 0.0)
+    if reduction == "mean":
+        shares = (~ignored).sum() if weight is None else weight[target.where(~ignored, 0)].where(~ignored, 0.0).sum()
+        spread = spread.sum() / shares
+    else:
+        spread = _reduce(spread, reduction)
+    return (1 - label_smoothing) * nll + (label_smoothing / classes) * spread
+
+
+@primitive(
+    vjp={
+        "x": lambda g, x, target: g * (x - target) / (x * (1.0 - x)).clamp_min(1e-12),
+        "target": lambda g, x: g * ((1.0 - x).log() - x.log()),
+    }
+)
+def _binary_cross_entropy(xp, x, target):
+    # The logarithms are kept above -100, so that a certain and wrong prediction has a finite loss.
+    low = x.dtype.type(-100)
+    return -(target * xp.maximum(xp.log(x), low) + (1 - target) * xp.maximum(xp.log1p(-x), low))
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return the cross-entropy between probabilities and targets, both in [0, 1] and of one shape."""
+    if target.shape != input.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            "Please ensure they have the same size."
+        )
+    if input.numel() and (bool((input < 0).any()) or bool((input > 1).any())):
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    loss = _binary_cross_entropy(input, target.to(input.dtype))
+    if weight is not None:
+        loss = loss * weight
+    return _reduce(loss, _reduction(size_average, reduce, reduction))
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """Return the cross-entropy between sigmoid(input) and targets in [0, 1], without overflow."""
+    if target.shape != input.shape:
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    log_yes = -_softplus(-input)
+    if pos_weight is None:
+        loss = input - input * target - log_yes
+    else:
+        loss = (1 - target) * input - (1 + (pos_weight - 1) * target) * log_yes
+    if weight is not None:
+        loss = loss * weight
+    return _reduce(loss, _reduction(size_average, reduce, reduction))
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """Return log(1 + exp(x)) for x of any size."""
+    return x.clamp_min(0.0) + (-x.abs()).exp().log1p()
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """Return the Kullback-Leibler divergence of ``target`` from the distribution whose logarithm is ``input``."""
+    if log_target:
+        loss = target.exp() * (target - input)
+    else:
+        loss = target.xlogy(target) - target * input
+    reduction = _reduction(size_average, reduce, reduction)
+    if reduction == "batchmean":
+        return loss.sum() / input.shape[0] if input.dim() else loss
+    if reduction == "mean":
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides "
+            "only by the batch size, and aligns with the KL math definition.",
+            stacklevel=2,
+        )
+    return _reduce(loss, reduction)
+
+
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: bool | None = None,
+    eps: float = 1e-8,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return the negative log-likelihood of Poisson counts; ``full`` adds Stirling's approximation of the constant."""
+    loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    if full:
+        constant = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
+        loss = loss + constant.where(target > 1, 0.0)
+    return _reduce(loss, _reduction(size_average, reduce, reduction))
+
+
+def gaussian_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return the negative log-likelihood of normal targets with means ``input`` and variances ``var`` (at least eps)."""
+    if isinstance(var, float):
+        if var < 0:
+            raise ValueError("var has negative entry/entries")
+        var = input.new_full(input.shape, var)
+    elif bool((var < 0).any()):
+        raise ValueError("var has negative entry/entries")
+    if var.shape != input.shape:
+        if input.shape[:-1] == var.shape:
+            var = var.unsqueeze(-1)
+        elif not (input.shape[:-1] == var.shape[:-1] and var.shape[-1:] == (1,)):
+            raise ValueError("var is of incorrect size")
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not valid")
+    # The floor is no part of the function that is differentiated.
+    var = var + (var.detach().clamp(min=eps) - var.detach())
+    difference = input - target
+    loss = 0.5 * (var.log() + difference * difference / var)
+    return _reduce(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+
+
+def hinge_embedding_loss(
+    input: Tensor,
+    target: Tensor,
+    margin: float = 1.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return ``input`` where the target is 1 and ``max(0, margin - input)`` where it is -1."""
+    near = input.where(target != -1, 0.0)
+    far = (margin - input).clamp_min(0.0).where(target != 1, 0.0)
+    return _reduce(near + far, _reduction(size_average, reduce, reduction))
+
+
+def soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return ``log(1 + exp(-target * input))``, targets being 1 or -1."""
+    return _reduce(_softplus(-target * input), _reduction(size_average, reduce, reduction))
+
+
+def margin_ranking_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return ``max(0, -target * (input1 - input2) + margin)``."""
+    if not input1.dim() == input2.dim() == target.dim():
+        raise RuntimeError(
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
+            f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
+        )
+    loss = (-target * (input1 - input2) + margin).clamp_min(0.0)
+    return _reduce(loss, _reduction(size_average, reduce, reduction))
+
+
+def multilabel_soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return the mean over classes (last dim) of the logistic loss of each."""
+    loss = target * _softplus(-input) + (1 - target) * _softplus(input)
+    if weight is not None:
+        loss = loss * weight
+    return _reduce(loss.sum(-1) / input.shape[-1], _reduction(size_average, reduce, reduction))
+
+
+def multi_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return ``sum(max(0, margin - x[target] + x[other]) ** p) / C`` over the other classes of (N, C) or (C) scores."""
+    if p not in (1, 2):
+        raise ValueError("only p == 1 and p == 2 supported")
+    reduction = _reduction(size_average, reduce, reduction)
+    rows, index = input.reshape(-1, input.shape[-1]), target.reshape(-1, 1)
+    if weight is not None and weight.dim() != 1:
+        raise ValueError("weight must be one-dimensional")
+    if index.shape[0] != rows.shape[0]:
+        raise RuntimeError(f"inconsistent target size, expected {[rows.shape[0]]} but got {list(target.shape)}")
+    gap = (margin - rows.gather(1, index) + rows).clamp_min(0.0)
+    loss = gap if p == 1 else gap * gap
+    if weight is not None:
+        loss = loss * weight[index]
+    # The target itself is no other class.
+    loss = loss.scatter(1, index, 0.0).sum(1) / rows.shape[1]
+    return _reduce(loss.reshape(target.shape) if reduction == "none" else loss, reduction)
+
+
+def multilabel_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return ``sum(max(0, 1 - (x[y] - x[i]))) / C`` over targets y (up to the first -1) and classes i that are none."""
+    reduction = _reduction(size_average, reduce, reduction)
+    if target.shape != input.shape:
+        raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
+    rows = input.reshape(-1, input.shape[-1] if input.dim() else 1)
+    classes = target.reshape(rows.shape)
+    valid = (classes < 0).cumsum(1) == 0
+    index = classes.where(valid, 0)
+    is_target = (rows.detach() * 0).scatter_add(1, index, valid.to(rows.dtype)) > 0
+    gap = (1 - (rows.gather(1, index).unsqueeze(2) - rows.unsqueeze(1))).clamp_min(0.0)
+    counted = valid.unsqueeze(2) & ~is_target.unsqueeze(1)
+    loss = gap.where(counted, 0.0).sum((1, 2)) / rows.shape[1]
+    return _reduce(loss.reshape(input.shape[:-1]) if reduction == "none" else loss, reduction)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """Return the cosine of the angle between ``x1`` and ``x2`` along ``dim``; each norm is at least ``eps``."""
+    first = x1 / _length(x1, dim, eps)
+    second = x2 / _length(x2, dim, eps)
+    return (first * second).sum(dim)
+
+
+def _length(x: Tensor, dim: int, eps: float) -> Tensor:
+    return x.norm(2, dim, keepdim=True).clamp_min(eps)
+
+
+def cosine_embedding_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return ``1 - cos`` of pairs whose target is 1 and ``max(0, cos - margin)`` of those whose target is -1."""
+    if target.dim() > 1 or input1.dim() != input2.dim() or input1.dim() not in (1, 2):
+        raise RuntimeError(
+            f"1D target tensor expects 2D input tensors, but found inputs with sizes {list(input1.shape)} and "
+            f"{list(input2.shape)}, and target {list(target.shape)}."
+        )
+    tiny = 1e-12
+    along = (input1 * input2).sum(-1)
+    lengths = ((input1 * input1).sum(-1) + tiny) * ((input2 * input2).sum(-1) + tiny)
+    cosine = along / lengths.sqrt()
+    loss = (1 - cosine).where(target == 1, 0.0) + (cosine - margin).clamp_min(0.0).where(target == -1, 0.0)
+    return _reduce(loss, _reduction(size_average, reduce, reduction))
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """Return the p-norm of ``x1 - x2 + eps`` along the last dimension."""
+    return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
+
+
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return ``max(0, |anchor - positive| - |anchor - negative| + margin)`` in the p-norm.
+
+    Balntas et al. 2016, Learning local feature descriptors with triplets.
+    """
+
+    def distance(first: Tensor, second: Tensor) -> Tensor:
+        return pairwise_distance(first, second, p, eps)
+
+    reduction = _reduction(size_average, reduce, reduction)
+    return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return the triplet loss with a distance of one's own; by default `pairwise_distance`."""
+    return _triplet(anchor, positive, negative, distance_function or pairwise_distance, margin, swap, reduction)
+
+
+def _triplet(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    distance: Callable[[Tensor, Tensor], Tensor],
+    margin: float,
+    swap: bool,
+    reduction: str,
+) -> Tensor:
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    if not anchor.dim() == positive.dim() == negative.dim():
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            f"anchor {anchor.dim()}D, positive {positive.dim()}D, and negative {negative.dim()}D inputs"
+        )
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = far.minimum(distance(positive, negative))
+    return _reduce((margin + near - far).clamp_min(0.0), reduction)

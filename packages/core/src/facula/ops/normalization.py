@@ -1,0 +1,213 @@
+"""Batch, layer, group, instance, root-mean-square and local response normalisation."""
+
+from collections.abc import Sequence
+from math import prod
+
+from facula import dtypes
+from facula.primitive import primitive, promote
+from facula.types import Tensor
+
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
+
+
+# One primitive standardises: y = (x - mean) / sqrt(variance + eps) over some dimensions. Every norm is that, with its
+# own choice of dimensions and its own scale and shift.
+
+
+@primitive(
+    dtype=promote,
+    vjp={"x": lambda g, x, out, dims, eps: _standardize_gradient(g[0], x, out, dims, eps)},
+)
+def _standardize(xp, x, *, dims, eps):
+    mean = x.mean(axis=dims, keepdims=True)
+    result = x - mean
+    variance = _mean_square(xp, result, dims)
+    result /= xp.sqrt(variance + x.dtype.type(eps))
+    return result, mean, variance
+
+
+def _mean_square(xp, x, dims):
+    """Return the mean of squares over ``dims``, kept, without an array of squares where einsum can."""
+    count = prod(x.shape[dim] for dim in dims)
+    letters = [chr(ord("a") + dim) for dim in range(x.ndim)]
+    kept = [letter for dim, letter in enumerate(letters) if dim not in dims]
+    total = xp.einsum(f"{''.join(letters)},{''.join(letters)}->{''.join(kept)}", x, x)
+    shape = [1 if dim in dims else length for dim, length in enumerate(x.shape)]
+    return (total / x.dtype.type(max(count, 1))).reshape(shape)
+
+
+def _standardize_gradient(g: Tensor, x: Tensor, out: tuple, dims: tuple[int, ...], eps: float) -> Tensor:
+    # Written with x and not only with the saved statistics, so that it can be differentiated again.
+    result, mean, variance = out
+    if result.requires_grad or x.requires_grad:
+        centred = x - x.mean(dims, keepdim=True)
+        variance = (centred * centred).mean(dims, keepdim=True)
+        result = centred * (variance + eps).rsqrt()
+    along = (g * result).mean(dims, keepdim=True)
+    return (g - g.mean(dims, keepdim=True) - result * along) * (variance + eps).rsqrt()
+
+
+def _check_shape(input: Tensor, shape: tuple[int, ...], name: str) -> None:
+    if tuple(input.shape[input.dim() - len(shape) :]) != shape or not shape:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
+            f"input of size{list(input.shape)}"
+        )
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return ``input`` with mean 0 and variance 1 over its last dimensions, scaled and shifted.
+
+    Ba et al. 2016, arXiv 1607.06450.
+
+    >>> facula.nn.functional.layer_norm(facula.tensor([1.0, 3.0]), (2,))
+    tensor([-1.0000,  1.0000])
+    """
+    shape = tuple(normalized_shape)
+    _check_shape(input, shape, "layer_norm")
+    for name, each in (("weight", weight), ("bias", bias)):
+        if each is not None and tuple(each.shape) != shape:
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(each.shape)} "
+                f"and normalized_shape = {list(shape)}"
+            )
+    dims = tuple(range(input.dim() - len(shape), input.dim()))
+    result = _standardize(input, dims=dims, eps=eps)[0]
+    if weight is not None:
+        result = result * weight
+    return result if bias is None else result + bias
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """Return ``input`` divided by its root mean square over its last dimensions, scaled.
+
+    Zhang and Sennrich 2019, arXiv 1910.07467.
+    """
+    shape = tuple(normalized_shape)
+    _check_shape(input, shape, "rms_norm")
+    if eps is None:
+        eps = dtypes.finfo(input.dtype).eps
+    dims = tuple(range(input.dim() - len(shape), input.dim()))
+    result = input * ((input * input).mean(dims, keepdim=True) + eps).rsqrt()
+    return result if weight is None else result * weight
+
+
+def _channelwise(statistic: Tensor, input: Tensor) -> Tensor:
+    return statistic.reshape(1, -1, *[1] * (input.dim() - 2))
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return ``input`` (N, C, …) normalised for each channel, scaled and shifted.
+
+    In training, by the mean and variance of the batch, with which the running ones are updated in place (by the
+    unbiased variance); else by the running ones. Ioffe and Szegedy 2015, arXiv 1502.03167.
+    """
+    if training and input.numel() // max(input.shape[1], 1) <= 1 and input.numel():
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+    if not training and (running_mean is None or running_var is None):
+        raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+    for name, each in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+        if each is not None and each.numel() != input.shape[1]:
+            raise RuntimeError(f"{name} should contain {input.shape[1]} elements not {each.numel()}")
+    if not training:
+        scale = _channelwise((running_var + eps).rsqrt() * (1.0 if weight is None else weight), input)
+        shift = _channelwise(running_mean, input)
+        result = (input - shift) * scale
+        return result if bias is None else result + _channelwise(bias, input)
+    dims = (0, *range(2, input.dim()))
+    result, mean, variance = _standardize(input, dims=dims, eps=eps)
+    count = input.numel() // max(input.shape[1], 1)
+    _update(running_mean, mean.detach(), momentum)
+    _update(running_var, variance.detach() * (count / max(count - 1, 1)), momentum)
+    if weight is not None:
+        result = result * _channelwise(weight, input)
+    return result if bias is None else result + _channelwise(bias, input)
+
+
+def _update(running: Tensor | None, batch: Tensor, momentum: float) -> None:
+    """Move a running statistic towards that of the batch, in place."""
+    if running is not None:
+        running.detach().mul_(1 - momentum).add_(batch.reshape(-1).to(running.dtype) * momentum)
+
+
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Return ``input`` (N, C, …) normalised over each of ``num_groups`` groups of channels, scaled and shifted.
+
+    Wu and He 2018, arXiv 1803.08494.
+    """
+    if input.dim() < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.dim()}")
+    batch, channels = input.shape[:2]
+    if num_groups <= 0 or channels % num_groups:
+        raise RuntimeError(
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(input.shape)} and num_groups={num_groups}"
+        )
+    groups = input.reshape(batch, num_groups, -1)
+    result = _standardize(groups, dims=(2,), eps=eps)[0].reshape(input.shape)
+    if weight is not None:
+        result = result * _channelwise(weight, input)
+    return result if bias is None else result + _channelwise(bias, input)
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return ``input`` (N, C, …) normalised over each channel of each sample. Ulyanov et al. 2016, arXiv 1607.08022."""
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    if input.dim() < 3 or prod(input.shape[2:]) == 1:
+        raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
+    dims = tuple(range(2, input.dim()))
+    result, mean, variance = _standardize(input, dims=dims, eps=eps)
+    count = prod(input.shape[2:])
+    if running_mean is not None:
+        _update(running_mean, mean.detach().reshape(input.shape[:2]).mean(0), momentum)
+        unbiased = variance.detach().reshape(input.shape[:2]).mean(0) * (count / max(count - 1, 1))
+        _update(running_var, unbiased, momentum)
+    if weight is not None:
+        result = result * _channelwise(weight, input)
+    return result if bias is None else result + _channelwise(bias, input)
+
+
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """Return ``input`` divided by ``(k + alpha * mean of squares over size neighbouring channels) ** beta``.
+
+    Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural networks.
+    """
+    if input.dim() < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)")
+    if input.numel() == 0:
+        return input
+    squares = input * input
+    channels = input.shape[1]
+    padded = squares.new_zeros((input.shape[0], channels + size - 1, *input.shape[2:]))
+    padded[:, size // 2 : size // 2 + channels] = squares
+    windows = padded.unfold(1, size, 1).sum(-1)
+    return input / (windows * (alpha / size) + k).pow(beta)
