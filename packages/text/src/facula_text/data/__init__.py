@@ -8,6 +8,7 @@ from facula_text.data.functional import (
     to_map_style_dataset,
 )
 from facula_text.data.language_modeling import BlockDataset, batchify, bptt_batches, get_batch, random_blocks
+from facula_text.data.metrics import bleu_score
 from facula_text.data.samplers import BucketBatchSampler
 from facula_text.data.utils import get_tokenizer, ngrams_iterator
 
@@ -17,6 +18,7 @@ __all__ = [
     "OffsetsCollate",
     "PadCollate",
     "batchify",
+    "bleu_score",
     "bptt_batches",
     "custom_replace",
     "get_batch",
