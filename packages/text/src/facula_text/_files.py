@@ -1,28 +1,30 @@
-"""Writing small text files so that they are never seen half-written."""
+"""Writing files so that they are never seen half-written."""
 
 import os
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
+from secrets import token_hex
+from typing import BinaryIO
+
+
+@contextmanager
+def replacing(path: str | PathLike[str]) -> Iterator[BinaryIO]:
+    """Give a file to write into that takes the place of ``path`` at the end, or vanishes when there is an error."""
+    target = os.path.abspath(path)
+    temporary = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{token_hex(4)}.part")
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
 
 
 def write_text(path: str | PathLike[str], text: str) -> None:
     """Write ``text`` as UTF-8 to ``path``: the file appears, or is replaced, all at once."""
-    target = os.path.abspath(path)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".", suffix=".part")
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp gives the file to its owner alone; a saved file has the usual rights.
-        os.chmod(temporary, 0o666 & ~_current_umask())
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _current_umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
+    with replacing(path) as file:
+        file.write(text.encode())

@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-import tempfile
 import urllib.request
 from dataclasses import dataclass
+
+from facula_text._files import replacing
 
 _CHUNK = 1 << 16
 _TIMEOUT_SECONDS = 60
@@ -31,18 +32,13 @@ def ensure_file(root: str | os.PathLike[str], remote: RemoteFile, download: bool
     if not download:
         raise FileNotFoundError(f"{path} is missing; pass download=True to fetch it from {remote.url}")
     os.makedirs(root, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=root, prefix=".", suffix=".part")
-    try:
-        kind, expected = remote.digest.split(":")
-        digest = hashlib.new(kind, usedforsecurity=False)
-        with open(handle, "wb") as file, urllib.request.urlopen(remote.url, timeout=_TIMEOUT_SECONDS) as response:
+    kind, expected = remote.digest.split(":")
+    digest = hashlib.new(kind, usedforsecurity=False)
+    with replacing(path) as file:
+        with urllib.request.urlopen(remote.url, timeout=_TIMEOUT_SECONDS) as response:
             while chunk := response.read(_CHUNK):
                 digest.update(chunk)
                 file.write(chunk)
         if digest.hexdigest() != expected:
             raise ValueError(f"{remote.url}: expected {kind} {expected}, got {digest.hexdigest()}; nothing was kept")
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
     return path
