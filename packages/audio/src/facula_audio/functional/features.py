@@ -60,6 +60,8 @@ def sliding_window_cmn(
         return running.index_select(-2, end) - running.index_select(-2, start)
 
     count = (end - start).to(specgram.dtype).unsqueeze(-1)
+    # the result does not depend on the overall mean; without it the running sums stay small and exact
+    specgram = specgram - specgram.mean(-2, keepdim=True)
     mean = window_sums(specgram) / count
     centred = specgram - mean
     if not norm_vars:

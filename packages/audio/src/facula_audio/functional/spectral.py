@@ -96,8 +96,8 @@ def inverse_spectrogram(
 ) -> Tensor:
     """Return the waveform, shape ``(..., time)``, whose complex spectrogram, shape ``(..., frequency, frames)``, this is.
 
-    The arguments are those the spectrogram was made with; ``length`` is the number of samples wanted. ``pad_mode`` has
-    no effect on the inverse.
+    The arguments are those the spectrogram was made with. ``length`` is the number of samples wanted; with None the
+    ``pad`` zeros stay on both sides, as in torchaudio. ``pad_mode`` has no effect on the inverse.
 
     >>> window = facula.hann_window(400)
     >>> wave = facula.sin(facula.arange(800) * 0.1)
@@ -123,7 +123,7 @@ def inverse_spectrogram(
         length=None if length is None else length + 2 * pad,
         return_complex=False,
     )
-    if pad > 0:
+    if length is not None and pad > 0:
         waveform = waveform[:, pad:-pad]
     return waveform.reshape(leading + (waveform.shape[-1],))
 
@@ -146,12 +146,16 @@ def griffinlim(
         specgram: ``|STFT| ** power``, shape ``(..., frequency, frames)``.
         n_iter: how often to go to the waveform and back.
         momentum: in ``[0, 1)``; 0 is the method of Griffin and Lim (1984), more is faster (Perraudin et al. 2013).
-        length: number of samples wanted, or None for what the frames cover.
+        length: number of samples wanted, of as many frames as the spectrogram has; None for ``(frames - 1) * hop_length``.
         rand_init: whether the phases start random rather than zero.
     """
     if not 0 <= momentum < 1:
         raise ValueError(f"momentum must be in the range [0, 1). Found: {momentum}")
     momentum = momentum / (1 + momentum)
+    frames = specgram.shape[-1]
+    if length is not None and length // hop_length + 1 != frames:
+        raise ValueError(f"Expected a length of {frames} frames, {(frames - 1) * hop_length} to "
+                         f"{frames * hop_length - 1} samples, but got {length}")
     leading = tuple(specgram.shape[:-2])
     magnitude = specgram.reshape((-1,) + tuple(specgram.shape[-2:])).pow(1 / power)
 

@@ -73,7 +73,7 @@ def add_noise(waveform: Tensor, noise: Tensor, snr: Tensor, lengths: Tensor | No
     Args:
         waveform, noise: shape ``(..., time)``.
         snr: shape ``(...)``.
-        lengths: how many samples of each waveform count, shape ``(...)``; beyond them nothing is added.
+        lengths: how many samples of each waveform the levels are measured over, shape ``(...)``; None for all.
 
     >>> add_noise(facula.ones(4), facula.ones(4), facula.tensor(20.0))
     tensor([1.1000, 1.1000, 1.1000, 1.1000])
@@ -87,13 +87,13 @@ def add_noise(waveform: Tensor, noise: Tensor, snr: Tensor, lengths: Tensor | No
     length = waveform.shape[-1]
     if length != noise.shape[-1]:
         raise ValueError(f"Length dimensions of waveform and noise don't match (got {length} and {noise.shape[-1]}).")
-    signal = waveform
+    signal_power, noise_power = waveform.pow(2), noise.pow(2)
     if lengths is not None:
         valid = facula.arange(length, device=waveform.device) < lengths.unsqueeze(-1)
-        signal = waveform * valid
-        noise = noise * valid
-    signal_energy = signal.pow(2).sum(-1)
-    noise_energy = noise.pow(2).sum(-1)
+        signal_power = signal_power * valid
+        noise_power = noise_power * valid
+    signal_energy = signal_power.sum(-1)
+    noise_energy = noise_power.sum(-1)
     original_snr = 10 * (facula.log10(signal_energy) - facula.log10(noise_energy))
     scale = 10 ** ((original_snr - snr) / 20.0)
     return waveform + scale.unsqueeze(-1) * noise
