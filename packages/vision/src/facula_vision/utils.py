@@ -27,7 +27,7 @@ def make_grid(
 
     ``tensor`` is (N, C, H, W), a list of (C, H, W), or one image (C, H, W) or (H, W); one channel becomes three.
     ``normalize`` maps ``value_range``, by default from the smallest to the largest value, of all images or of each
-    (``scale_each``), to 0 to 1.
+    (``scale_each``), to 0 to 1. A single image comes back without a border.
     """
     if not isinstance(tensor, Tensor):
         if not isinstance(tensor, Sequence):
@@ -38,13 +38,14 @@ def make_grid(
         tensor = facula.stack(list(tensor), dim=0)
     if tensor.ndim not in (2, 3, 4):
         raise ValueError(f"Expected 2 to 4 dimensions, (N, C, H, W) at most, got the shape {tuple(tensor.shape)}")
-    is_single = tensor.ndim < 4
+    if tensor.ndim == 4 and len(tensor) == 0:
+        raise ValueError(f"Expected at least one image, got the shape {tuple(tensor.shape)}")
     images = tensor.reshape((1,) * (4 - tensor.ndim) + tuple(tensor.shape))
     if images.shape[1] == 1:
         images = images.expand(-1, 3, -1, -1)
     if normalize:
         images = _normalized(images.clone(), value_range, scale_each)
-    if is_single:
+    if len(images) == 1:
         return images.squeeze(0)
     count, channels, height, width = images.shape
     columns = min(nrow, count)

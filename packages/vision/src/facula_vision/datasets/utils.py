@@ -7,6 +7,7 @@ import os
 import shutil
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO
@@ -98,7 +99,10 @@ def extract_archive(
             _extract_tar(archive, target)
         else:
             _decompress(archive, target, compression)
-    except (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, EOFError, gzip.BadGzipFile) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as error:
+        # gzip and bz2 report damage as an OSError without a number; one with a number is the system's own.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise RuntimeError(f"{archive}: damaged or truncated archive: {error}") from error
     if remove_finished:
         archive.unlink()

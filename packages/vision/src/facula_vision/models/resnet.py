@@ -250,7 +250,11 @@ def _resnet(
     weights: WeightsLike,
     progress: bool,
     options: dict,
+    **fixed: int,
 ) -> ResNet:
+    for name, value in fixed.items():
+        if options.setdefault(name, value) != value:
+            raise ValueError(f"The parameter '{name}' expected value {value} but got {options[name]} instead.")
     resolved = resolve_weights(enumeration, weights)
     num_classes = default_num_classes(resolved, options.pop("num_classes", None))
     model = ResNet(block, layers, num_classes=num_classes, **options)
@@ -290,37 +294,50 @@ def resnet152(*, weights: WeightsLike = None, progress: bool = True, **kwargs: o
 
 @register_model(weights=ResNeXt50_32X4D_Weights)
 def resnext50_32x4d(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
-    """Return a ResNeXt-50 with 32 groups of width 4; ``weights`` is a ``ResNeXt50_32X4D_Weights``, a name of it, or a file."""
-    kwargs.setdefault("groups", 32)
-    kwargs.setdefault("width_per_group", 4)
-    return _resnet(Bottleneck, [3, 4, 6, 3], ResNeXt50_32X4D_Weights, weights, progress, kwargs)
+    """Return a ResNeXt-50 with 32 groups of width 4.
+
+    ``weights`` is a ``ResNeXt50_32X4D_Weights``, a name of it, or a file.
+    """
+    return _resnet(
+        Bottleneck, [3, 4, 6, 3], ResNeXt50_32X4D_Weights, weights, progress, kwargs, groups=32, width_per_group=4
+    )
 
 
 @register_model(weights=ResNeXt101_32X8D_Weights)
 def resnext101_32x8d(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
-    """Return a ResNeXt-101 with 32 groups of width 8; ``weights`` is a ``ResNeXt101_32X8D_Weights``, a name of it, or a file."""
-    kwargs.setdefault("groups", 32)
-    kwargs.setdefault("width_per_group", 8)
-    return _resnet(Bottleneck, [3, 4, 23, 3], ResNeXt101_32X8D_Weights, weights, progress, kwargs)
+    """Return a ResNeXt-101 with 32 groups of width 8.
+
+    ``weights`` is a ``ResNeXt101_32X8D_Weights``, a name of it, or a file.
+    """
+    return _resnet(
+        Bottleneck, [3, 4, 23, 3], ResNeXt101_32X8D_Weights, weights, progress, kwargs, groups=32, width_per_group=8
+    )
 
 
 @register_model(weights=ResNeXt101_64X4D_Weights)
 def resnext101_64x4d(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
-    """Return a ResNeXt-101 with 64 groups of width 4; ``weights`` is a ``ResNeXt101_64X4D_Weights``, a name of it, or a file."""
-    kwargs.setdefault("groups", 64)
-    kwargs.setdefault("width_per_group", 4)
-    return _resnet(Bottleneck, [3, 4, 23, 3], ResNeXt101_64X4D_Weights, weights, progress, kwargs)
+    """Return a ResNeXt-101 with 64 groups of width 4.
+
+    ``weights`` is a ``ResNeXt101_64X4D_Weights``, a name of it, or a file.
+    """
+    return _resnet(
+        Bottleneck, [3, 4, 23, 3], ResNeXt101_64X4D_Weights, weights, progress, kwargs, groups=64, width_per_group=4
+    )
 
 
 @register_model(weights=Wide_ResNet50_2_Weights)
 def wide_resnet50_2(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
-    """Return a Wide ResNet-50-2, its bottlenecks twice as wide; ``weights`` is a ``Wide_ResNet50_2_Weights``, a name of it, or a file."""
-    kwargs.setdefault("width_per_group", 128)
-    return _resnet(Bottleneck, [3, 4, 6, 3], Wide_ResNet50_2_Weights, weights, progress, kwargs)
+    """Return a Wide ResNet-50-2, its bottlenecks twice as wide.
+
+    ``weights`` is a ``Wide_ResNet50_2_Weights``, a name of it, or a file.
+    """
+    return _resnet(Bottleneck, [3, 4, 6, 3], Wide_ResNet50_2_Weights, weights, progress, kwargs, width_per_group=128)
 
 
 @register_model(weights=Wide_ResNet101_2_Weights)
 def wide_resnet101_2(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
-    """Return a Wide ResNet-101-2, its bottlenecks twice as wide; ``weights`` is a ``Wide_ResNet101_2_Weights``, a name of it, or a file."""
-    kwargs.setdefault("width_per_group", 128)
-    return _resnet(Bottleneck, [3, 4, 23, 3], Wide_ResNet101_2_Weights, weights, progress, kwargs)
+    """Return a Wide ResNet-101-2, its bottlenecks twice as wide.
+
+    ``weights`` is a ``Wide_ResNet101_2_Weights``, a name of it, or a file.
+    """
+    return _resnet(Bottleneck, [3, 4, 23, 3], Wide_ResNet101_2_Weights, weights, progress, kwargs, width_per_group=128)
