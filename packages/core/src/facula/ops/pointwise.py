@@ -1,18 +1,425 @@
-"""Arithmetic and elementary functions, element by element, with broadcasting."""
+"""Arithmetic, element by element, with broadcasting."""
+
+import builtins
+import math
 
 import numpy as np
 
 from facula import dtypes
-from facula.primitive import primitive, promote, to_float
+from facula.primitive import primitive, promote, to_float, write_out
+from facula.tensor_base import TensorBase
 from facula.types import Number, Tensor, TensorLike
 
 __all__ = [
-    *("abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "angle", "arccos", "arccosh", "arcsin"),
-    *("arcsinh", "arctan", "arctan2", "arctanh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clamp"),
-    *("clamp_max", "clamp_min", "clip", "conj", "conj_physical", "copysign", "cos", "cosh", "deg2rad", "div", "divide"),
-    *("erf", "erfc", "exp", "exp2", "expm1", "fix", "float_power", "floor", "floor_divide", "fmod", "frac", "hypot"),
-    *("lerp", "lgamma", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logit", "maximum", "minimum"),
-    *("mul", "multiply", "nan_to_num", "neg", "negative", "positive", "pow", "rad2deg", "reciprocal", "remainder"),
-    *("round", "rsqrt", "rsub", "sgn", "sigmoid", "sign", "sin", "sinc", "sinh", "softplus_", "sqrt", "square", "sub"),
-    *("subtract", "tan", "tanh", "true_divide", "trunc", "where", "xlogy"),
+    *("abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "float_power", "floor_divide", "fmod", "gcd"),
+    *("hypot", "lcm", "lerp", "mul", "multiply", "neg", "negative", "positive", "pow", "reciprocal", "remainder"),
+    *("rsqrt", "rsub", "sqrt", "square", "sub", "subtract", "true_divide", "xlogy"),
 ]
+
+
+def _is_integral(value: TensorLike) -> bool:
+    """Whether a tensor or number is an integer or boolean."""
+    if isinstance(value, TensorBase):
+        return value._array.dtype.kind in "iub"
+    return isinstance(value, int)
+
+
+def _is_boolean(value: TensorLike) -> bool:
+    return value._array.dtype.kind == "b" if isinstance(value, TensorBase) else isinstance(value, bool)
+
+
+def _conj(x: Tensor) -> Tensor:
+    """Return the conjugate that gradients of holomorphic functions need; a real tensor as it is."""
+    if isinstance(x, TensorBase):
+        return x.conj() if x.is_complex() else x
+    return x.conjugate()
+
+
+def _no_slope(g: Tensor) -> Tensor:
+    """Return the gradient of a step function: zero."""
+    return g.new_zeros(g.shape)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g: g, "other": lambda g: g})
+def _add(xp, x, other):
+    return xp.add(x, other)
+
+
+_add.kernel("cpu")(np.add)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g: g, "other": lambda g: -g})
+def _sub(xp, x, other):
+    return xp.subtract(x, other)
+
+
+_sub.kernel("cpu")(np.subtract)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, other: g * _conj(other), "other": lambda g, x: g * _conj(x)})
+def _mul(xp, x, other):
+    return xp.multiply(x, other)
+
+
+_mul.kernel("cpu")(np.multiply)
+
+
+@primitive(
+    dtype=to_float,
+    vjp={
+        "x": lambda g, other: g / _conj(other),
+        "other": lambda g, x, other: -g * _conj((x / other) / other),
+    },
+)
+def _div(xp, x, other):
+    return xp.true_divide(x, other)
+
+
+_div.kernel("cpu")(np.true_divide)
+
+
+def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> TensorLike:
+    if isinstance(alpha, bool) and not _is_boolean(other):
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, float) and _is_integral(input) and _is_integral(other):
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    return _mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
+
+
+def add(input: TensorLike, other: TensorLike, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
+    """Return ``input + alpha * other``.
+
+    >>> facula.add(facula.tensor([1, 2]), 10)
+    tensor([11, 12])
+    """
+    return _add(input, other if alpha == 1 else _scaled(other, alpha, input), out=out)
+
+
+def sub(input: TensorLike, other: TensorLike, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
+    """Return ``input - alpha * other``."""
+    if _is_boolean(input) and _is_boolean(other):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+            "instead."
+        )
+    if _is_boolean(input) or _is_boolean(other):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` or `logical_not()` operator instead."
+        )
+    return _sub(input, other if alpha == 1 else _scaled(other, alpha, input), out=out)
+
+
+def rsub(input: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
+    """Return ``other - alpha * input``."""
+    return sub(other, input, alpha=alpha)
+
+
+def mul(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Return ``input * other``.
+
+    >>> facula.mul(facula.tensor([1.0, 2.0]), 3)
+    tensor([3., 6.])
+    """
+    return _mul(input, other, out=out)
+
+
+def div(
+    input: TensorLike, other: TensorLike, *, rounding_mode: str | None = None, out: Tensor | None = None
+) -> Tensor:
+    """Return ``input / other``; with ``rounding_mode`` ``"trunc"`` or ``"floor"`` the quotient rounded so.
+
+    >>> facula.div(facula.tensor([7, -7]), 2, rounding_mode="floor")
+    tensor([ 3, -4])
+    """
+    if rounding_mode is None:
+        return _div(input, other, out=out)
+    if rounding_mode == "floor":
+        return _floor_divide(input, other, out=out)
+    if rounding_mode == "trunc":
+        return _trunc_divide(input, other, out=out)
+    raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+
+
+def _refuse_integer_zero(x: np.ndarray, other: object) -> None:
+    if np.asarray(x).dtype.kind in "iub" and np.any(np.asarray(other) == 0):
+        raise RuntimeError("ZeroDivisionError")
+
+
+@primitive(dtype=promote, vjp={"x": _no_slope, "other": _no_slope})
+def _floor_divide(xp, x, other):
+    if xp is np:
+        _refuse_integer_zero(x, other)
+    quotient = xp.floor_divide(x, other)
+    if quotient.dtype.kind == "f":
+        # NumPy gives nan for x / 0; the quotient of two floats is infinite there, or nan for 0 / 0.
+        quotient = xp.where(other == 0, x / other, quotient)
+    return quotient
+
+
+@primitive(dtype=promote, vjp={"x": _no_slope, "other": _no_slope})
+def _trunc_divide(xp, x, other):
+    if xp is np:
+        _refuse_integer_zero(x, other)
+    if np.result_type(x, other).kind in "iub":
+        quotient = xp.floor_divide(x, other)
+        inexact = xp.multiply(quotient, other) != x
+        return quotient + (inexact & ((xp.asarray(x) < 0) != (xp.asarray(other) < 0))).astype(quotient.dtype)
+    return xp.trunc(xp.true_divide(x, other))
+
+
+def floor_divide(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Return the quotient rounded down."""
+    return _floor_divide(input, other, out=out)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g: g, "other": lambda g, x, other: -g * div(x, other, rounding_mode="floor")})
+def _remainder(xp, x, other):
+    if xp is np:
+        _refuse_integer_zero(x, other)
+    return xp.remainder(x, other)
+
+
+def remainder(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Return the remainder of the division rounded down; its sign is that of ``other``."""
+    return _remainder(input, other, out=out)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g: g, "other": lambda g, x, other: -g * div(x, other, rounding_mode="trunc")})
+def _fmod(xp, x, other):
+    if xp is np:
+        _refuse_integer_zero(x, other)
+    return xp.fmod(x, other)
+
+
+def fmod(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Return the remainder of the division rounded towards zero; its sign is that of ``input``."""
+    return _fmod(input, other, out=out)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g: -g})
+def _neg(xp, x):
+    return xp.negative(x)
+
+
+def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``-input``."""
+    if _is_boolean(input):
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` "
+            "or `logical_not()` operator instead."
+        )
+    return _neg(input, out=out)
+
+
+def positive(input: Tensor) -> Tensor:
+    """Return ``input``; RuntimeError for booleans."""
+    if _is_boolean(input):
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x: g * x.sgn()})
+def _abs(xp, x):
+    return xp.abs(x)
+
+
+def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the absolute value; the gradient at 0 is 0."""
+    return _abs(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, out: -g * _conj(out * out)})
+def _reciprocal(xp, x):
+    return xp.reciprocal(x)
+
+
+def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``1 / input``."""
+    return _reciprocal(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, out: g / (2 * _conj(out))})
+def _sqrt(xp, x):
+    return xp.sqrt(x)
+
+
+def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the square root; nan for negative elements."""
+    return _sqrt(input, out=out)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, out: g * (-0.5 * _conj(out * out * out))})
+def _rsqrt(xp, x):
+    return 1 / xp.sqrt(x)
+
+
+def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``1 / sqrt(input)``."""
+    return _rsqrt(input, out=out)
+
+
+def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``input ** 2``."""
+    return pow(input, 2, out=out)
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x, exponent: _pow_slope_of_base(g, x, exponent),
+        "exponent": lambda g, x, exponent, out: _pow_slope_of_exponent(g, x, exponent, out),
+    },
+)
+def _pow(xp, x, exponent):
+    # The usual exponents are much cheaper as products.
+    if isinstance(exponent, (int, float)):
+        if exponent == 2:
+            return xp.multiply(x, x)
+        if exponent == 0.5 and x.dtype.kind == "f":
+            return xp.sqrt(x)
+        if exponent == 3:
+            return x * x * x
+    return xp.power(x, exponent)
+
+
+def _pow_slope_of_base(g: Tensor, x: Tensor, exponent: TensorLike) -> Tensor:
+    if not isinstance(exponent, TensorBase):
+        if exponent == 0:
+            return g * 0
+        return g * _conj(exponent * (x if exponent == 2 else pow(x, exponent - 1)))
+    slope = exponent * pow(x, exponent - 1)
+    return g * _conj(slope).where(exponent != 0, 0.0)
+
+
+def _pow_slope_of_exponent(g: Tensor, x: TensorLike, exponent: Tensor, out: Tensor) -> Tensor:
+    base = x if isinstance(x, TensorBase) else exponent.detach().new_full((), x, dtype=None)
+    # 0 ** y is constant for y > 0, and log 0 must not spoil that.
+    flat = (base == 0) & ((exponent.real if exponent.is_complex() else exponent) >= 0)
+    slope = out * base.where(~flat, 1.0).log()
+    return g * _conj(slope).where(~flat, 0.0)
+
+
+def pow(input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Return ``input ** exponent``; RuntimeError for an integer to a negative integer number."""
+    if isinstance(exponent, int) and exponent < 0 and _is_integral(input):
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    if isinstance(exponent, TensorBase) and _is_integral(exponent) and _is_integral(input):
+        return _integer_pow(input, exponent, out=out)
+    return _pow(input, exponent, out=out)
+
+
+@primitive(dtype=promote)
+def _integer_pow(xp, x, exponent):
+    # A negative power of an integer is 1, -1 or rounds to 0.
+    x, exponent = xp.asarray(x), xp.asarray(exponent)
+    if exponent.dtype.kind == "b":
+        return xp.logical_or(x, ~exponent)
+    negative = exponent < 0
+    power = xp.power(x, xp.where(negative, exponent & 1, exponent))
+    return xp.where(negative & (xp.abs(x) != 1), 0, power).astype(power.dtype)
+
+
+def float_power(input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Return ``input ** exponent`` in float64 or complex128."""
+
+    def widen(value: TensorLike) -> TensorLike:
+        if not isinstance(value, TensorBase):
+            return complex(value) if isinstance(value, complex) else float(value)
+        return value.to(dtypes.complex128 if value.is_complex() else dtypes.float64)
+
+    input, exponent = widen(input), widen(exponent)
+    if not isinstance(input, TensorBase):
+        input = exponent.detach().new_full((), input, dtype=dtypes.complex128 if isinstance(input, complex) else None)
+    return pow(input, exponent, out=out)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x, out: g * (x / out), "other": lambda g, other, out: g * (other / out)})
+def _hypot(xp, x, other):
+    return xp.hypot(x, other)
+
+
+def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``sqrt(input ** 2 + other ** 2)`` without overflow."""
+    return _hypot(input, other, out=out)
+
+
+@primitive(
+    dtype=to_float,
+    vjp={
+        "x": lambda g, x, other: g * other.log().where(~((x == 0) & (other <= 0)), 0.0)
+        if isinstance(other, TensorBase)
+        else g * _number_log(other),
+        "other": lambda g, x, other: g * x / other,
+    },
+)
+def _xlogy(xp, x, other):
+    result = x * xp.log(other)
+    return xp.where((xp.asarray(x) == 0) & ~xp.isnan(other), result.dtype.type(0), result)
+
+
+def _number_log(value: Number) -> float:
+    return math.log(value) if value > 0 else (-math.inf if value == 0 else math.nan)
+
+
+def xlogy(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Return ``input * log(other)``, 0 where ``input`` is 0."""
+    return _xlogy(input, other, out=out)
+
+
+def lerp(input: Tensor, end: Tensor, weight: TensorLike, *, out: Tensor | None = None) -> Tensor:
+    """Return ``input + weight * (end - input)``."""
+    if input.dtype != end.dtype:
+        raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
+    if isinstance(weight, TensorBase) and weight.dtype != input.dtype:
+        raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")
+    if isinstance(weight, TensorBase) and weight.numel() != 1:
+        near = input + weight * (end - input)
+        far = end - (end - input) * (1 - weight)
+        result = near.where(weight.abs() < 0.5, far)
+    else:
+        value = weight
+        size = weight.abs().item() if isinstance(weight, TensorBase) else builtins.abs(weight)
+        result = input + value * (end - input) if size < 0.5 else end - (end - input) * (1 - value)
+    return result if out is None else write_out(result, out, "lerp")
+
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1, out: Tensor | None = None) -> Tensor:
+    """Return ``input + value * tensor1 * tensor2``."""
+    product = tensor1 * tensor2
+    return add(input, product if value == 1 else product * value, out=out)
+
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1, out: Tensor | None = None) -> Tensor:
+    """Return ``input + value * tensor1 / tensor2``; RuntimeError for integers."""
+    if _is_integral(tensor1) and _is_integral(tensor2):
+        raise RuntimeError("Integer division with addcdiv is no longer supported.")
+    quotient = tensor1 / tensor2
+    return add(input, quotient if value == 1 else quotient * value, out=out)
+
+
+@primitive(dtype=promote)
+def _gcd(xp, x, other):
+    return xp.gcd(x, other)
+
+
+@primitive(dtype=promote)
+def _lcm(xp, x, other):
+    return xp.lcm(x, other)
+
+
+def gcd(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the greatest common divisor of each pair of integers."""
+    return _gcd(input, other, out=out)
+
+
+def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the least common multiple of each pair of integers."""
+    return _lcm(input, other, out=out)
+
+
+absolute = abs
+divide = true_divide = div
+multiply = mul
+negative = neg
+subtract = sub

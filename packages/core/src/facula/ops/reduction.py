@@ -1,628 +1,392 @@
-"""Sums, means, extremes and other figures over dimensions."""
+"""Sums, means and spreads along dimensions, and tests of all elements."""
 
 import builtins
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from facula import dtypes
+from facula.dimensions import count_along, kept_shape, wrap_dims
 from facula.dtypes import dtype as DType
-from facula.primitive import primitive, promote, to_float, to_integer, write_out
-from facula.tensor_base import TensorBase
+from facula.primitive import primitive, promote, to_float, write_out
 from facula.types import Number, Tensor
 
 __all__ = [
-    *("all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "logsumexp", "max", "mean"),
-    *("median", "min", "mode", "nanmean", "nanmedian", "nansum", "norm", "prod", "std", "std_mean", "sum"),
-    *("var", "var_mean"),
+    *("all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "std", "std_mean", "sum", "var"),
+    "var_mean",
 ]
 
 Dims = int | Sequence[int] | None
 
 
-def _axes(input: Tensor, dim: Dims) -> tuple[int, ...]:
-    """Return the dimensions meant by ``dim``, none negative; all of them for None or an empty sequence."""
-    rank = input._array.ndim
-    if dim is None or dim == () or dim == []:
-        return tuple(range(rank))
-    axes = []
-    for each in (dim,) if isinstance(dim, int) else dim:
-        each = each.__index__()
-        if not -builtins.max(rank, 1) <= each < builtins.max(rank, 1):
-            low, high = -builtins.max(rank, 1), builtins.max(rank, 1) - 1
-            raise IndexError(f"Dimension out of range (expected to be in range of [{low}, {high}], but got {each})")
-        each %= builtins.max(rank, 1)
-        if each in axes:
-            raise RuntimeError(f"dim {each} appears multiple times in the list of dims")
-        axes.append(each)
-    return () if rank == 0 else tuple(axes)
+def _spread(g: Tensor, x_shape: tuple, dims: tuple | None, keepdim: bool) -> Tensor:
+    """Return a reduction's gradient with the reduced dimensions back, as length 1."""
+    return g if keepdim or dims is None else g.reshape(kept_shape(x_shape, dims))
 
 
-def _expand(g: Tensor, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Tensor:
-    """Return the gradient of a reduction at every element that went into it."""
-    if not keepdim:
-        kept = tuple(1 if axis in axes else length for axis, length in enumerate(shape))
-        g = g.reshape(kept)
-    return g.expand(shape)
-
-
-def _count(shape: Sequence[int], axes: tuple[int, ...]) -> int:
-    return math.prod(shape[axis] for axis in axes)
+def _wide(x: np.ndarray) -> np.dtype | None:
+    """Return int64 for what is summed in it, else None."""
+    return np.dtype(np.int64) if x.dtype.kind in "iub" else None
 
 
 @primitive(
-    dtype=to_integer, vjp={"x": lambda g, x_shape, axes, keepdim: _expand(g, x_shape, axes, keepdim)}
+    dtype=promote,
+    vjp={"x": lambda g, x_shape, dims, keepdim: _spread(g, x_shape, dims, keepdim).expand(x_shape)},
 )
-def _sum(xp, x, *, axes, keepdim):
-    # NumPy would widen small integers by itself, and keep float16; the door has chosen the type already.
-    return x.sum(axis=axes, keepdims=keepdim, dtype=x.dtype)
+def _sum(xp, x, *, dims, keepdim):
+    return xp.sum(x, axis=dims, keepdims=keepdim, dtype=_wide(x))
 
 
 def sum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
 ) -> Tensor:
-    """Return the sum over ``dim`` (all dimensions by default); int64 for integers.
+    """Return the sum of all elements, or along ``dim``; integers and booleans are summed in int64.
 
-    >>> facula.sum(facula.tensor([[1, 2], [3, 4]]), dim=0)
-    tensor([4, 6])
+    >>> facula.sum(facula.ones(2, 3), dim=1)
+    tensor([3., 3.])
     """
     if dtype is not None:
         input = input.to(dtype)
-    elif input._array.dtype.kind in "iu" and input.dtype is not dtypes.int64:
-        input = input.to(dtypes.int64)
-    return _sum(input, axes=_axes(input, dim), keepdim=keepdim, out=out)
+    dims = wrap_dims(dim, input._array.ndim)
+    result = _sum(input, dims=dims, keepdim=keepdim)
+    if dtype is not None and result.dtype is not dtype:
+        result = result.to(dtype)
+    return result if out is None else write_out(result, out, "sum")
 
 
-def _needs_float(input: Tensor, dtype: DType | None, name: str) -> Tensor:
-    if dtype is not None:
-        input = input.to(dtype)
-    if input.dtype.category < dtypes.FLOATING:
-        raise RuntimeError(
-            f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
-            f"{input.dtype.name.title()}"
-        )
-    return input
+@primitive(vjp={"x": lambda g, x_shape: g.expand(x_shape)})
+def _sum_to_size(xp, x, *, shape):
+    extra = x.ndim - len(shape)
+    over = (*range(extra), *(at + extra for at, length in enumerate(shape) if length == 1 and x.shape[at + extra] != 1))
+    if x.dtype.kind == "V":
+        return xp.sum(x.astype(np.float32), axis=over).reshape(shape).astype(x.dtype)
+    return xp.sum(x, axis=over, dtype=x.dtype).reshape(shape)
+
+
+def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
+    """Return ``input`` summed to a shape that broadcasts to its own."""
+    shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
+    if shape == input._array.shape:
+        return input
+    have = input._array.shape
+    extra = len(have) - len(shape)
+    if extra < 0 or not _fits(shape, have[extra:]):
+        raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
+    return _sum_to_size(input, shape=shape)
+
+
+def _fits(shape: tuple, have: tuple) -> bool:
+    return not [1 for want, length in zip(shape, have, strict=True) if want not in (1, length)]
 
 
 @primitive(
-    dtype=to_float,
-    vjp={"x": lambda g, x_shape, axes, keepdim: _expand(g / builtins.max(_count(x_shape, axes), 1), x_shape, axes, keepdim)},
+    dtype=promote,
+    vjp={
+        "x": lambda g, x_shape, dims, keepdim: (
+            _spread(g, x_shape, dims, keepdim) / count_along(x_shape, dims)
+        ).expand(x_shape)
+    },
 )
-def _mean(xp, x, *, axes, keepdim):
-    total = x.sum(axis=axes, keepdims=keepdim, dtype=x.dtype)
-    return total / x.dtype.type(_count(x.shape, axes))
+def _mean(xp, x, *, dims, keepdim):
+    total = xp.sum(x, axis=dims, keepdims=keepdim)
+    count = x.size if dims is None else count_along(x.shape, dims)
+    return total / total.dtype.type(count)
+
+
+def _refuse_integers(name: str, input: Tensor, dtype: DType | None = None) -> None:
+    kind = input.dtype if dtype is None else dtype
+    if kind.category < dtypes.FLOATING:
+        raise RuntimeError(
+            f"{name}(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            f"Got: {kind.name.title()}"
+        )
 
 
 def mean(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
 ) -> Tensor:
-    """Return the mean over ``dim``; RuntimeError for integers."""
-    input = _needs_float(input, dtype, "mean")
-    return _mean(input, axes=_axes(input, dim), keepdim=keepdim, out=out)
+    """Return the mean of all elements, or along ``dim``; RuntimeError for integers without ``dtype``.
 
-
-@primitive(dtype=to_integer, vjp={"x": lambda g, x, out, axes, keepdim: _prod_gradient(g, x, out, axes, keepdim)})
-def _prod(xp, x, *, axes, keepdim):
-    return x.prod(axis=axes, keepdims=keepdim, dtype=x.dtype)
-
-
-def _prod_gradient(g: Tensor, x: Tensor, out: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tensor:
-    """Return g times the product of all other elements, by products from both sides: no division by zero."""
-    shape = tuple(x.shape)
-    if not axes:
-        return g
-    moved = x.movedim(axes, tuple(range(-len(axes), 0))) if len(axes) > 1 else x.movedim(axes[0], -1)
-    flat = moved.reshape(*moved.shape[: x.dim() - len(axes)], -1)
-    if flat.shape[-1] == 0:
-        return g.new_zeros(shape)
-    one = flat.new_ones((*flat.shape[:-1], 1))
-    before = one._joined(flat[..., :-1].cumprod(-1), -1)
-    after = one._joined(flat.flip(-1)[..., :-1].cumprod(-1), -1).flip(-1)
-    others = (before * after).reshape(moved.shape)
-    others = others.movedim(tuple(range(-len(axes), 0)), axes) if len(axes) > 1 else others.movedim(-1, axes[0])
-    others = others.conj() if others.is_complex() else others
-    return _expand(g, shape, axes, keepdim) * others
-
-
-def prod(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
-) -> Tensor:
-    """Return the product over ``dim`` (all dimensions by default); int64 for integers."""
+    >>> facula.mean(facula.tensor([1.0, 3.0]))
+    tensor(2.)
+    """
+    _refuse_integers("mean", input, dtype)
     if dtype is not None:
         input = input.to(dtype)
-    elif input._array.dtype.kind in "iu" and input.dtype is not dtypes.int64:
-        input = input.to(dtypes.int64)
-    return _prod(input, axes=_axes(input, dim), keepdim=keepdim, out=out)
-
-
-# Variance.
-
-
-@primitive(
-    dtype=to_float,
-    vjp={"x": lambda g, x, axes, correction, keepdim: _var_gradient(g, x, axes, correction, keepdim)},
-)
-def _var(xp, x, *, axes, correction, keepdim):
-    centred = x - x.mean(axis=axes, keepdims=True)
-    squares = (centred * centred.conj()).real if x.dtype.kind == "c" else centred * centred
-    freedom = builtins.max(_count(x.shape, axes) - correction, 0)
-    return squares.sum(axis=axes, keepdims=keepdim) / squares.dtype.type(freedom)
-
-
-def _var_gradient(g: Tensor, x: Tensor, axes: tuple[int, ...], correction: float, keepdim: bool) -> Tensor:
-    freedom = _count(x.shape, axes) - correction
-    centred = x - x.mean(axes, keepdim=True)
-    scale = 2.0 / freedom if freedom > 0 else math.nan
-    return _expand(g, tuple(x.shape), axes, keepdim) * scale * centred
-
-
-def _var_arguments(args: tuple, dim: Dims, unbiased: bool | None, correction: Number | None) -> tuple[Dims, Number]:
-    """Return dim and correction from the forms ``(unbiased)``, ``(dim, unbiased)`` and ``(dim, correction=)``."""
-    for each in args:
-        if isinstance(each, bool):
-            unbiased = each
-        else:
-            dim = each
-    if correction is None:
-        correction = 1 if unbiased is None or unbiased else 0
-    return dim, correction
-
-
-def var(
-    input: Tensor,
-    *args: Dims | bool,
-    dim: Dims = None,
-    unbiased: bool | None = None,
-    correction: Number | None = None,
-    keepdim: bool = False,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Return the variance over ``dim``: the sum of squared deviations over (count - correction), by default 1."""
-    if len(args) == 3:
-        args, keepdim = args[:2], args[2]
-    input = _needs_float(input, None, "var")
-    dim, correction = _var_arguments(args, dim, unbiased, correction)
-    return _var(input, axes=_axes(input, dim), correction=correction, keepdim=keepdim, out=out)
-
-
-def std(
-    input: Tensor,
-    *args: Dims | bool,
-    dim: Dims = None,
-    unbiased: bool | None = None,
-    correction: Number | None = None,
-    keepdim: bool = False,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Return the standard deviation over ``dim``: the square root of the variance."""
-    spread = var(input, *args, dim=dim, unbiased=unbiased, correction=correction, keepdim=keepdim)
-    return _root(spread) if out is None else write_out(_root(spread), out, "std")
-
-
-@primitive(vjp={"x": lambda g, out: (g / (2 * out)).where(out != 0, 0.0)})
-def _root(xp, x):
-    return xp.sqrt(x)
-
-
-def var_mean(
-    input: Tensor,
-    *args: Dims | bool,
-    dim: Dims = None,
-    unbiased: bool | None = None,
-    correction: Number | None = None,
-    keepdim: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """Return the variance and the mean over ``dim``."""
-    chosen, _ = _var_arguments(args, dim, unbiased, correction)
-    spread = var(input, *args, dim=dim, unbiased=unbiased, correction=correction, keepdim=keepdim)
-    return spread, mean(input, chosen, keepdim)
-
-
-def std_mean(
-    input: Tensor,
-    *args: Dims | bool,
-    dim: Dims = None,
-    unbiased: bool | None = None,
-    correction: Number | None = None,
-    keepdim: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """Return the standard deviation and the mean over ``dim``."""
-    spread, centre = var_mean(input, *args, dim=dim, unbiased=unbiased, correction=correction, keepdim=keepdim)
-    return _root(spread), centre
-
-
-# Extremes.
-
-
-class ValuesAndIndices(NamedTuple):
-    """Values along a dimension, and where they are."""
-
-    values: Tensor
-    indices: Tensor
-
-
-class MinMax(NamedTuple):
-    """The smallest and largest elements."""
-
-    min: Tensor
-    max: Tensor
-
-
-def _evenly(g: Tensor, x: Tensor, out: Tensor, axes: tuple[int, ...], keepdim: bool) -> Tensor:
-    """Return the gradient shared evenly by the elements equal to the extreme."""
-    shape = tuple(x.shape)
-    chosen = x == _expand(out, shape, axes, keepdim)
-    return (_expand(g, shape, axes, keepdim) / chosen.sum(axes, keepdim=True)).where(chosen, 0.0)
-
-
-@primitive(dtype=promote, vjp={"x": lambda g, x, out, axes, keepdim: _evenly(g, x, out, axes, keepdim)})
-def _amax(xp, x, *, axes, keepdim):
-    return x.max(axis=axes, keepdims=keepdim)
-
-
-@primitive(dtype=promote, vjp={"x": lambda g, x, out, axes, keepdim: _evenly(g, x, out, axes, keepdim)})
-def _amin(xp, x, *, axes, keepdim):
-    return x.min(axis=axes, keepdims=keepdim)
-
-
-def _not_empty(input: Tensor, axes: tuple[int, ...], name: str) -> None:
-    if any_of(input.shape[axis] == 0 for axis in axes):
-        if len(axes) == input.dim():
-            raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
-                "the 'dim' argument."
-            )
-        raise IndexError(f"{name}(): Expected reduction dim {axes[0]} to have non-zero size.")
-
-
-any_of = builtins.any
-
-
-def amax(input: Tensor, dim: Dims = (), keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Return the largest elements over ``dim``; equal ones share the gradient."""
-    axes = _axes(input, dim)
-    _not_empty(input, axes, "amax")
-    return _amax(input, axes=axes, keepdim=keepdim, out=out)
-
-
-def amin(input: Tensor, dim: Dims = (), keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Return the smallest elements over ``dim``; equal ones share the gradient."""
-    axes = _axes(input, dim)
-    _not_empty(input, axes, "amin")
-    return _amin(input, axes=axes, keepdim=keepdim, out=out)
-
-
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, out: Sequence[Tensor] | None = None) -> MinMax:
-    """Return the smallest and largest elements, of all or along ``dim``."""
-    low, high = amin(input, () if dim is None else dim, keepdim), amax(input, () if dim is None else dim, keepdim)
-    if out is not None:
-        low, high = write_out(low, out[0], "aminmax"), write_out(high, out[1], "aminmax")
-    return MinMax(low, high)
-
-
-@primitive()
-def _argmax(xp, x, *, axis, keepdim):
-    return x.argmax(axis=axis, keepdims=keepdim) if x.dtype.kind != "V" else x.astype(np.float32).argmax(axis, keepdims=keepdim)
-
-
-@primitive()
-def _argmin(xp, x, *, axis, keepdim):
-    return x.argmin(axis=axis, keepdims=keepdim) if x.dtype.kind != "V" else x.astype(np.float32).argmin(axis, keepdims=keepdim)
-
-
-def _refuse_complex(input: Tensor, name: str) -> None:
-    if input.is_complex():
-        raise RuntimeError(f"{name} does not support complex inputs.")
-
-
-def _arg(function: object, name: str, input: Tensor, dim: int | None, keepdim: bool, out: Tensor | None) -> Tensor:
-    _refuse_complex(input, name)
-    if dim is None:
-        if input.numel() == 0:
-            raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.")
-        flat = function(input.reshape(-1), axis=0, keepdim=False)
-        found = flat.reshape([1] * input.dim()) if keepdim else flat
-        return found if out is None else write_out(found, out, name)
-    (axis,) = _axes(input, dim) or (None,)
-    if axis is None:
-        return function(input.reshape(1), axis=0, keepdim=False, out=out)
-    _not_empty(input, (axis,), name)
-    return function(input, axis=axis, keepdim=keepdim, out=out)
-
-
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Return where the largest element is: in the flattened tensor, or along ``dim``; the first of equal ones.
-
-    >>> facula.argmax(facula.tensor([3, 9, 5]))
-    tensor(1)
-    """
-    return _arg(_argmax, "argmax", input, dim, keepdim, out)
-
-
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Return where the smallest element is: in the flattened tensor, or along ``dim``; the first of equal ones."""
-    return _arg(_argmin, "argmin", input, dim, keepdim, out)
-
-
-def _along(argument: object, input: Tensor, dim: int, keepdim: bool) -> ValuesAndIndices:
-    """Return the elements at the places one of the functions above finds along ``dim``."""
-    if input.dim() == 0:
-        return ValuesAndIndices(input.clone(), input.new_zeros((), dtype=dtypes.int64))
-    index = argument(input, dim, keepdim=True)
-    values = input.gather(dim, index)
-    return ValuesAndIndices(values, index) if keepdim else ValuesAndIndices(values.squeeze(dim), index.squeeze(dim))
-
-
-def _extreme(
-    name: str, input: Tensor, dim: "int | Tensor | None", keepdim: bool, other: Tensor | None, out: object
-) -> Tensor | ValuesAndIndices:
-    _refuse_complex(input, name)
-    if isinstance(dim, TensorBase):
-        dim, other = None, dim
-    if other is not None:
-        return (input.maximum if name == "max" else input.minimum)(other) if out is None else (
-            write_out(getattr(input, name + "imum")(other), out, name))
-    if dim is None:
-        if input.numel() == 0:
-            raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.")
-        return (amax if name == "max" else amin)(input, out=out)
-    found = _along(argmax if name == "max" else argmin, input, dim, keepdim)
-    if out is None:
-        return found
-    return ValuesAndIndices(write_out(found.values, out[0], name), write_out(found.indices, out[1], name))
-
-
-def max(
-    input: Tensor,
-    dim: int | Tensor | None = None,
-    keepdim: bool = False,
-    *,
-    other: Tensor | None = None,
-    out: Tensor | Sequence[Tensor] | None = None,
-) -> Tensor | ValuesAndIndices:
-    """Return the largest element; with ``dim`` the largest along it and where they are; with a tensor as `maximum`."""
-    return _extreme("max", input, dim, keepdim, other, out)
-
-
-def min(
-    input: Tensor,
-    dim: int | Tensor | None = None,
-    keepdim: bool = False,
-    *,
-    other: Tensor | None = None,
-    out: Tensor | Sequence[Tensor] | None = None,
-) -> Tensor | ValuesAndIndices:
-    """Return the smallest element; with ``dim`` the smallest along it and where they are; with a tensor as `minimum`."""
-    return _extreme("min", input, dim, keepdim, other, out)
-
-
-# Logic and counts.
-
-
-@primitive()
-def _all(xp, x, *, axes, keepdim):
-    result = xp.all(x, axis=axes, keepdims=keepdim)
-    return result.astype(np.uint8) if x.dtype == np.uint8 else result
-
-
-@primitive()
-def _any(xp, x, *, axes, keepdim):
-    result = xp.any(x, axis=axes, keepdims=keepdim)
-    return result.astype(np.uint8) if x.dtype == np.uint8 else result
-
-
-def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Return whether all elements over ``dim`` are not zero."""
-    return _all(input, axes=_axes(input, dim), keepdim=keepdim, out=out)
-
-
-def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Return whether an element over ``dim`` is not zero."""
-    return _any(input, axes=_axes(input, dim), keepdim=keepdim, out=out)
-
-
-@primitive()
-def _count_nonzero(xp, x, *, axes):
-    return xp.count_nonzero(x, axis=axes)
-
-
-def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
-    """Return how many elements over ``dim`` are not zero."""
-    return _count_nonzero(input, axes=_axes(input, dim))
+    return _mean(input, dims=wrap_dims(dim, input._array.ndim), keepdim=keepdim, out=out)
 
 
 def nansum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
 ) -> Tensor:
-    """Return the sum over ``dim``, nan counting as zero."""
+    """Return the sum of the elements that are not nan.
+
+    >>> facula.nansum(facula.tensor([1.0, float("nan"), 2.0]))
+    tensor(3.)
+    """
     if input.is_complex():
         raise RuntimeError("nansum does not support complex inputs")
-    clean = input.where(~input.isnan(), 0.0) if input.is_floating_point() else input
-    return sum(clean, dim, keepdim, dtype=dtype, out=out)
+    numbers = input.where(~input.isnan(), 0.0) if input.is_floating_point() else input
+    return sum(numbers, dim, keepdim, dtype=dtype, out=out)
 
 
 def nanmean(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
 ) -> Tensor:
-    """Return the mean over ``dim`` of the elements that are not nan."""
-    input = _needs_float(input, dtype, "nanmean")
-    result = nansum(input, dim, keepdim) / (~input.isnan()).sum(dim, keepdim)
+    """Return the mean of the elements that are not nan; RuntimeError for integers.
+
+    >>> facula.nanmean(facula.tensor([1.0, float("nan"), 2.0]))
+    tensor(1.5000)
+    """
+    if not input.is_floating_point() and not input.is_complex():
+        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {input.dtype.name.title()}")
+    present = ~input.isnan()
+    total = sum(input.where(present, 0.0), dim, keepdim, dtype=dtype)
+    result = total / sum(present, dim, keepdim)
     return result if out is None else write_out(result, out, "nanmean")
 
 
-@primitive(
-    dtype=to_float,
-    vjp={
-        "x": lambda g, x, out, axes, keepdim: _expand(g, tuple(x.shape), axes, keepdim)
-        * (x - _expand(out, tuple(x.shape), axes, keepdim).where(_expand(out, tuple(x.shape), axes, keepdim).abs() != math.inf, 0.0)).exp()
-    },
-)
-def _logsumexp(xp, x, *, axes, keepdim):
-    if not axes:
-        return x.copy()
-    if x.size == 0:
-        return xp.log(xp.exp(x).sum(axis=axes, keepdims=keepdim))
-    largest = x.max(axis=axes, keepdims=True)
-    largest = xp.where(xp.isfinite(largest), largest, 0)
-    total = xp.log(xp.exp(x - largest).sum(axis=axes, keepdims=True)) + largest
-    return total if keepdim else total.squeeze(axes)
+@primitive(dtype=promote, vjp={"x": lambda g, x, out, dims, keepdim: _product_slope(g, x, out, dims, keepdim)})
+def _prod(xp, x, *, dims, keepdim):
+    return xp.prod(x, axis=dims, keepdims=keepdim, dtype=_wide(x))
 
 
-def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Return ``log(sum(exp(input)))`` over ``dim`` without overflow."""
-    return _logsumexp(input, axes=_axes(input, dim), keepdim=keepdim, out=out)
+def _product_slope(g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool) -> Tensor:
+    """Return the gradient of a product: for each element, the product of the others."""
+    if x.is_complex():
+        x, out = x.conj(), out.conj()
+    if not (x == 0).any():
+        return _spread(g * out, x.shape, dims, keepdim) / x
+    if dims is None:
+        return g * _others(x.reshape(-1)).reshape(x.shape)
+    along = x.transpose(dims[0], -1)
+    return _spread(g, x.shape, dims, keepdim) * _others(along).transpose(dims[0], -1)
 
 
-def norm(
-    input: Tensor,
-    p: float | str | None = "fro",
-    dim: Dims = None,
-    keepdim: bool = False,
-    out: Tensor | None = None,
-    dtype: DType | None = None,
+def _others(x: Tensor) -> Tensor:
+    """Return for each element along the last dimension the product of the others, without dividing."""
+    length = x.shape[-1]
+    same = x.new_ones((length, length), dtype=dtypes.bool_).tril().triu()
+    return x.unsqueeze(-2).where(~same, 1.0).prod(-1)
+
+
+def prod(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
 ) -> Tensor:
-    """Return the p-norm over ``dim``: ``sum(|x| ** p) ** (1 / p)``; ``"fro"`` is the 2-norm."""
+    """Return the product of all elements, or along ``dim``; of integers and booleans in int64.
+
+    >>> facula.prod(facula.tensor([2, 3, 4]))
+    tensor(24)
+    """
     if dtype is not None:
         input = input.to(dtype)
-    if p == "nuc":
-        return input.svd()[1].sum(-1, keepdim=keepdim)
-    order = 2.0 if p is None or p == "fro" else float(p)
-    result = vector_norm(input, order, _axes(input, dim), keepdim)
-    return result if out is None else write_out(result, out, "norm")
+    result = _prod(input, dims=wrap_dims(dim, input._array.ndim), keepdim=keepdim)
+    if dtype is not None and result.dtype is not dtype:
+        result = result.to(dtype)
+    return result if out is None else write_out(result, out, "prod")
 
 
-def vector_norm(input: Tensor, order: float, axes: tuple[int, ...], keepdim: bool) -> Tensor:
-    """Return the p-norm of all elements over ``axes``; its gradient at zero is zero."""
-    if order == 2:
-        return _norm2(input, axes=axes, keepdim=keepdim)
-    size = input.abs()
-    if order == math.inf:
-        return amax(size, axes, keepdim) if axes else size
-    if order == -math.inf:
-        return amin(size, axes, keepdim) if axes else size
-    if order == 0:
-        return (size != 0).to(size.dtype).sum(axes, keepdim=keepdim)
-    if order == 1:
-        return size.sum(axes, keepdim=keepdim)
-    total = size.pow(order).sum(axes, keepdim=keepdim)
-    flat = total == 0
-    return total.where(~flat, 1.0).pow(1.0 / order).where(~flat, 0.0 if order > 0 else math.inf)
+# Variance and standard deviation.
+
+
+def _variance(xp, x, dims, keepdim, correction):
+    count = count_along(x.shape, dims)
+    distance = x - xp.sum(x, axis=dims, keepdims=True) / x.dtype.type(count)
+    if x.dtype.kind == "c":
+        square = distance.real**2
+        square += distance.imag**2
+    else:
+        square = xp.multiply(distance, distance, out=distance) if distance.ndim else distance * distance
+    total = xp.sum(square, axis=dims, keepdims=keepdim)
+    return total / total.dtype.type(builtins.max(count - correction, 0))
+
+
+def _variance_slope(x: Tensor, dims: tuple | None, correction: Number) -> Tensor:
+    freedom = count_along(x.shape, dims) - correction
+    scale = 2.0 / freedom if freedom > 0 else (math.inf if freedom == 0 else math.nan)
+    return (x - x.mean(dims, True)) * scale
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x, dims, keepdim, correction: _spread(g, x.shape, dims, keepdim)
+        * _variance_slope(x, dims, correction)
+    },
+)
+def _var(xp, x, *, dims, keepdim, correction):
+    return _variance(xp, x, dims, keepdim, correction)
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x, out, dims, keepdim, correction: _spread(
+            (g / (out * 2)).where(out != 0, 0.0), x.shape, dims, keepdim
+        )
+        * _variance_slope(x, dims, correction)
+    },
+)
+def _std(xp, x, *, dims, keepdim, correction):
+    return xp.sqrt(_variance(xp, x, dims, keepdim, correction))
+
+
+def _spread_arguments(
+    name: str, input: Tensor, dim: "Dims | bool", unbiased: bool | None, correction: Number | None
+) -> tuple[tuple | None, Number]:
+    """Return the dimensions and the correction that the overloads of `var` and `std` name."""
+    if input.dtype.category < dtypes.FLOATING:
+        raise RuntimeError(f"{name} only support floating point and complex dtypes")
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased is None or unbiased else 0
+    return wrap_dims(dim, input._array.ndim), correction
+
+
+def var(
+    input: Tensor,
+    dim: "Dims | bool" = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Number | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Return the variance of all elements, or along ``dim``: squared distances over n - ``correction`` (1).
+
+    >>> facula.var(facula.tensor([1.0, 3.0]))
+    tensor(2.)
+    """
+    dims, correction = _spread_arguments("std and var", input, dim, unbiased, correction)
+    return _var(input, dims=dims, keepdim=keepdim, correction=correction, out=out)
+
+
+def std(
+    input: Tensor,
+    dim: "Dims | bool" = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Number | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Return the standard deviation of all elements, or along ``dim``, with n - ``correction`` (1) below.
+
+    >>> facula.std(facula.tensor([1.0, 3.0]))
+    tensor(1.4142)
+    """
+    dims, correction = _spread_arguments("std and var", input, dim, unbiased, correction)
+    return _std(input, dims=dims, keepdim=keepdim, correction=correction, out=out)
+
+
+def var_mean(
+    input: Tensor,
+    dim: "Dims | bool" = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Number | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return the variance and the mean.
+
+    >>> facula.var_mean(facula.tensor([1.0, 3.0]))
+    (tensor(2.), tensor(2.))
+    """
+    dims, correction = _spread_arguments("std_mean and var_mean", input, dim, unbiased, correction)
+    return _var(input, dims=dims, keepdim=keepdim, correction=correction), _mean(input, dims=dims, keepdim=keepdim)
+
+
+def std_mean(
+    input: Tensor,
+    dim: "Dims | bool" = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Number | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return the standard deviation and the mean.
+
+    >>> facula.std_mean(facula.tensor([1.0, 3.0]))
+    (tensor(1.4142), tensor(2.))
+    """
+    dims, correction = _spread_arguments("std_mean and var_mean", input, dim, unbiased, correction)
+    return _std(input, dims=dims, keepdim=keepdim, correction=correction), _mean(input, dims=dims, keepdim=keepdim)
 
 
 @primitive(
     dtype=to_float,
     vjp={
-        "x": lambda g, x, out, axes, keepdim: x
-        * _expand((g / out).where(out != 0, 0.0), tuple(x.shape), axes, keepdim)
+        "x": lambda g, x, out, dims, keepdim: _spread(g, x.shape, dims, keepdim)
+        * (x - _spread(out, x.shape, dims, keepdim)).exp().conj()
     },
 )
-def _norm2(xp, x, *, axes, keepdim):
-    squares = (x * x.conj()).real if x.dtype.kind == "c" else x * x
-    return xp.sqrt(squares.sum(axis=axes, keepdims=keepdim))
+def _logsumexp(xp, x, *, dims, keepdim):
+    if not x.size:
+        return xp.log(xp.sum(x, axis=dims, keepdims=keepdim))
+    top = xp.max(x.real, axis=dims, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, top.dtype.type(0))
+    total = xp.log(xp.sum(xp.exp(x - top), axis=dims, keepdims=True)) + top
+    return total if keepdim else total.reshape(xp.sum(x, axis=dims).shape) if dims is None else xp.squeeze(total, dims)
 
 
-# Middle and most frequent.
+def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """Return the logarithm of the sum of exponentials along ``dim``, without overflow.
+
+    >>> facula.logsumexp(facula.zeros(4), 0)
+    tensor(1.3863)
+    """
+    return _logsumexp(input, dims=wrap_dims(dim, input._array.ndim), keepdim=keepdim, out=out)
 
 
-def _middle(input: Tensor, dim: int | None, keepdim: bool, skip_nan: bool) -> Tensor | ValuesAndIndices:
-    if dim is None:
-        if input.numel() == 0:
-            return input.new_full((), math.nan if input.is_floating_point() else -(2**63))
-        return _middle(input.reshape(-1), 0, False, skip_nan).values
-    if input.dim() == 0:
-        return ValuesAndIndices(input.clone(), input.new_zeros((), dtype=dtypes.int64))
-    (axis,) = _axes(input, dim)
-    index = _median_index(input, axis=axis, skip_nan=skip_nan)
-    values = input.gather(axis, index)
-    return ValuesAndIndices(values, index) if keepdim else ValuesAndIndices(values.squeeze(axis), index.squeeze(axis))
-
-
-@primitive()
-def _median_index(xp, x, *, axis, skip_nan):
-    """Return where the lower median is along an axis, kept; where a nan is, unless nan is skipped."""
-    order = xp.argsort(x, axis=axis, kind="stable")
-    length = x.shape[axis]
-    if x.dtype.kind != "f":
-        return xp.take(order, xp.asarray([(length - 1) // 2]), axis=axis)
-    missing = xp.isnan(x).sum(axis=axis, keepdims=True)
-    valid = length - missing
-    middle = xp.maximum(valid - 1, 0) // 2 if skip_nan else xp.where(missing > 0, valid, (length - 1) // 2)
-    return xp.take_along_axis(order, middle, axis=axis)
-
-
-def _write_pair(found: Tensor | ValuesAndIndices, out: object, name: str) -> Tensor | ValuesAndIndices:
-    if out is None:
-        return found
-    if isinstance(found, TensorBase):
-        return write_out(found, out, name)
-    return ValuesAndIndices(write_out(found.values, out[0], name), write_out(found.indices, out[1], name))
-
-
-def median(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Sequence[Tensor] | None = None
-) -> Tensor | ValuesAndIndices:
-    """Return the lower median of all elements, or of those along ``dim`` with where it is; nan when there is one."""
-    return _write_pair(_middle(input, dim, keepdim, False), out, "median")
-
-
-def nanmedian(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Sequence[Tensor] | None = None
-) -> Tensor | ValuesAndIndices:
-    """Return the lower median, nan left out."""
-    return _write_pair(_middle(input, dim, keepdim, True), out, "nanmedian")
+# Tests of all elements.
 
 
 @primitive()
-def _mode_index(xp, x, *, axis):
-    """Return where the last occurrence of the smallest most frequent value is along an axis, kept."""
-    order = xp.argsort(x, axis=axis, kind="stable")
-    ordered = xp.moveaxis(xp.take_along_axis(x, order, axis=axis), axis, -1)
-    length = ordered.shape[-1]
-    starts = xp.ones(ordered.shape, bool)
-    starts[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
-    places = xp.broadcast_to(xp.arange(length), ordered.shape)
-    run_start = xp.maximum.accumulate(xp.where(starts, places, 0), axis=-1)
-    best = (places - run_start).argmax(axis=-1)
-    return xp.take_along_axis(order, xp.moveaxis(best[..., None], -1, axis), axis=axis)
+def _all(xp, x, *, dims, keepdim):
+    result = xp.all(x, axis=dims, keepdims=keepdim)
+    return result.astype(np.uint8) if x.dtype == np.uint8 else result
 
 
-def mode(
-    input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Sequence[Tensor] | None = None
-) -> ValuesAndIndices:
-    """Return the most frequent value along ``dim`` (the smallest of several) and where it last is."""
-    if input.dim() == 0:
-        return ValuesAndIndices(input.clone(), input.new_zeros((), dtype=dtypes.int64))
-    (axis,) = _axes(input, dim)
-    _not_empty(input, (axis,), "mode")
-    index = _mode_index(input, axis=axis)
-    values = input.gather(axis, index)
-    if not keepdim:
-        values, index = values.squeeze(axis), index.squeeze(axis)
-    return _write_pair(ValuesAndIndices(values, index), out, "mode")
+@primitive()
+def _any(xp, x, *, dims, keepdim):
+    result = xp.any(x, axis=dims, keepdims=keepdim)
+    return result.astype(np.uint8) if x.dtype == np.uint8 else result
 
 
-# Undoing a broadcast, for the engine.
+@primitive()
+def _count_nonzero(xp, x, *, dims):
+    return xp.count_nonzero(x, axis=dims)
 
 
-@primitive(vjp={"x": lambda g, x_shape: g.expand(x_shape)})
-def _sum_to(xp, x, *, shape):
-    extra = x.ndim - len(shape)
-    ones = tuple(extra + axis for axis, length in enumerate(shape) if length == 1 and x.shape[extra + axis] != 1)
-    result = x.sum(axis=(*range(extra), *ones), keepdims=True, dtype=x.dtype)
-    return result.reshape(shape)
+def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """Return whether all elements are not zero, over everything or along ``dim``.
+
+    >>> facula.all(facula.tensor([True, False]))
+    tensor(False)
+    """
+    return _all(input, dims=_test_dims(dim, input), keepdim=keepdim, out=out)
 
 
-def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
-    """Return ``input`` summed over the dimensions in which a tensor of ``size`` was broadcast to its shape."""
-    shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
-    if tuple(input._array.shape) == shape:
-        return input
-    extra = input.dim() - len(shape)
-    fits = extra >= 0 and builtins.all(
-        wanted in (1, have) for wanted, have in zip(shape, input._array.shape[extra:], strict=True)
-    )
-    if not fits:
-        raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(input.shape)}}}.")
-    return _sum_to(input, shape=shape)
+def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """Return whether an element is not zero, over everything or along ``dim``.
+
+    >>> facula.any(facula.tensor([True, False]))
+    tensor(True)
+    """
+    return _any(input, dims=_test_dims(dim, input), keepdim=keepdim, out=out)
+
+
+def _test_dims(dim: Dims, input: Tensor) -> tuple[int, ...] | None:
+    # Unlike sums, these take an empty tuple of dimensions for none at all.
+    return () if isinstance(dim, (tuple, list)) and not dim else wrap_dims(dim, input._array.ndim)
+
+
+def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
+    """Return how many elements are not zero, over everything or along ``dim``.
+
+    >>> facula.count_nonzero(facula.tensor([0, 3, 5]))
+    tensor(2)
+    """
+    return _count_nonzero(input, dims=wrap_dims(dim, input._array.ndim))
