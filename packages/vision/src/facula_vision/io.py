@@ -70,8 +70,9 @@ def _read_mode(mode: ImageReadMode | str) -> ImageReadMode:
 def _decode(source: io.BytesIO, mode: ImageReadMode | str, apply_exif_orientation: bool, name: str) -> Tensor:
     mode = _read_mode(mode)
     try:
-        with Image.open(source) as image:
-            image.load()
+        with Image.open(source) as file:
+            file.load()
+            image: Image.Image = file
             if apply_exif_orientation:
                 image = ImageOps.exif_transpose(image)
             if mode is ImageReadMode.UNCHANGED and image.mode in ("P", "1", "PA"):

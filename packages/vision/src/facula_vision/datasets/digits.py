@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import facula
 from facula import Tensor
@@ -36,8 +37,8 @@ class Digits(InMemoryImages):
     def __init__(
         self,
         train: bool = True,
-        transform: Callable | None = None,
-        target_transform: Callable | None = None,
+        transform: Callable[..., Any] | None = None,
+        target_transform: Callable[..., Any] | None = None,
     ) -> None:
         super().__init__(None, train, transform, target_transform)
         levels = read_idx(_FOLDER / "digits-images-idx3-ubyte.gz").to(facula.int64)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from typing import IO
+from typing import IO, Any
 
 from PIL import Image
 
@@ -121,8 +121,8 @@ class DatasetFolder(VisionDataset):
         root: str | os.PathLike[str],
         loader: Callable[[str], object],
         extensions: tuple[str, ...] | None = None,
-        transform: Callable | None = None,
-        target_transform: Callable | None = None,
+        transform: Callable[..., Any] | None = None,
+        target_transform: Callable[..., Any] | None = None,
         is_valid_file: Callable[[str], bool] | None = None,
         allow_empty: bool = False,
     ) -> None:
@@ -151,7 +151,7 @@ class DatasetFolder(VisionDataset):
         """Return the classes and their indices; a subclass may override how they are found."""
         return find_classes(directory)
 
-    def __getitem__(self, index: int) -> tuple:
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
         path, target = self.samples[index]
         sample = self.loader(path)
         if self.transform is not None:
@@ -173,8 +173,8 @@ class ImageFolder(DatasetFolder):
     def __init__(
         self,
         root: str | os.PathLike[str],
-        transform: Callable | None = None,
-        target_transform: Callable | None = None,
+        transform: Callable[..., Any] | None = None,
+        target_transform: Callable[..., Any] | None = None,
         loader: Callable[[str], object] = default_loader,
         is_valid_file: Callable[[str], bool] | None = None,
         allow_empty: bool = False,

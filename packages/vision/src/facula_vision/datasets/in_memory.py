@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 from facula import Tensor
 from PIL import Image
@@ -25,8 +26,8 @@ class InMemoryImages(VisionDataset):
         self,
         root: str | os.PathLike[str] | None,
         train: bool,
-        transform: Callable | None = None,
-        target_transform: Callable | None = None,
+        transform: Callable[..., Any] | None = None,
+        target_transform: Callable[..., Any] | None = None,
     ) -> None:
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.train = train
@@ -36,7 +37,7 @@ class InMemoryImages(VisionDataset):
         """Each class's index."""
         return {name: index for index, name in enumerate(self.classes)}
 
-    def __getitem__(self, index: int) -> tuple:
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
         # Through Pillow even though the numbers are at hand: every data set gives images of the same kind.
         image = Image.fromarray(self.data[index].numpy())
         target = int(self.targets[index])

@@ -4,6 +4,7 @@ import os
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import facula
 from facula import Tensor
@@ -45,12 +46,14 @@ class MNIST(InMemoryImages):
         "9 - nine",
     ]
 
+    root: str | os.PathLike[str]
+
     def __init__(
         self,
         root: str | os.PathLike[str],
         train: bool = True,
-        transform: Callable | None = None,
-        target_transform: Callable | None = None,
+        transform: Callable[..., Any] | None = None,
+        target_transform: Callable[..., Any] | None = None,
         download: bool = False,
     ) -> None:
         super().__init__(root, train, transform, target_transform)

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from facula_vision._download import fetch, file_digest
 
@@ -27,11 +27,7 @@ __all__ = [
     "verify_str_arg",
 ]
 
-_DECOMPRESSORS: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".gz": lambda path: gzip.open(path, "rb"),
-    ".bz2": lambda path: bz2.open(path, "rb"),
-    ".xz": lambda path: lzma.open(path, "rb"),
-}
+_DECOMPRESSORS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _TAR_ALIASES = {".tgz": ".gz", ".tbz": ".bz2", ".tbz2": ".bz2", ".txz": ".xz"}
 
 
@@ -169,7 +165,7 @@ def _decompress(archive: Path, target: Path, compression: str) -> None:
     # Written beside the target first, so that a damaged archive does not leave half a file under the final name.
     partial = target.with_name(target.name + ".part")
     try:
-        with _DECOMPRESSORS[compression](archive) as source:
+        with _DECOMPRESSORS[compression](archive, "rb") as source:
             _write(source, partial)
         partial.replace(target)
     finally:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 from facula.utils.data import Dataset
 
@@ -20,9 +21,9 @@ class VisionDataset(Dataset):
     def __init__(
         self,
         root: str | os.PathLike[str] | None = None,
-        transforms: Callable | None = None,
-        transform: Callable | None = None,
-        target_transform: Callable | None = None,
+        transforms: Callable[..., Any] | None = None,
+        transform: Callable[..., Any] | None = None,
+        target_transform: Callable[..., Any] | None = None,
     ) -> None:
         if isinstance(root, str):
             root = os.path.expanduser(root)
@@ -36,7 +37,7 @@ class VisionDataset(Dataset):
             transforms = StandardTransform(transform, target_transform)
         self.transforms = transforms
 
-    def __getitem__(self, index: int) -> tuple:
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__")
 
     def __len__(self) -> int:
@@ -60,11 +61,13 @@ class VisionDataset(Dataset):
 class StandardTransform:
     """The pair of an image's and a target's transform as one function of (image, target)."""
 
-    def __init__(self, transform: Callable | None = None, target_transform: Callable | None = None) -> None:
+    def __init__(
+        self, transform: Callable[..., Any] | None = None, target_transform: Callable[..., Any] | None = None
+    ) -> None:
         self.transform = transform
         self.target_transform = target_transform
 
-    def __call__(self, input: object, target: object) -> tuple:
+    def __call__(self, input: object, target: object) -> tuple[Any, Any]:
         """Return the transformed (input, target)."""
         if self.transform is not None:
             input = self.transform(input)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import facula
 from facula import nn
@@ -36,7 +36,7 @@ class Weights:
     """Where published weights are, the transforms they want, and facts about them."""
 
     url: str
-    transforms: Callable
+    transforms: Callable[..., nn.Module]
     meta: dict[str, object]
 
 
@@ -60,7 +60,7 @@ class WeightsEnum(Enum):
             raise KeyError(f"{cls.__name__} has no {name!r}; it has {', '.join(cls.__members__)}")
         return cls[name]
 
-    def get_state_dict(self, progress: bool = True, check_hash: bool = False) -> dict:
+    def get_state_dict(self, progress: bool = True, check_hash: bool = False) -> dict[str, Any]:
         """Return the weights, downloaded once into the cache folder."""
         return load_state_dict_from_url(self.url, progress=progress, check_hash=check_hash)
 
@@ -68,19 +68,24 @@ class WeightsEnum(Enum):
         return f"{type(self).__name__}.{self.name}"
 
     @property
-    def url(self) -> str:
-        """Where the file is."""
-        return self.value.url
+    def _weights(self) -> Weights:
+        weights: Weights = self.value
+        return weights
 
     @property
-    def transforms(self) -> Callable:
+    def url(self) -> str:
+        """Where the file is."""
+        return self._weights.url
+
+    @property
+    def transforms(self) -> Callable[..., nn.Module]:
         """What makes the function that prepares an image for the model."""
-        return self.value.transforms
+        return self._weights.transforms
 
     @property
     def meta(self) -> dict[str, object]:
         """Facts: number of parameters, smallest image, metrics, recipe."""
-        return self.value.meta
+        return self._weights.meta
 
 
 def register_model(name: str | None = None, weights: type[WeightsEnum] | None = None) -> Callable[[Builder], Builder]:
@@ -129,7 +134,7 @@ def get_model_builder(name: str) -> Callable[..., nn.Module]:
     return builder
 
 
-def get_model(name: str, **config: object) -> nn.Module:
+def get_model(name: str, **config: Any) -> nn.Module:
     """Return the model of that name, built with these arguments.
 
     >>> get_model("resnet18", num_classes=10).fc.out_features

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import facula
@@ -28,7 +29,7 @@ def load_state_dict_from_url(
     progress: bool = True,
     check_hash: bool = False,
     file_name: str | None = None,
-) -> dict:
+) -> dict[str, Any]:
     """Return the state dict that ``url`` serves, downloaded once into ``model_dir`` (default: the cache folder).
 
     With ``check_hash`` a download must have the sha256 whose start the file's name carries, as in
@@ -39,4 +40,5 @@ def load_state_dict_from_url(
     if not path.is_file():
         match = _HASH_IN_NAME.search(path.name) if check_hash else None
         fetch(url, path, digest=("sha256", match.group(1)) if match else None, progress=progress)
-    return facula.load(path, map_location="cpu", weights_only=True)
+    state_dict: dict[str, Any] = facula.load(path, map_location="cpu", weights_only=True)
+    return state_dict

@@ -5,6 +5,7 @@ Sources: He et al. 2015 (arXiv 1512.03385), Xie et al. 2016 (arXiv 1611.05431), 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import facula
 from facula import Tensor, nn
@@ -249,7 +250,7 @@ def _resnet(
     enumeration: type[WeightsEnum],
     weights: WeightsLike,
     progress: bool,
-    options: dict,
+    options: dict[str, Any],
     **fixed: int,
 ) -> ResNet:
     for name, value in fixed.items():
@@ -263,37 +264,37 @@ def _resnet(
 
 
 @register_model(weights=ResNet18_Weights)
-def resnet18(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
+def resnet18(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNet-18; ``weights`` is a ``ResNet18_Weights``, a name of it, or a file."""
     return _resnet(BasicBlock, [2, 2, 2, 2], ResNet18_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=ResNet34_Weights)
-def resnet34(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
+def resnet34(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNet-34; ``weights`` is a ``ResNet34_Weights``, a name of it, or a file."""
     return _resnet(BasicBlock, [3, 4, 6, 3], ResNet34_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=ResNet50_Weights)
-def resnet50(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
+def resnet50(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNet-50; ``weights`` is a ``ResNet50_Weights``, a name of it, or a file."""
     return _resnet(Bottleneck, [3, 4, 6, 3], ResNet50_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=ResNet101_Weights)
-def resnet101(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
+def resnet101(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNet-101; ``weights`` is a ``ResNet101_Weights``, a name of it, or a file."""
     return _resnet(Bottleneck, [3, 4, 23, 3], ResNet101_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=ResNet152_Weights)
-def resnet152(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
+def resnet152(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNet-152; ``weights`` is a ``ResNet152_Weights``, a name of it, or a file."""
     return _resnet(Bottleneck, [3, 8, 36, 3], ResNet152_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=ResNeXt50_32X4D_Weights)
-def resnext50_32x4d(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
+def resnext50_32x4d(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNeXt-50 with 32 groups of width 4.
 
     ``weights`` is a ``ResNeXt50_32X4D_Weights``, a name of it, or a file.
@@ -304,7 +305,7 @@ def resnext50_32x4d(*, weights: WeightsLike = None, progress: bool = True, **kwa
 
 
 @register_model(weights=ResNeXt101_32X8D_Weights)
-def resnext101_32x8d(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
+def resnext101_32x8d(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNeXt-101 with 32 groups of width 8.
 
     ``weights`` is a ``ResNeXt101_32X8D_Weights``, a name of it, or a file.
@@ -315,7 +316,7 @@ def resnext101_32x8d(*, weights: WeightsLike = None, progress: bool = True, **kw
 
 
 @register_model(weights=ResNeXt101_64X4D_Weights)
-def resnext101_64x4d(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
+def resnext101_64x4d(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNeXt-101 with 64 groups of width 4.
 
     ``weights`` is a ``ResNeXt101_64X4D_Weights``, a name of it, or a file.
@@ -326,7 +327,7 @@ def resnext101_64x4d(*, weights: WeightsLike = None, progress: bool = True, **kw
 
 
 @register_model(weights=Wide_ResNet50_2_Weights)
-def wide_resnet50_2(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
+def wide_resnet50_2(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a Wide ResNet-50-2, its bottlenecks twice as wide.
 
     ``weights`` is a ``Wide_ResNet50_2_Weights``, a name of it, or a file.
@@ -335,7 +336,7 @@ def wide_resnet50_2(*, weights: WeightsLike = None, progress: bool = True, **kwa
 
 
 @register_model(weights=Wide_ResNet101_2_Weights)
-def wide_resnet101_2(*, weights: WeightsLike = None, progress: bool = True, **kwargs: object) -> ResNet:
+def wide_resnet101_2(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a Wide ResNet-101-2, its bottlenecks twice as wide.
 
     ``weights`` is a ``Wide_ResNet101_2_Weights``, a name of it, or a file.

@@ -30,7 +30,7 @@ def pad(
 ) -> Image.Image:
     """Return the image with ``padding`` (left, top, right, bottom) pixels more."""
     if mode == "constant":
-        return ImageOps.expand(image, border=padding, fill=fill_colour(fill, image))
+        return ImageOps.expand(image, border=padding, fill=fill_colour(fill, image))  # type: ignore[arg-type]
     left, top, right, bottom = padding
     if min(padding) < 0:
         image = image.crop(

@@ -8,7 +8,8 @@ _SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}
 
 
 def _triangle(x: numpy.ndarray) -> numpy.ndarray:
-    return numpy.maximum(1.0 - numpy.abs(x), 0.0)
+    weight: numpy.ndarray = numpy.maximum(1.0 - numpy.abs(x), 0.0)
+    return weight
 
 
 def _keys_cubic(x: numpy.ndarray) -> numpy.ndarray:
@@ -35,9 +36,10 @@ def antialias_weights(source: int, target: int, mode: str) -> numpy.ndarray:
     first = numpy.maximum((centre - support + 0.5).astype(numpy.int64), 0)
     end = numpy.minimum((centre + support + 0.5).astype(numpy.int64), source)
     pixel = numpy.arange(source)
-    weights = _KERNEL[mode]((pixel - centre[:, None] + 0.5) / stretch)
+    weights: numpy.ndarray = _KERNEL[mode]((pixel - centre[:, None] + 0.5) / stretch)
     weights[(pixel < first[:, None]) | (pixel >= end[:, None])] = 0.0
-    return weights / weights.sum(axis=1, keepdims=True)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
 
 
 def resize_antialiased(image: Tensor, size: tuple[int, int], mode: str) -> Tensor:

@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import facula
 from facula import nn
 
 __all__ = ["Compose", "Lambda", "RandomApply", "RandomChoice", "RandomOrder"]
 
-Transform = Callable[[object], object]
+Transform = Callable[..., Any]
 
 
 def _lines(transforms: Sequence[Transform]) -> str:
@@ -29,7 +30,7 @@ class Compose:
     def __init__(self, transforms: Sequence[Transform]) -> None:
         self.transforms = transforms
 
-    def __call__(self, img: object) -> object:
+    def __call__(self, img: Any) -> Any:
         """Return the transformed image."""
         for transform in self.transforms:
             img = transform(img)
@@ -47,7 +48,7 @@ class Lambda:
             raise TypeError(f"Argument lambd should be callable, got {type(lambd).__name__!r}")
         self.lambd = lambd
 
-    def __call__(self, img: object) -> object:
+    def __call__(self, img: Any) -> Any:
         """Return what the function makes of the image."""
         return self.lambd(img)
 
@@ -63,7 +64,7 @@ class RandomApply(nn.Module):
         self.transforms = transforms
         self.p = p
 
-    def forward(self, img: object) -> object:
+    def forward(self, img: Any) -> Any:
         """Return the image, transformed or not."""
         if self.p < facula.rand(1):
             return img
@@ -90,7 +91,7 @@ class RandomChoice:
             raise TypeError(f"Argument p should be a sequence, got {type(p).__name__!r}")
         self.p = p
 
-    def __call__(self, img: object) -> object:
+    def __call__(self, img: Any) -> Any:
         """Return the transformed image."""
         [transform] = random.choices(self.transforms, weights=self.p)
         return transform(img)
@@ -105,7 +106,7 @@ class RandomOrder:
     def __init__(self, transforms: Sequence[Transform]) -> None:
         self.transforms = _checked_sequence(transforms)
 
-    def __call__(self, img: object) -> object:
+    def __call__(self, img: Any) -> Any:
         """Return the transformed image."""
         order = list(range(len(self.transforms)))
         random.shuffle(order)

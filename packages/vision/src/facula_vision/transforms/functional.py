@@ -332,8 +332,13 @@ def five_crop(img: AnyImage, size: int | Sequence[int]) -> tuple[AnyImage, AnyIm
             f"Requested crop size {(height, width)} is bigger than input size {(image_height, image_width)}"
         )
     bottom, right = image_height - height, image_width - width
-    corners = [crop(img, top, left, height, width) for top in (0, bottom) for left in (0, right)]
-    return (*corners, center_crop(img, [height, width]))
+    return (
+        crop(img, 0, 0, height, width),
+        crop(img, 0, right, height, width),
+        crop(img, bottom, 0, height, width),
+        crop(img, bottom, right, height, width),
+        center_crop(img, [height, width]),
+    )
 
 
 def ten_crop(img: AnyImage, size: int | Sequence[int], vertical_flip: bool = False) -> tuple[AnyImage, ...]:
