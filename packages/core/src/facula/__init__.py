@@ -40,6 +40,7 @@ from facula.graph.modes import (
     no_grad,
     set_grad_enabled,
 )
+from facula.ops.comparison import *
 from facula.ops.conversion import (
     channels_last,
     channels_last_3d,
@@ -49,6 +50,15 @@ from facula.ops.conversion import (
     memory_format,
     preserve_format,
 )
+from facula.ops.cumulative import *
+from facula.ops.elementary import *
+from facula.ops.extrema import *
+from facula.ops.matmul import *
+from facula.ops.pointwise import *
+from facula.ops.reduction import *
+from facula.ops.rounding import *
+from facula.ops.selection import *
+from facula.ops.sorting import *
 from facula.printing import set_printoptions
 from facula.promotion import can_cast, promote_types
 from facula.size import Size

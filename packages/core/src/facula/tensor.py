@@ -250,9 +250,12 @@ class Tensor(TensorProperties):
     bitwise_xor = comparison.bitwise_xor
     bitwise_xor_ = inplace(comparison.bitwise_xor)
     eq = comparison.eq
+    eq_ = inplace(comparison.eq)
     equal = comparison.equal
     ge = greater_equal = comparison.ge
+    ge_ = greater_equal_ = inplace(comparison.ge)
     gt = greater = comparison.gt
+    gt_ = greater_ = inplace(comparison.gt)
     isclose = comparison.isclose
     isfinite = comparison.isfinite
     isinf = comparison.isinf
@@ -261,12 +264,19 @@ class Tensor(TensorProperties):
     isposinf = comparison.isposinf
     isreal = comparison.isreal
     le = less_equal = comparison.le
+    le_ = less_equal_ = inplace(comparison.le)
     logical_and = comparison.logical_and
+    logical_and_ = inplace(comparison.logical_and)
     logical_not = comparison.logical_not
+    logical_not_ = inplace(comparison.logical_not)
     logical_or = comparison.logical_or
+    logical_or_ = inplace(comparison.logical_or)
     logical_xor = comparison.logical_xor
+    logical_xor_ = inplace(comparison.logical_xor)
     lt = less = comparison.lt
+    lt_ = less_ = inplace(comparison.lt)
     ne = not_equal = comparison.ne
+    ne_ = not_equal_ = inplace(comparison.ne)
     __eq__ = operator(comparison.eq)
     __ne__ = operator(comparison.ne)
     __lt__ = operator(comparison.lt)
@@ -285,7 +295,9 @@ class Tensor(TensorProperties):
     __ixor__ = operator(bitwise_xor_)
     __lshift__ = operator(comparison.bitwise_left_shift)
     __rlshift__ = reflected(comparison.bitwise_left_shift)
+    __ilshift__ = operator(bitwise_left_shift_)
     __rshift__ = operator(comparison.bitwise_right_shift)
+    __irshift__ = operator(bitwise_right_shift_)
     __rrshift__ = reflected(comparison.bitwise_right_shift)
     __invert__ = comparison.bitwise_not
 
@@ -340,10 +352,15 @@ class Tensor(TensorProperties):
 
     # matmul, linear_algebra
     addbmm = matmul_family.addbmm
+    addbmm_ = inplace(matmul_family.addbmm, saves_input=False)
     addmm = matmul_family.addmm
+    addmm_ = inplace(matmul_family.addmm, saves_input=False)
     addmv = matmul_family.addmv
+    addmv_ = inplace(matmul_family.addmv, saves_input=False)
     addr = matmul_family.addr
+    addr_ = inplace(matmul_family.addr, saves_input=False)
     baddbmm = matmul_family.baddbmm
+    baddbmm_ = inplace(matmul_family.baddbmm, saves_input=False)
     bmm = matmul_family.bmm
     dot = matmul_family.dot
     inner = matmul_family.inner
@@ -353,6 +370,8 @@ class Tensor(TensorProperties):
     mv = matmul_family.mv
     outer = ger = matmul_family.outer
     vdot = matmul_family.vdot
+    __matmul__ = operator(matmul_family.matmul)
+    __rmatmul__ = reflected(matmul_family.matmul)
 
     # shape
     as_strided = shape.as_strided
