@@ -73,6 +73,7 @@ def test_palettes_and_wide_images(tmp_path: Path) -> None:
     Image.new("1", (3, 2), 1).save(tmp_path / "bits.png")
     assert read_image(tmp_path / "bits.png").tolist() == [[[255] * 3] * 2]
     Image.fromarray(numpy.full((2, 3), 40000, numpy.uint16)).save(tmp_path / "wide.png")
+    assert read_image(tmp_path / "wide.png").dtype == facula.uint16
     assert read_image(tmp_path / "wide.png").tolist() == [[[40000] * 3] * 2]
 
 

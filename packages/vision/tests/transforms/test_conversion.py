@@ -29,10 +29,12 @@ def test_pillow_images_there_and_back(mode: str, channels: int) -> None:
 
 def test_bits_and_wide_pixels_are_not_scaled() -> None:
     bits = Image.fromarray(numpy.array([[True, False]]))
-    assert PILToTensor()(bits).tolist() == [[[255, 0]]]
+    assert PILToTensor()(bits).tolist() == [[[True, False]]]
     assert ToTensor()(bits).tolist() == [[[1.0, 0.0]]]
     wide = Image.fromarray(numpy.array([[0, 40000]], numpy.uint16))
     assert ToTensor()(wide).tolist() == [[[0, 40000]]]
+    assert PILToTensor()(wide).dtype == facula.uint16
+    assert ToPILImage()(PILToTensor()(wide)).tobytes() == wide.tobytes()
     integers = Image.fromarray(numpy.array([[-5, 70000]], numpy.int32))
     assert ToTensor()(integers).dtype == facula.int32
     floats = Image.fromarray(numpy.array([[0.5, 7.0]], numpy.float32))

@@ -70,6 +70,24 @@ def fill_colour(fill: float | Sequence[float] | None, image: Image.Image) -> int
     return values[0] if channels == 1 else tuple(values)
 
 
+def rotate(
+    image: Image.Image,
+    angle: float,
+    resampling: int,
+    expand: bool,
+    center: Sequence[float] | None,
+    fill: float | Sequence[float] | None,
+) -> Image.Image:
+    """Return the image turned by ``angle`` degrees, against the clock, around its middle or ``center`` (x, y)."""
+    return image.rotate(
+        angle,
+        Image.Resampling(resampling),
+        expand,
+        None if center is None else (center[0], center[1]),
+        fillcolor=fill_colour(fill, image),
+    )
+
+
 def to_grayscale(image: Image.Image, num_output_channels: int) -> Image.Image:
     """Return the image in mode L, or its grey in the three channels of RGB."""
     grey = image.convert("L")

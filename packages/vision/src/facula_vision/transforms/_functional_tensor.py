@@ -82,14 +82,15 @@ def normalize(image: Tensor, mean: Sequence[float], std: Sequence[float], inplac
     return image.sub(means).div_(deviations)
 
 
-def _as_float_batch(image: Tensor) -> Tensor:
+def as_float_batch(image: Tensor) -> Tensor:
     """Return the image as (N, C, H, W), in a float type."""
     if image.dtype not in (facula.float32, facula.float64):
         image = image.to(facula.float32)
     return image.reshape(-1, channel_count(image), *image.shape[-2:])
 
 
-def _rounded_to(image: Tensor, dtype: facula.dtype) -> Tensor:
+def rounded_to(image: Tensor, dtype: facula.dtype) -> Tensor:
+    """Return the float image in another type, rounded for an integer one."""
     if dtype in _INTEGER_DTYPES:
         image = image.round()
     return image.to(dtype)
@@ -103,7 +104,7 @@ def resize(image: Tensor, size: tuple[int, int], mode: str, antialias: bool) -> 
         rows = _nearest_index(image.shape[-2], size[0], mode, image.device)
         columns = _nearest_index(image.shape[-1], size[1], mode, image.device)
         return image.index_select(-2, rows).index_select(-1, columns)
-    batch = _as_float_batch(image)
+    batch = as_float_batch(image)
     if antialias:
         resized = resize_antialiased(batch, size, mode)
     else:
@@ -111,7 +112,7 @@ def resize(image: Tensor, size: tuple[int, int], mode: str, antialias: bool) -> 
     if mode == "bicubic" and image.dtype == facula.uint8:
         # The cubic kernel overshoots.
         resized = resized.clamp(min=0, max=255)
-    return _rounded_to(resized, image.dtype).reshape(shape)
+    return rounded_to(resized, image.dtype).reshape(shape)
 
 
 def _nearest_index(source: int, target: int, mode: str, device: facula.device) -> Tensor:
@@ -132,9 +133,9 @@ def pad(image: Tensor, padding: Sequence[int], fill: float, mode: str) -> Tensor
     borders = [left, right, top, bottom]
     if mode == "constant":
         return F.pad(image, borders, mode="constant", value=float(fill))
-    batch = _as_float_batch(image)
+    batch = as_float_batch(image)
     padded = F.pad(batch, borders, mode=_PADDING_MODES[mode])
-    return _rounded_to(padded, image.dtype).reshape(*image.shape[:-2], *padded.shape[-2:])
+    return rounded_to(padded, image.dtype).reshape(*image.shape[:-2], *padded.shape[-2:])
 
 
 def _pad_symmetric(image: Tensor, left: int, top: int, right: int, bottom: int) -> Tensor:

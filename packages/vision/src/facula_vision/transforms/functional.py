@@ -10,6 +10,7 @@ from PIL import Image
 
 from facula_vision.transforms import _functional_color as color
 from facula_vision.transforms import _functional_pil as pil
+from facula_vision.transforms import _functional_rotation as rotation
 from facula_vision.transforms import _functional_tensor as tensors
 from facula_vision.transforms.interpolation import PILLOW_RESAMPLING, InterpolationMode, interpolation_mode
 
@@ -33,6 +34,7 @@ __all__ = [
     "resize",
     "resized_crop",
     "rgb_to_grayscale",
+    "rotate",
     "ten_crop",
     "to_grayscale",
     "to_pil_image",
@@ -41,11 +43,8 @@ __all__ = [
 ]
 
 AnyImage = TypeVar("AnyImage", Image.Image, Tensor)
-# What to_tensor and to_pil_image do with the pixels of the modes that are not 8 bits a channel. A 16-bit image becomes
-# int32: int16 would turn its brighter half negative.
-_WIDE_MODES = {"I": numpy.int32, "I;16": numpy.int32, "I;16B": numpy.int32, "F": numpy.float32}
 _MODES_BY_CHANNELS = {2: ("LA",), 3: ("RGB", "YCbCr", "HSV"), 4: ("RGBA", "CMYK", "RGBX")}
-_ONE_CHANNEL_MODES = {"uint8": "L", "int16": "I;16", "int32": "I", "float32": "F"}
+_ONE_CHANNEL_MODES = {"uint8": "L", "uint16": "I;16", "int16": "I;16", "int32": "I", "float32": "F"}
 
 
 def get_dimensions(img: Image.Image | Tensor) -> list[int]:
@@ -67,13 +66,10 @@ def get_image_num_channels(img: Image.Image | Tensor) -> int:
     return get_dimensions(img)[0]
 
 
-def _pil_pixels(image: Image.Image) -> Tensor:
-    """Return a copy of the pixels as (C, H, W)."""
-    pixels = numpy.array(image, _WIDE_MODES.get(image.mode, numpy.uint8))
-    if image.mode == "1":
-        pixels *= 255
-    pixels = pixels.reshape(image.height, image.width, pil.channel_count(image))
-    return facula.from_numpy(pixels).permute(2, 0, 1).contiguous()
+def _channels_first(pixels: numpy.ndarray) -> Tensor:
+    """Return a copy of (H, W) or (H, W, C) pixels as a (C, H, W) tensor."""
+    channels_last = pixels[:, :, None] if pixels.ndim == 2 else pixels
+    return facula.from_numpy(channels_last.transpose(2, 0, 1).copy())
 
 
 def to_tensor(pic: Image.Image | numpy.ndarray) -> Tensor:
@@ -85,12 +81,17 @@ def to_tensor(pic: Image.Image | numpy.ndarray) -> Tensor:
     torch.Size([3, 2, 3])
     """
     if isinstance(pic, Image.Image):
-        image = _pil_pixels(pic)
+        pixels = numpy.asarray(pic)
+        if pixels.dtype == bool:
+            pixels = pixels.astype(numpy.uint8) * 255
+        elif pixels.dtype == numpy.uint16:
+            # int16, which torchvision takes, would turn the brighter half negative.
+            pixels = pixels.astype(numpy.int32)
+        image = _channels_first(pixels)
     elif isinstance(pic, numpy.ndarray):
         if pic.ndim not in (2, 3):
             raise ValueError(f"pic should be 2/3 dimensional. Got {pic.ndim} dimensions.")
-        channels_last = pic[:, :, None] if pic.ndim == 2 else pic
-        image = facula.from_numpy(numpy.ascontiguousarray(channels_last.transpose(2, 0, 1)))
+        image = _channels_first(pic)
     else:
         raise TypeError(f"pic should be PIL Image or ndarray. Got {type(pic)}")
     if image.dtype == facula.uint8:
@@ -99,10 +100,10 @@ def to_tensor(pic: Image.Image | numpy.ndarray) -> Tensor:
 
 
 def pil_to_tensor(pic: Image.Image) -> Tensor:
-    """Return the Pillow image's pixels, unscaled, as a (C, H, W) tensor, uint8 for 8-bit images."""
+    """Return the Pillow image's pixels as they are as a (C, H, W) tensor, uint8 for 8-bit images."""
     if not isinstance(pic, Image.Image):
         raise TypeError(f"pic should be PIL Image. Got {type(pic)}")
-    return _pil_pixels(pic)
+    return _channels_first(numpy.asarray(pic))
 
 
 def convert_image_dtype(image: Tensor, dtype: facula.dtype = facula.float) -> Tensor:
@@ -119,7 +120,7 @@ def to_pil_image(pic: Tensor | numpy.ndarray, mode: str | None = None) -> Image.
     """Return a Pillow image of a (C, H, W) tensor or an (H, W, C) array with 1 to 4 channels, or of (H, W).
 
     Floats are taken to be from 0 to 1, unless ``mode`` is "F". ``mode`` defaults to L, LA, RGB or RGBA by the number of
-    channels, and to I;16, I or F for one channel of int16, int32 or, with ``mode="F"``, float32.
+    channels, and to I;16, I or F for one channel of 16-bit integers, int32 or, with ``mode="F"``, float32.
     """
     if isinstance(pic, Tensor):
         pixels = (pic.permute(1, 2, 0) if pic.ndim == 3 else pic).detach().cpu().numpy()
@@ -345,6 +346,38 @@ def ten_crop(img: AnyImage, size: int | Sequence[int], vertical_flip: bool = Fal
     """Return the five crops of the image and those of its mirror image, left to right or upside down."""
     mirrored = vflip(img) if vertical_flip else hflip(img)
     return five_crop(img, size) + five_crop(mirrored, size)
+
+
+def rotate(
+    img: AnyImage,
+    angle: float,
+    interpolation: InterpolationMode = InterpolationMode.NEAREST,
+    expand: bool = False,
+    center: Sequence[float] | None = None,
+    fill: float | Sequence[float] | None = None,
+) -> AnyImage:
+    """Return the image turned by ``angle`` degrees, against the clock, around its middle or ``center`` (x, y).
+
+    ``interpolation`` is nearest or bilinear, for Pillow images also bicubic. ``expand`` makes the result large enough
+    for the whole turned image, which is right only without ``center``. ``fill`` is the colour outside, else black.
+    """
+    if not isinstance(angle, int | float):
+        raise TypeError(f"Argument angle should be int or float, got {type(angle).__name__}")
+    if center is not None and (not isinstance(center, list | tuple) or len(center) != 2):
+        raise TypeError(f"Argument center should be a sequence of two numbers, got {center!r}")
+    interpolation = interpolation_mode(interpolation)
+    if isinstance(img, Image.Image):
+        return pil.rotate(img, angle, PILLOW_RESAMPLING[interpolation], expand, center, fill)
+    if interpolation not in (InterpolationMode.NEAREST, InterpolationMode.BILINEAR):
+        raise ValueError(f"This interpolation mode is unsupported with Tensor input: {interpolation.value}")
+    colour = [fill] if isinstance(fill, int | float) else fill
+    channels = get_image_num_channels(img)
+    if colour is not None and len(colour) not in (1, channels):
+        raise ValueError(
+            "The number of elements in 'fill' does not match the number of channels of the image "
+            f"({len(colour)} != {channels})"
+        )
+    return rotation.rotate(img, angle, interpolation.value, expand, center, colour)
 
 
 def to_grayscale(img: Image.Image, num_output_channels: int = 1) -> Image.Image:

@@ -19,6 +19,7 @@ __all__ = [
     "RandomCrop",
     "RandomHorizontalFlip",
     "RandomResizedCrop",
+    "RandomRotation",
     "RandomVerticalFlip",
     "Resize",
     "TenCrop",
@@ -221,6 +222,54 @@ class RandomCrop(nn.Module):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(size={self.size}, padding={self.padding})"
+
+
+class RandomRotation(nn.Module):
+    """Turn by a random angle, in degrees against the clock, from ``degrees`` (low, high) or from -degrees to degrees.
+
+    The other arguments are those of ``functional.rotate``.
+    """
+
+    def __init__(
+        self,
+        degrees: float | Sequence[float],
+        interpolation: InterpolationMode = InterpolationMode.NEAREST,
+        expand: bool = False,
+        center: Sequence[float] | None = None,
+        fill: float | Sequence[float] = 0,
+    ) -> None:
+        super().__init__()
+        if isinstance(degrees, int | float):
+            if degrees < 0:
+                raise ValueError(f"If degrees is a single number, it must be positive, got {degrees}.")
+            degrees = (-degrees, degrees)
+        if not isinstance(degrees, Sequence):
+            raise TypeError(f"degrees should be a number or a sequence of length 2, got {degrees!r}.")
+        if len(degrees) != 2:
+            raise ValueError(f"degrees should be a sequence of length 2, got {degrees!r}.")
+        self.degrees = [float(degree) for degree in degrees]
+        self.interpolation = interpolation_mode(interpolation)
+        self.expand = expand
+        self.center = center
+        self.fill = fill
+
+    @staticmethod
+    def get_params(degrees: Sequence[float]) -> float:
+        """Return a random angle."""
+        return float(facula.empty(1).uniform_(float(degrees[0]), float(degrees[1])).item())
+
+    def forward(self, img: AnyImage) -> AnyImage:
+        """Return the turned image."""
+        angle = self.get_params(self.degrees)
+        return F.rotate(img, angle, self.interpolation, self.expand, self.center, self.fill)
+
+    def __repr__(self) -> str:
+        center = "" if self.center is None else f", center={self.center}"
+        fill = "" if self.fill is None else f", fill={self.fill}"
+        return (
+            f"{type(self).__name__}(degrees={self.degrees}, interpolation={self.interpolation.value}, "
+            f"expand={self.expand}{center}{fill})"
+        )
 
 
 class RandomResizedCrop(nn.Module):
