@@ -1,10 +1,8 @@
 """Fetching one file over HTTP: checked, atomic, with a progress line."""
 
 import hashlib
-import http.client
 import os
 import sys
-import urllib.request
 import uuid
 from pathlib import Path
 from typing import IO
@@ -62,6 +60,10 @@ def fetch(
     Raises ``urllib.error.URLError`` (an ``OSError``) when the server cannot be reached or refuses, ``RuntimeError``
     when what came is short or does not match the digest.
     """
+    # Here and not above: they bring in ssl, which most programs that import this package never need.
+    import http.client
+    import urllib.request
+
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     redirects = urllib.request.HTTPRedirectHandler()
@@ -72,7 +74,10 @@ def fetch(
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
         with open(partial, "wb") as file, opener.open(request, timeout=TIMEOUT_SECONDS) as response:
-            _copy(response, file, url, path.name, progress)
+            try:
+                _copy(response, file, url, path.name, progress)
+            except http.client.IncompleteRead as error:
+                raise RuntimeError(f"{url}: the connection ended early") from error
         if digest is not None:
             algorithm, expected = digest
             found = file_digest(partial, algorithm)
@@ -91,8 +96,6 @@ def _copy(response: IO[bytes], file: IO[bytes], url: str, label: str, progress: 
         while chunk := response.read(CHUNK_BYTES):
             file.write(chunk)
             line.add(len(chunk))
-    except http.client.IncompleteRead as error:
-        raise RuntimeError(f"{url}: the connection ended early, after {line.received} bytes") from error
     finally:
         line.close()
     if total is not None and line.received != total:
