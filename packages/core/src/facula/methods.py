@@ -97,7 +97,7 @@ def reflected(function: Callable) -> Callable:
     """Return the method behind a reflected operator: ``other op self``."""
 
     def method(self: Tensor, other: object) -> Tensor:
-        if isinstance(other, _NUMBERS):
+        if isinstance(other, TensorBase) or isinstance(other, _NUMBERS):
             return function(other, self)
         return function(wrap(other), self) if isinstance(other, np.ndarray) else NotImplemented
 

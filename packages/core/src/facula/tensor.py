@@ -115,6 +115,7 @@ class Tensor(TensorProperties):
     __truediv__ = operator(pointwise.div)
     __rtruediv__ = reflected(pointwise.div)
     __itruediv__ = operator(div_)
+    __div__, __rdiv__, __idiv__ = __truediv__, __rtruediv__, __itruediv__
     __floordiv__ = operator(pointwise.floor_divide)
     __rfloordiv__ = reflected(pointwise.floor_divide)
     __ifloordiv__ = operator(floor_divide_)
@@ -385,9 +386,9 @@ class Tensor(TensorProperties):
     hsplit = splitting.hsplit
     movedim = moveaxis = shape.movedim
     narrow = splitting.narrow
-    permute = shape.permute
+    permute = shape.permute_method
     ravel = shape.ravel
-    reshape = shape.reshape
+    reshape = shape.reshape_method
     reshape_as = shape.reshape_as
     select = splitting.select
     split = splitting.split

@@ -145,11 +145,22 @@ def _logcumsumexp(xp, x, *, dim, backwards):
         return x.copy()
     turned = xp.flip(x, dim) if backwards else x
     if x.dtype.kind == "c":
-        top = xp.max(x.real, axis=dim, keepdims=True)
-        result = xp.log(xp.cumsum(xp.exp(turned - top), axis=dim)) + top
+        result = _complex_running_logsumexp(xp, xp.moveaxis(turned, dim, 0))
+        result = xp.moveaxis(result, 0, dim)
     else:
         result = xp.logaddexp.accumulate(turned, axis=dim)
     return xp.ascontiguousarray(xp.flip(result, dim)) if backwards else result
+
+
+def _complex_running_logsumexp(xp, x):
+    """Return the running sums along the first dimension; the imaginary part goes on from that of the larger term."""
+    result = xp.empty_like(x)
+    total = result[0] = x[0]
+    for at in range(1, x.shape[0]):
+        first = total.real >= x[at].real
+        high, low = xp.where(first, total, x[at]), xp.where(first, x[at], total)
+        total = result[at] = high + xp.log1p(xp.exp(low - high))
+    return result
 
 
 def _logcumsumexp_slope(g: Tensor, x: Tensor, out: Tensor, dim: int, backwards: bool) -> Tensor:

@@ -243,8 +243,7 @@ def atan2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 @primitive(dtype=to_float, vjp={"x": lambda g, out: g * _conj(out * (1 - out))})
 def _sigmoid(xp, x):
     # exp of a large -x overflows to inf, and 1 / inf is the right 0.
-    result = xp.negative(x)
-    xp.exp(result, out=result)
+    result = xp.exp(-x)
     result += 1
     return xp.reciprocal(result, out=result) if result.ndim else 1 / result
 
@@ -271,7 +270,11 @@ def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None)
     vjp={"x": lambda g, x, other, out: g * (x - out).exp(), "other": lambda g, other, out: g * (other - out).exp()},
 )
 def _logaddexp(xp, x, other):
-    return xp.logaddexp(x, other)
+    if x.dtype.kind != "c":
+        return xp.logaddexp(x, other)
+    first = x.real >= other.real
+    high, low = xp.where(first, x, other), xp.where(first, other, x)
+    return high + xp.log1p(xp.exp(low - high))
 
 
 def logaddexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -372,7 +375,7 @@ def rad2deg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @primitive(vjp={"x": lambda g: g.conj()})
 def _conj_physical(xp, x):
-    return xp.conj(x)
+    return xp.conj(x) if x.dtype.kind == "c" else x.copy()
 
 
 def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:

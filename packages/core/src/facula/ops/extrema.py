@@ -421,7 +421,7 @@ def _quantile(
     else:
         last = ordered.shape[-1] - 1
         # With a nan anywhere (sorted last), every quantile is nan.
-        position = (q.reshape(-1) * last).where(~ordered[..., -1:].isnan(), float(last))
+        position = (q.reshape(-1) * last).where(~ordered.narrow(-1, last, 1).isnan(), float(last))
     if interpolation == "nearest":
         position = position.round()
     below = position.detach().ceil() if interpolation == "higher" else position.detach().floor()

@@ -26,7 +26,7 @@ def _swapped(x: Tensor) -> Tensor:
 
 def _rows(x: Tensor) -> Tensor:
     """Return ``x`` as one matrix: all leading dimensions folded into the first."""
-    return x if x._array.ndim == 2 else x.reshape(-1, x._array.shape[-1])
+    return x if x._array.ndim == 2 else x.reshape((math.prod(x._array.shape[:-1]), x._array.shape[-1]))
 
 
 # A product of arrays of any number of dimensions. Where the right one is a matrix, all leading dimensions of the left
@@ -213,8 +213,9 @@ def _combined(name: str, input: Tensor, product: Tensor, beta: Number, alpha: Nu
         raise RuntimeError(f"{name}: the expanded size {list(shape)} cannot be reached from input of size {list(input._array.shape)}")
     if product.dtype is not input.dtype:
         raise RuntimeError(f"self and mat2 must have the same dtype, but got {input.dtype.name.title()} and {product.dtype.name.title()}")
-    if not product.is_floating_point() and not product.is_complex() and builtins.any(type(each) is float for each in (beta, alpha)):
-        raise RuntimeError("For integral input tensors, argument beta and alpha must not be floating point numbers.")
+    if product._array.dtype.kind in "iub":
+        number = builtins.bool if product._array.dtype.kind == "b" else builtins.int
+        beta, alpha = number(beta), number(alpha)
     if alpha != 1:
         product = product * alpha
     if beta == 0:
@@ -340,7 +341,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     features, size1, size2 = weight.shape
     rows = _rows(input1)
     # (n, in1) x (in1, out * in2), then with input2 along in2.
-    partial = matmul(rows, weight.permute(1, 0, 2).reshape(size1, features * size2)).reshape(-1, features, size2)
+    partial = matmul(rows, weight.permute(1, 0, 2).reshape((size1, features * size2))).reshape((-1, features, size2))
     result = matmul(partial, _rows(input2).unsqueeze(-1)).reshape((*input1.shape[:-1], features))
     return result if bias is None else result + bias
 
@@ -380,8 +381,8 @@ def tensordot(
     size = math.prod(a.shape[dim] for dim in left)
     rows = math.prod(a.shape[dim] for dim in kept_left)
     columns = math.prod(b.shape[dim] for dim in kept_right)
-    first = a.permute([*kept_left, *left]).reshape(rows, size)
-    second = b.permute([*right, *kept_right]).reshape(size, columns)
+    first = a.permute([*kept_left, *left]).reshape((rows, size))
+    second = b.permute([*right, *kept_right]).reshape((size, columns))
     result = matmul(first, second).reshape(shape)
     return result if out is None else write_out(result, out, "tensordot")
 

@@ -67,12 +67,14 @@ def _sum_to_size(xp, x, *, shape):
 def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     """Return ``input`` summed to a shape that broadcasts to its own."""
     shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
-    if shape == input._array.shape:
+    if shape == input._array.shape and shape:
         return input
     have = input._array.shape
     extra = len(have) - len(shape)
     if extra < 0 or not _fits(shape, have[extra:]):
         raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
+    if input._array.dtype.kind in "iub":
+        input = input.to(dtypes.int64)
     return _sum_to_size(input, shape=shape)
 
 

@@ -1,5 +1,6 @@
 """Sorting, searching, sets and histograms."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -198,7 +199,7 @@ def _chosen(
 @primitive()
 def _unique_consecutive(xp, x, *, dim):
     shape = x.shape
-    rows = x.reshape(-1, 1) if dim is None else xp.moveaxis(x, dim, 0).reshape(shape[dim], -1)
+    rows = x.reshape(-1, 1) if dim is None else xp.moveaxis(x, dim, 0).reshape(shape[dim], x.size // max(shape[dim], 1))
     first = xp.ones(rows.shape[0], bool)
     first[1:] = (rows[1:] != rows[:-1]).any(axis=1)
     starts = xp.flatnonzero(first)
@@ -255,10 +256,11 @@ def _searchsorted(xp, sorted_sequence, values, sorter, *, right, out_int32):
         sorted_sequence = xp.take_along_axis(sorted_sequence, sorter, -1)
     if sorted_sequence.ndim == 1:
         return xp.searchsorted(sorted_sequence, values, side=side).astype(kind)
-    rows = sorted_sequence.reshape(-1, sorted_sequence.shape[-1])
-    wanted = values.reshape(rows.shape[0], -1)
+    count = math.prod(values.shape[:-1])
+    rows = sorted_sequence.reshape(count, sorted_sequence.shape[-1])
+    wanted = values.reshape(count, values.shape[-1])
     found = xp.empty(wanted.shape, kind)
-    for row in range(rows.shape[0]):
+    for row in range(count):
         found[row] = xp.searchsorted(rows[row], wanted[row], side=side)
     return found.reshape(values.shape)
 
