@@ -73,6 +73,7 @@ def _check_wave(file: BinaryIO, name: str, start: int, size: int, order: str) ->
             _check_bytes(name, promised, size - body, frame_size)
             return
         position = body + length + length % 2
+    raise RuntimeError(f"{name}: truncated sound file: no 'data' chunk in its {size} bytes")
 
 
 def _check_aiff(file: BinaryIO, name: str, start: int, size: int) -> None:
@@ -91,6 +92,7 @@ def _check_aiff(file: BinaryIO, name: str, start: int, size: int) -> None:
             _check_bytes(name, length - 8, size - position - 16, frame_size)
             return
         position += 8 + length + length % 2
+    raise RuntimeError(f"{name}: truncated sound file: no 'SSND' chunk in its {size} bytes")
 
 
 def _check_ogg(file: BinaryIO, name: str, start: int, size: int) -> None:
@@ -107,5 +109,10 @@ def _check_ogg(file: BinaryIO, name: str, start: int, size: int) -> None:
         raise RuntimeError(
             f"{name}: truncated sound file: its last Ogg page needs at least {promised} bytes, but there are {present}"
         )
-    if not tail[page + 5] & 4:
-        warnings.warn(f"{name}: no end-of-stream mark in the last Ogg page: the file may be truncated", stacklevel=5)
+    if tail[page + 5] & 4:
+        return
+    if present > promised:
+        raise RuntimeError(
+            f"{name}: truncated sound file: {present - promised} bytes of an Ogg page at its end and no end-of-stream mark"
+        )
+    warnings.warn(f"{name}: no end-of-stream mark in the last Ogg page: the file may be truncated", stacklevel=5)
