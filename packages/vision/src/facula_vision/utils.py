@@ -29,18 +29,7 @@ def make_grid(
     ``normalize`` maps ``value_range``, by default from the smallest to the largest value, of all images or of each
     (``scale_each``), to 0 to 1. A single image comes back without a border.
     """
-    if not isinstance(tensor, Tensor):
-        if not isinstance(tensor, Sequence):
-            raise TypeError(f"tensor or list of tensors expected, got {type(tensor)}")
-        for image in tensor:
-            if not isinstance(image, Tensor):
-                raise TypeError(f"tensor or list of tensors expected, got a list containing {type(image)}")
-        tensor = facula.stack(list(tensor), dim=0)
-    if tensor.ndim not in (2, 3, 4):
-        raise ValueError(f"Expected 2 to 4 dimensions, (N, C, H, W) at most, got the shape {tuple(tensor.shape)}")
-    if tensor.ndim == 4 and len(tensor) == 0:
-        raise ValueError(f"Expected at least one image, got the shape {tuple(tensor.shape)}")
-    images = tensor.reshape((1,) * (4 - tensor.ndim) + tuple(tensor.shape))
+    images = _stacked(tensor)
     if images.shape[1] == 1:
         images = images.expand(-1, 3, -1, -1)
     if normalize:
@@ -59,11 +48,29 @@ def make_grid(
     return grid
 
 
+def _stacked(tensor: Tensor | Sequence[Tensor]) -> Tensor:
+    """Return the images as (N, C, H, W)."""
+    if isinstance(tensor, Tensor):
+        images = tensor
+    elif isinstance(tensor, Sequence):
+        for image in tensor:
+            if not isinstance(image, Tensor):
+                raise TypeError(f"tensor or list of tensors expected, got a list containing {type(image)}")
+        images = facula.stack(list(tensor), dim=0)
+    else:
+        raise TypeError(f"tensor or list of tensors expected, got {type(tensor)}")
+    if images.ndim not in (2, 3, 4):
+        raise ValueError(f"Expected 2 to 4 dimensions, (N, C, H, W) at most, got the shape {tuple(images.shape)}")
+    if images.ndim == 4 and len(images) == 0:
+        raise ValueError(f"Expected at least one image, got the shape {tuple(images.shape)}")
+    return images.reshape((1,) * (4 - images.ndim) + tuple(images.shape))
+
+
 def _normalized(images: Tensor, value_range: tuple[float, float] | None, scale_each: bool) -> Tensor:
     if value_range is not None and not isinstance(value_range, tuple):
         raise TypeError("value_range has to be a tuple (min, max) if specified. min and max are numbers")
     for part in images if scale_each else [images]:
-        low, high = value_range if value_range is not None else (float(part.min()), float(part.max()))
+        low, high = value_range if value_range is not None else (part.amin().item(), part.amax().item())
         part.clamp_(min=low, max=high)
         part.sub_(low).div_(max(high - low, 1e-5))
     return images

@@ -5,6 +5,7 @@ from facula import Tensor, nn
 from PIL import Image
 
 from facula_vision.transforms import functional as F
+from facula_vision.transforms.functional import AnyImage
 from facula_vision.transforms.interpolation import InterpolationMode
 
 __all__ = ["ImageClassification"]
@@ -31,14 +32,13 @@ class ImageClassification(nn.Module):
         self.interpolation = interpolation
         self.antialias = antialias
 
-    def forward(self, img: Image.Image | Tensor) -> Tensor:
+    def forward(self, img: AnyImage) -> Tensor:
         """Return what the model takes."""
         img = F.resize(img, self.resize_size, interpolation=self.interpolation, antialias=self.antialias)
         img = F.center_crop(img, self.crop_size)
-        if isinstance(img, Image.Image):
-            img = F.pil_to_tensor(img)
-        img = F.convert_image_dtype(img, facula.float)
-        return F.normalize(img, mean=self.mean, std=self.std)
+        tensor = F.pil_to_tensor(img) if isinstance(img, Image.Image) else img
+        tensor = F.convert_image_dtype(tensor, facula.float)
+        return F.normalize(tensor, mean=self.mean, std=self.std)
 
     def __repr__(self) -> str:
         lines = [
