@@ -13,6 +13,7 @@ from facula.ops import (
     filling,
     indexing,
     joining,
+    padding,
     pointwise,
     random,
     reduction,
@@ -434,6 +435,10 @@ class Tensor(TensorProperties):
     triu = joining.triu
     triu_ = inplace(joining.triu, saves_input=False)
     _joined = joining.joined
+
+    # padding
+    _pad = padding.pad
+    _pad_constant = padding.pad_constant
 
     # indexing
     argwhere = indexing.argwhere

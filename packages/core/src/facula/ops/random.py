@@ -17,7 +17,7 @@ from facula.types import Number, Tensor
 
 __all__ = [
     *("alpha_dropout", "bernoulli", "binomial", "dropout", "dropout1d", "dropout2d", "dropout3d"),
-    *("feature_alpha_dropout", "feature_dropout", "get_rng_state", "initial_seed", "manual_seed", "multinomial"),
+    *("feature_alpha_dropout", "feature_dropout", "get_rng_state", "gumbel_softmax", "initial_seed", "manual_seed", "multinomial"),
     *("normal", "poisson", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "rrelu"),
     *("seed", "set_rng_state"),
 ]
@@ -510,3 +510,17 @@ def rrelu(
         slope = (lower + upper) / 2
     factor = (input.detach() * 0 + slope).where(input <= 0, 1.0)
     return input.mul_(factor) if inplace else input * factor
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """Return samples of a distribution that is nearly one-hot; with ``hard`` one-hot, with the soft gradient.
+
+    Jang et al. 2016, arXiv 1611.01144.
+    """
+    noise = -wrap(logits._array.copy()).exponential_().log()
+    soft = ((logits + noise) / tau).softmax(dim)
+    if not hard:
+        return soft
+    index = soft.argmax(dim, keepdim=True)
+    one_hot = (soft.detach() * 0).scatter(dim, index, 1.0)
+    return one_hot - soft.detach() + soft

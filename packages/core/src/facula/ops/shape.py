@@ -18,8 +18,6 @@ from facula.types import Tensor
 __all__ = [
     *("adjoint", "as_strided", "broadcast_to", "diagonal", "flatten", "moveaxis", "movedim", "permute", "ravel"),
     *("reshape", "squeeze", "swapaxes", "swapdims", "t", "transpose", "unflatten", "unsqueeze"),
-    *("as_strided_copy", "diagonal_copy", "expand_copy", "permute_copy", "squeeze_copy", "t_copy", "transpose_copy"),
-    *("unfold_copy", "unsqueeze_copy", "view_copy"),
 ]
 
 

@@ -12,7 +12,6 @@ from facula.types import Tensor
 
 __all__ = [
     *("chunk", "dsplit", "hsplit", "narrow", "select", "split", "split_with_sizes", "tensor_split", "unbind", "vsplit"),
-    *("narrow_copy", "select_copy", "unsafe_chunk", "unsafe_split"),
 ]
 
 

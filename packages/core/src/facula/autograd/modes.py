@@ -1,0 +1,29 @@
+"""Anomaly mode: name the forward line when a gradient fails or is nan."""
+
+from facula.graph.modes import state
+
+
+class set_detect_anomaly:  # noqa: N801  PyTorch's name
+    """Switch anomaly mode on or off: as a function at once, as a context manager until its end."""
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        self._previous = state.anomaly
+        state.anomaly = bool(mode)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        state.anomaly = self._previous
+
+
+class detect_anomaly(set_detect_anomaly):  # noqa: N801  PyTorch's name
+    """Context in which a failing or nan gradient names the forward line it belongs to."""
+
+    def __init__(self, check_nan: bool = True) -> None:
+        super().__init__(True, check_nan)
+
+
+def is_anomaly_enabled() -> bool:
+    """Return whether anomaly mode is on."""
+    return state.anomaly
