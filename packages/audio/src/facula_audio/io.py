@@ -101,7 +101,9 @@ def _import_soundfile() -> "soundfile":
     try:
         import soundfile
     except ImportError as error:
-        raise ImportError("reading and writing sound files needs the package soundfile: pip install soundfile") from error
+        raise ImportError(
+            "reading and writing sound files needs the package soundfile: pip install soundfile"
+        ) from error
     return soundfile
 
 
@@ -228,7 +230,9 @@ def _subtype(format: str, dtype: facula.dtype, encoding: str | None, bits_per_sa
             raise ValueError(f"flac does not support encoding, but got {encoding!r}")
         widths = {None: "PCM_16", 8: "PCM_S8", 16: "PCM_16", 24: "PCM_24"}
         if bits_per_sample not in widths:
-            raise ValueError(f"flac does not support bits_per_sample other than 8, 16 and 24, but got {bits_per_sample}")
+            raise ValueError(
+                f"flac does not support bits_per_sample other than 8, 16 and 24, but got {bits_per_sample}"
+            )
         if bits_per_sample is None and dtype == facula.int32:
             return "PCM_24"
         return widths[bits_per_sample]
@@ -308,9 +312,7 @@ def save(
     if src.dtype == facula.float16:
         src = src.to(facula.float32)
     if src.dtype not in _DEFAULT_SUBTYPES:
-        raise ValueError(
-            f"Expected a tensor of float16, float32, float64, int16, int32 or uint8, but got {src.dtype}"
-        )
+        raise ValueError(f"Expected a tensor of float16, float32, float64, int16, int32 or uint8, but got {src.dtype}")
     subtype = _subtype(format, src.dtype, encoding, bits_per_sample)
     level = _compression_level(format, compression)
     frames = src.numpy()

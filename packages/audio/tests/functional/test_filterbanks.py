@@ -40,7 +40,7 @@ def test_dct_against_scipy() -> None:
     values = np.linspace(-1, 2, 20) ** 2
     for norm in ("ortho", None):
         matrix = F.create_dct(13, 20, norm).double().numpy()
-        np.testing.assert_allclose(values @ matrix, scipy.fft.dct(values, type=2, norm=norm)[:13], atol=1e-5)
+        np.testing.assert_allclose(values @ matrix, scipy.fft.dct(values, type=2, norm=norm)[:13], atol=5e-5)
 
 
 def test_too_many_filters_warn() -> None:
@@ -49,11 +49,11 @@ def test_too_many_filters_warn() -> None:
 
 
 def test_bad_arguments() -> None:
-    with pytest.raises(ValueError, match='norm must be one of None or "slaney", but got \'area\''):
+    with pytest.raises(ValueError, match="norm must be one of None or \"slaney\", but got 'area'"):
         F.melscale_fbanks(201, 0.0, 4000.0, 20, 8000, norm="area")
     with pytest.raises(ValueError, match='mel_scale should be one of "htk" or "slaney", but got \'bark\''):
         F.melscale_fbanks(201, 0.0, 4000.0, 20, 8000, mel_scale="bark")
-    with pytest.raises(ValueError, match='norm must be either "ortho" or None, but got \'unit\''):
+    with pytest.raises(ValueError, match="norm must be either \"ortho\" or None, but got 'unit'"):
         F.create_dct(13, 20, "unit")
 
 

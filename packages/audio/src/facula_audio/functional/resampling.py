@@ -15,8 +15,10 @@ _KAISER_BETA = 14.769656459379492
 def _reduced(orig_freq: float, new_freq: float) -> tuple[int, int]:
     """Return both rates divided by their greatest common divisor."""
     if orig_freq <= 0 or new_freq <= 0:
-        raise ValueError(f"Original frequency and desired frequency should be positive, but got "
-                         f"orig_freq={orig_freq} and new_freq={new_freq}")
+        raise ValueError(
+            f"Original frequency and desired frequency should be positive, but got "
+            f"orig_freq={orig_freq} and new_freq={new_freq}"
+        )
     if int(orig_freq) != orig_freq or int(new_freq) != new_freq:
         raise ValueError(
             f"Frequencies must be of integer type, but got orig_freq={orig_freq} and new_freq={new_freq}: scale both to "

@@ -12,8 +12,9 @@ def _normalization(normalized: bool | str) -> tuple[bool, bool]:
     """Return whether to scale by the frame's length and whether by the window's energy."""
     if isinstance(normalized, str):
         if normalized not in ("frame_length", "window"):
-            raise ValueError(f"Invalid normalized parameter: expected a bool, 'window' or 'frame_length', "
-                             f"but got {normalized!r}")
+            raise ValueError(
+                f"Invalid normalized parameter: expected a bool, 'window' or 'frame_length', but got {normalized!r}"
+            )
         return normalized == "frame_length", normalized == "window"
     return False, bool(normalized)
 
@@ -154,8 +155,10 @@ def griffinlim(
     momentum = momentum / (1 + momentum)
     frames = specgram.shape[-1]
     if length is not None and length // hop_length + 1 != frames:
-        raise ValueError(f"Expected a length of {frames} frames, {(frames - 1) * hop_length} to "
-                         f"{frames * hop_length - 1} samples, but got {length}")
+        raise ValueError(
+            f"Expected a length of {frames} frames, {(frames - 1) * hop_length} to "
+            f"{frames * hop_length - 1} samples, but got {length}"
+        )
     leading = tuple(specgram.shape[:-2])
     magnitude = specgram.reshape((-1,) + tuple(specgram.shape[-2:])).pow(1 / power)
 
