@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
-import facula
 import numpy as np
 import pytest
+
+import facula
 from facula import Tensor
 
 

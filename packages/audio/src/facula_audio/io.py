@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-import facula
 import numpy as np
-from facula import Tensor
 
+import facula
+from facula import Tensor
 from facula_audio.containers import check_complete
 
 if TYPE_CHECKING:
@@ -329,5 +329,5 @@ def save(
     except soundfile.SoundFileError as error:
         reason = getattr(error, "error_string", str(error))
         raise RuntimeError(
-            f"{_name(uri)}: cannot write {frames.shape[1]} channels at {sample_rate} Hz as {format} ({subtype}): {reason}"
+            f"{_name(uri)}: cannot write {frames.shape[1]} channels at {sample_rate} Hz as {format}/{subtype}: {reason}"
         ) from error

@@ -1,9 +1,10 @@
 """Deltas and sliding mean normalisation against plain loops."""
 
-import facula
-import facula_audio.functional as F
 import numpy as np
 import pytest
+
+import facula
+import facula_audio.functional as F
 from facula import Tensor
 from facula.autograd import gradcheck
 

@@ -1,10 +1,11 @@
 """Filter banks and the cosine transform."""
 
-import facula
-import facula_audio.functional as F
 import numpy as np
 import pytest
 import scipy.fft
+
+import facula
+import facula_audio.functional as F
 
 
 @pytest.mark.parametrize("mel_scale", ["htk", "slaney"])

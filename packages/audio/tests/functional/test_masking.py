@@ -1,14 +1,15 @@
 """Masks: where they may lie, and that they are one for all or one for each."""
 
+import pytest
+
 import facula
 import facula_audio.functional as F
-import pytest
 from facula import Tensor
 
 
 def blocks(masked: Tensor, axis: int) -> list[tuple[int, ...]]:
     """Return, for every item and channel, the masked indices along the axis; all else must be untouched."""
-    rows = masked.reshape((-1,) + tuple(masked.shape[-2:]))
+    rows = masked.reshape((-1, *tuple(masked.shape[-2:])))
     if axis == masked.dim() - 2:
         rows = rows.transpose(1, 2)
     assert bool(((rows == rows[:, :1]) & ((rows == 0) | (rows == 1))).all())
@@ -51,7 +52,7 @@ def test_mask_value_and_gradient() -> None:
     spectrogram = facula.ones(1, 1, 20, 30).requires_grad_()
     masked = F.mask_along_axis_iid(spectrogram, 20, 5.0, 3)
     masked.sum().backward()
-    assert 0 < int((masked == 5.0).sum())
+    assert int((masked == 5.0).sum()) > 0
     assert bool(((masked == 5.0) == (spectrogram.grad == 0.0)).all())
 
 

@@ -1,10 +1,11 @@
 """Resampling against the sampled sines themselves and SciPy."""
 
-import facula
-import facula_audio.functional as F
 import numpy as np
 import pytest
 import scipy.signal
+
+import facula
+import facula_audio.functional as F
 from facula import Tensor
 from facula.autograd import gradcheck
 

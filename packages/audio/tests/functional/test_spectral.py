@@ -1,10 +1,11 @@
 """Short-time Fourier analysis and synthesis against SciPy and by their own laws."""
 
-import facula
-import facula_audio.functional as F
 import numpy as np
 import pytest
 import scipy.signal
+
+import facula
+import facula_audio.functional as F
 from facula import Tensor
 from facula.autograd import gradcheck
 

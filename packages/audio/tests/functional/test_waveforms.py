@@ -1,10 +1,11 @@
 """Convolution, noise, speed, pre-emphasis and the edit distance."""
 
-import facula
-import facula_audio.functional as F
 import numpy as np
 import pytest
 import scipy.signal
+
+import facula
+import facula_audio.functional as F
 from facula import Tensor
 from facula.autograd import gradcheck
 

@@ -29,7 +29,7 @@ def amplitude_to_DB(
         return decibels
     shape = tuple(decibels.shape)
     channels = shape[-3] if decibels.dim() > 2 else 1
-    items = decibels.reshape((-1, channels) + shape[-2:])
+    items = decibels.reshape((-1, channels, *shape[-2:]))
     floor = items.amax(dim=(-3, -2, -1), keepdim=True) - top_db
     return facula.maximum(items, floor).reshape(shape)
 

@@ -12,7 +12,8 @@ def _check(specgram: Tensor, axis: int, p: float) -> None:
         raise ValueError(f"Spectrogram must have at least two dimensions, time and frequency ({dim} given).")
     if axis not in (dim - 2, dim - 1):
         raise ValueError(
-            f"Only Frequency and Time masking are supported (axis {dim - 2} and axis {dim - 1} supported; {axis} given)."
+            f"Only Frequency and Time masking are supported "
+            f"(axis {dim - 2} and axis {dim - 1} supported; {axis} given)."
         )
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"The value of p must be between 0.0 and 1.0 ({p} given).")
@@ -66,7 +67,7 @@ def mask_along_axis(specgram: Tensor, mask_param: int, mask_value: float | Tenso
 
     The arguments are those of :func:`mask_along_axis_iid`; two dimensions are enough.
 
-    >>> facula.manual_seed(0); masked = mask_along_axis(facula.ones(1, 4, 100), 50, 0.0, axis=2)
+    >>> masked = mask_along_axis(facula.ones(1, 4, 100), 50, 0.0, axis=2)
     >>> masked.shape
     facula.Size([1, 4, 100])
     """

@@ -3,8 +3,9 @@
 import functools
 import math
 
-import facula
 import numpy as np
+
+import facula
 from facula import Tensor
 
 __all__ = ["resample"]
@@ -21,8 +22,8 @@ def _reduced(orig_freq: float, new_freq: float) -> tuple[int, int]:
         )
     if int(orig_freq) != orig_freq or int(new_freq) != new_freq:
         raise ValueError(
-            f"Frequencies must be of integer type, but got orig_freq={orig_freq} and new_freq={new_freq}: scale both to "
-            f"integers of the same ratio"
+            f"Frequencies must be of integer type, but got orig_freq={orig_freq} and new_freq={new_freq}: "
+            f"scale both to integers of the same ratio"
         )
     divisor = math.gcd(int(orig_freq), int(new_freq))
     return int(orig_freq) // divisor, int(new_freq) // divisor
@@ -71,7 +72,7 @@ def _apply_kernel(waveform: Tensor, kernel: Tensor, width: int, orig: int, new: 
     filtered = facula.nn.functional.conv1d(padded, kernel, stride=orig)
     interleaved = filtered.transpose(1, 2).reshape(filtered.shape[0], -1)
     target_length = -(-new * length // orig)
-    return interleaved[..., :target_length].reshape(leading + (target_length,))
+    return interleaved[..., :target_length].reshape((*leading, target_length))
 
 
 def resample(

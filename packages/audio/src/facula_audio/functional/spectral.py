@@ -95,7 +95,7 @@ def inverse_spectrogram(
     pad_mode: str = "reflect",
     onesided: bool = True,
 ) -> Tensor:
-    """Return the waveform, shape ``(..., time)``, whose complex spectrogram, shape ``(..., frequency, frames)``, this is.
+    """Return the waveform ``(..., time)`` of which this is the complex spectrogram ``(..., frequency, frames)``.
 
     The arguments are those the spectrogram was made with. ``length`` is the number of samples wanted; with None the
     ``pad`` zeros stay on both sides, as in torchaudio. ``pad_mode`` has no effect on the inverse.
@@ -113,7 +113,7 @@ def inverse_spectrogram(
         spectrogram = spectrogram * _window_norm(window)
     leading = tuple(spectrogram.shape[:-2])
     waveform = facula.istft(
-        spectrogram.reshape((-1,) + tuple(spectrogram.shape[-2:])),
+        spectrogram.reshape((-1, *tuple(spectrogram.shape[-2:]))),
         n_fft=n_fft,
         hop_length=hop_length,
         win_length=win_length,
@@ -126,7 +126,7 @@ def inverse_spectrogram(
     )
     if length is not None and pad > 0:
         waveform = waveform[:, pad:-pad]
-    return waveform.reshape(leading + (waveform.shape[-1],))
+    return waveform.reshape((*leading, waveform.shape[-1]))
 
 
 def griffinlim(
@@ -147,7 +147,7 @@ def griffinlim(
         specgram: ``|STFT| ** power``, shape ``(..., frequency, frames)``.
         n_iter: how often to go to the waveform and back.
         momentum: in ``[0, 1)``; 0 is the method of Griffin and Lim (1984), more is faster (Perraudin et al. 2013).
-        length: number of samples wanted, of as many frames as the spectrogram has; None for ``(frames - 1) * hop_length``.
+        length: number of samples wanted, as many frames as the spectrogram has; None for ``(frames - 1) * hop_length``.
         rand_init: whether the phases start random rather than zero.
     """
     if not 0 <= momentum < 1:
@@ -160,7 +160,7 @@ def griffinlim(
             f"{frames * hop_length - 1} samples, but got {length}"
         )
     leading = tuple(specgram.shape[:-2])
-    magnitude = specgram.reshape((-1,) + tuple(specgram.shape[-2:])).pow(1 / power)
+    magnitude = specgram.reshape((-1, *tuple(specgram.shape[-2:]))).pow(1 / power)
 
     def synthesize(phases: Tensor) -> Tensor:
         return facula.istft(
@@ -173,7 +173,7 @@ def griffinlim(
         )
 
     if rand_init:
-        start = facula.rand(tuple(magnitude.shape) + (2,), dtype=magnitude.dtype, device=magnitude.device)
+        start = facula.rand((*tuple(magnitude.shape), 2), dtype=magnitude.dtype, device=magnitude.device)
         phases = facula.complex(start[..., 0], start[..., 1])
     else:
         phases = facula.complex(facula.ones_like(magnitude), facula.zeros_like(magnitude))
@@ -199,7 +199,7 @@ def griffinlim(
         previous = rebuilt
 
     waveform = synthesize(phases)
-    return waveform.reshape(leading + (waveform.shape[-1],))
+    return waveform.reshape((*leading, waveform.shape[-1]))
 
 
 def phase_vocoder(complex_specgrams: Tensor, rate: float, phase_advance: Tensor) -> Tensor:
@@ -222,7 +222,7 @@ def phase_vocoder(complex_specgrams: Tensor, rate: float, phase_advance: Tensor)
 
     # two silent frames, so that the last step has a right neighbour
     silence = facula.zeros(
-        tuple(complex_specgrams.shape[:-1]) + (2,), dtype=complex_specgrams.dtype, device=complex_specgrams.device
+        (*tuple(complex_specgrams.shape[:-1]), 2), dtype=complex_specgrams.dtype, device=complex_specgrams.device
     )
     padded = facula.cat([complex_specgrams, silence], dim=-1)
     left = padded.index_select(-1, before)

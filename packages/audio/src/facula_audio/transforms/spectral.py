@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 
 import facula
 from facula import Tensor, nn
-
 from facula_audio import functional as F
 
 __all__ = [
