@@ -28,15 +28,19 @@ def _put_slice(xp, x, *, shape, key):
     return result
 
 
+def _whole(key: tuple) -> tuple:
+    """Return the key with an ellipsis: without one NumPy returns a bare number, no view, where all is indexed by ints."""
+    return key if ... in key else (*key, ...)
+
+
 def slice_view(input: Tensor, key: tuple) -> Tensor:
     """Return the view of ``input`` that a basic index in NumPy's sense (ints, slices, None) names."""
-    # NumPy returns a bare number, no view, when every dimension is indexed by an integer.
-    return _slice(input, key=(*key, ...))
+    return _slice(input, key=_whole(key))
 
 
 def put_slice(input: Tensor, key: tuple, source: Tensor) -> Tensor:
     """Return a copy of ``input`` with ``source`` in the place that a basic index names."""
-    return _replace_slice(input, source, key=(*key, ...))
+    return _replace_slice(input, source, key=_whole(key))
 
 
 @primitive(
