@@ -113,6 +113,6 @@ def _check_ogg(file: BinaryIO, name: str, start: int, size: int) -> None:
         return
     if present > promised:
         raise RuntimeError(
-            f"{name}: truncated sound file: no end-of-stream mark, and {present - promised} bytes after its last Ogg page"
+            f"{name}: truncated sound file: no end-of-stream mark, {present - promised} bytes after the last Ogg page"
         )
     warnings.warn(f"{name}: no end-of-stream mark in the last Ogg page: the file may be truncated", stacklevel=5)

@@ -40,7 +40,6 @@ def _check_filter(lowpass_filter_width: int, rolloff: float, resampling_method: 
         )
 
 
-@functools.lru_cache(maxsize=16)
 def _sinc_kernel(
     orig: int, new: int, lowpass_filter_width: int, rolloff: float, resampling_method: str, beta: float | None
 ) -> tuple[np.ndarray, int]:
@@ -61,6 +60,9 @@ def _sinc_kernel(
         window = np.i0(shape * np.sqrt(1 - (time / lowpass_filter_width) ** 2)) / np.i0(shape)
     kernel = np.sinc(time) * window * (base / orig)
     return kernel[:, None, :], width
+
+
+_cached_sinc_kernel = functools.lru_cache(maxsize=16)(_sinc_kernel)
 
 
 def _apply_kernel(waveform: Tensor, kernel: Tensor, width: int, orig: int, new: int) -> Tensor:
@@ -103,6 +105,8 @@ def resample(
     _check_filter(lowpass_filter_width, rolloff, resampling_method)
     if orig == new:
         return waveform
-    array, width = _sinc_kernel(orig, new, lowpass_filter_width, rolloff, resampling_method, beta)
+    # rates of nearly no common divisor have filters of gigabytes: not to be kept
+    make_kernel = _cached_sinc_kernel if orig * new <= 1 << 18 else _sinc_kernel
+    array, width = make_kernel(orig, new, lowpass_filter_width, rolloff, resampling_method, beta)
     kernel = facula.from_numpy(array).to(device=waveform.device, dtype=waveform.dtype)
     return _apply_kernel(waveform, kernel, width, orig, new)
