@@ -1,5 +1,6 @@
 """Continuing text with a language model: greedy or sampled, with a cache of keys and values."""
 
+import math
 from typing import Protocol
 
 import facula
@@ -36,7 +37,7 @@ def filter_top_k(logits: Tensor, top_k: int) -> Tensor:
     if top_k < 1:
         raise ValueError(f"expected top_k of 1 or more, got {top_k}")
     smallest_kept = logits.topk(min(top_k, logits.shape[-1]), dim=-1).values[..., -1:]
-    return logits.masked_fill(logits < smallest_kept, -facula.inf)
+    return logits.masked_fill(logits < smallest_kept, -math.inf)
 
 
 def filter_top_p(logits: Tensor, top_p: float) -> Tensor:
@@ -53,7 +54,7 @@ def filter_top_p(logits: Tensor, top_p: float) -> Tensor:
     # Ascending: what is dropped is the tail that holds 1 - top_p or less.
     dropped = ordered.softmax(dim=-1).cumsum(dim=-1) <= 1.0 - top_p
     dropped[..., -1] = False
-    return logits.masked_fill(dropped.scatter(-1, order, dropped), -facula.inf)
+    return logits.masked_fill(dropped.scatter(-1, order, dropped), -math.inf)
 
 
 def generate(
