@@ -40,40 +40,36 @@ from facula.graph.modes import (
     no_grad,
     set_grad_enabled,
 )
-from facula.ops.comparison import *
 from facula.ops.conversion import (
     channels_last,
     channels_last_3d,
     clone,
     contiguous_format,
     detach,
+    layout,
     memory_format,
     preserve_format,
+    strided,
 )
-from facula.ops.cumulative import *
-from facula.ops.elementary import *
-from facula.ops.extrema import *
-from facula.ops.matmul import *
-from facula.ops.pointwise import *
-from facula.ops.reduction import *
-from facula.ops.rounding import *
-from facula.ops.selection import *
-from facula.ops.sorting import *
 from facula.ops.activation import log_softmax_method as log_softmax
 from facula.ops.activation import relu, relu_, selu, selu_, celu, celu_, prelu, threshold, threshold_
 from facula.ops.activation import softmax_method as softmax
 from facula.ops.comparison import *
 from facula.ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from facula.ops.cumulative import *
+from facula.ops.decompositions import *
+from facula.ops.einsum import *
 from facula.ops.elementary import *
 from facula.ops.embedding import embedding
 from facula.ops.extrema import *
 from facula.ops.indexing import *
 from facula.ops.interpolation import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from facula.ops.joining import *
+from facula.ops.linear_algebra import *
 from facula.ops.loss import cosine_similarity, pairwise_distance
 from facula.ops.matmul import *
 from facula.ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from facula.ops.norms import *
 from facula.ops.pointwise import *
 from facula.ops.random import *
 from facula.ops.recurrent import *
@@ -82,6 +78,7 @@ from facula.ops.rounding import *
 from facula.ops.selection import *
 from facula.ops.shape import *
 from facula.ops.sorting import *
+from facula.ops.special import *
 from facula.ops.splitting import *
 from facula.printing import set_printoptions
 from facula.promotion import can_cast, promote_types
@@ -89,6 +86,6 @@ from facula.rng import Generator, default_generator
 from facula.size import Size
 from facula.tensor import Tensor
 
-from facula import autograd, nn  # isort: skip  the floors above need the names of this one
+from facula import autograd, linalg, nn, special  # isort: skip  the floors above need the names of this one
 
 __version__ = "0.1.0"

@@ -174,3 +174,56 @@ def trigamma(xp: ModuleType, x: Array) -> Array:
     result = total + 1 / argument + 0.5 * inverse + series
     sine = xp.sin(math.pi * (wide - xp.round(wide)))
     return xp.where(reflected, math.pi**2 / (sine * sine) - result, result).astype(x.dtype)
+
+
+def zeta(xp: ModuleType, order: Array, x: Array) -> Array:
+    """Return Hurwitz' zeta function, the sum of (x + k) ** -order over k from 0: Euler and Maclaurin's formula.
+
+    inf at order 1 and at integers x up to 0; nan for an order below 1, and for a negative x with a broken order.
+    """
+    order, x = xp.broadcast_arrays(xp.asarray(order, np.float64), xp.asarray(x, np.float64))
+    shifted = xp.array(x)
+    total = xp.zeros_like(shifted)
+    finite = xp.where(xp.isfinite(shifted), shifted, np.float64(_SHIFT))
+    steps = int(_SHIFT + 2 - min(float(finite.min()), 0.0)) if finite.size else 0
+    for _ in range(min(steps, 10_000)):
+        low = shifted < _SHIFT + 2
+        total = xp.where(low, total + shifted**-order, total)
+        shifted = xp.where(low, shifted + 1, shifted)
+    power = shifted**-order
+    result = total + shifted * power / (order - 1) + 0.5 * power
+    factor = order * power / shifted
+    factorial = 2.0
+    for k, number in enumerate(_BERNOULLI, start=1):
+        result = result + number / factorial * factor
+        factor = factor * (order + 2 * k - 1) * (order + 2 * k) / (shifted * shifted)
+        factorial *= (2 * k + 1) * (2 * k + 2)
+    result = xp.where((x <= 0) & (x == xp.floor(x)), np.inf, result)
+    result = xp.where((x < 0) & (x != xp.floor(x)) & (order != xp.floor(order)), np.nan, result)
+    return xp.where(order < 1, np.nan, xp.where(order == 1, np.inf, result))
+
+
+def polygamma(xp: ModuleType, n: int, x: Array) -> Array:
+    """Return the n-th derivative of digamma."""
+    x = xp.asarray(x)
+    if n == 0:
+        return digamma(xp, x)
+    if n == 1:
+        return trigamma(xp, x)
+    sign = 1.0 if n % 2 else -1.0
+    return (sign * math.gamma(n + 1) * zeta(xp, np.float64(n + 1), x.astype(np.float64))).astype(x.dtype)
+
+
+def erfcx(xp: ModuleType, x: Array) -> Array:
+    """Return ``exp(x * x) * erfc(x)`` without overflow for positive x."""
+    x = xp.asarray(x)
+    wide = x.astype(np.float64)
+    size = xp.clip(xp.abs(wide), 0.46875, None)
+    inverse = 1 / (size * size)
+    far = (1 / math.sqrt(math.pi) - inverse * _ratio(_ERF_LARGE, inverse)) / size
+    positive = xp.where(size <= 4, _ratio(_ERF_MIDDLE, xp.minimum(size, 4.0)), far)
+    square = xp.exp(wide * wide)
+    near = square * (1 - wide * _ratio(_ERF_SMALL, wide * wide))
+    result = xp.where(wide < 0, 2 * square - positive, positive)
+    result = xp.where(xp.abs(wide) <= 0.46875, near, result)
+    return xp.where(xp.isnan(wide), wide, result).astype(x.dtype)

@@ -8,11 +8,14 @@ from facula.ops import (
     comparison,
     conversion,
     cumulative,
+    decompositions,
     elementary,
     extrema,
     filling,
     indexing,
     joining,
+    linear_algebra,
+    norms,
     padding,
     pointwise,
     random,
@@ -21,6 +24,7 @@ from facula.ops import (
     selection,
     shape,
     sorting,
+    special,
     splitting,
 )
 from facula.ops import matmul as matmul_family
@@ -192,6 +196,8 @@ class Tensor(TensorProperties):
     deg2rad_ = inplace(elementary.deg2rad, saves_input=False)
     digamma = elementary.digamma
     digamma_ = inplace(elementary.digamma)
+    i0 = special.i0
+    i0_ = inplace(special.i0)
     erf = elementary.erf
     erf_ = inplace(elementary.erf)
     erfc = elementary.erfc
@@ -218,6 +224,10 @@ class Tensor(TensorProperties):
     logaddexp2 = elementary.logaddexp2
     logit = elementary.logit
     logit_ = inplace(elementary.logit)
+    mvlgamma = elementary.mvlgamma
+    mvlgamma_ = inplace(elementary.mvlgamma)
+    polygamma = elementary.polygamma_method
+    polygamma_ = inplace(elementary.polygamma_method)
     rad2deg = elementary.rad2deg
     rad2deg_ = inplace(elementary.rad2deg, saves_input=False)
     real = property(elementary.real)
@@ -352,7 +362,25 @@ class Tensor(TensorProperties):
     bincount = sorting.bincount
     histc = sorting.histc
 
-    # matmul, linear_algebra
+    # matmul, linear_algebra, decompositions, norms
+    cholesky = decompositions.cholesky
+    cholesky_inverse = decompositions.cholesky_inverse
+    cholesky_solve = decompositions.cholesky_solve
+    cross = linear_algebra.cross
+    det = linear_algebra.det
+    dist = norms.dist
+    inverse = linear_algebra.inverse
+    logdet = linear_algebra.logdet
+    matrix_power = linear_algebra.matrix_power
+    norm = norms.norm
+    pinverse = linear_algebra.pinverse
+    qr = decompositions.qr
+    renorm = norms.renorm
+    renorm_ = inplace(norms.renorm)
+    slogdet = linear_algebra.slogdet
+    svd = decompositions.svd
+    _chained = matmul_family.chain_matmul
+    _eigh = decompositions.eigh
     addbmm = matmul_family.addbmm
     addbmm_ = inplace(matmul_family.addbmm, saves_input=False)
     addmm = matmul_family.addmm

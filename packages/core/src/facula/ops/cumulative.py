@@ -170,7 +170,7 @@ def _logcumsumexp_slope(g: Tensor, x: Tensor, out: Tensor, dim: int, backwards: 
     total = None
     for sign in (1.0, -1.0):
         chosen = g * sign > 0
-        size = (g * sign).where(chosen, 1.0).log().where(chosen, -np.inf)
+        size = (g * sign).where(chosen, 1.0).log().where(chosen, dtypes.finfo(g.dtype).min)
         part = sign * (_logcumsumexp(size - out, dim=dim, backwards=not backwards) + x).exp()
         total = part if total is None else total + part
     return total

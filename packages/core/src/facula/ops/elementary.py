@@ -5,14 +5,14 @@ import math
 import numpy as np
 
 from facula import special_functions
-from facula.primitive import primitive, promote, to_float
+from facula.primitive import primitive, promote, to_float, write_out
 from facula.types import Tensor, TensorLike
 
 __all__ = [
     *("acos", "acosh", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin"),
     *("asinh", "atan", "atan2", "atanh", "conj", "conj_physical", "cos", "cosh", "deg2rad", "digamma", "erf", "erfc"),
     *("erfinv", "exp", "exp2", "expm1", "imag", "lgamma", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2"),
-    *("logit", "rad2deg", "real", "resolve_conj", "resolve_neg", "sigmoid", "sin", "sinc", "sinh", "tan", "tanh"),
+    *("logit", "mvlgamma", "polygamma", "rad2deg", "real", "resolve_conj", "resolve_neg", "sigmoid", "sin", "sinc", "sinh", "tan", "tanh"),
     *("view_as_complex", "view_as_real"),
 ]
 
@@ -345,19 +345,47 @@ def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _lgamma(input, out=out)
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, x: g * _trigamma(x)})
-def _digamma(xp, x):
-    return special_functions.digamma(xp, x)
-
-
-@primitive(dtype=to_float)
-def _trigamma(xp, x):
-    return special_functions.trigamma(xp, x)
+@primitive(dtype=to_float, vjp={"x": lambda g, x, n: g * _polygamma(x, n=n + 1)})
+def _polygamma(xp, x, *, n):
+    return special_functions.polygamma(xp, n, x)
 
 
 def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the logarithmic derivative of the gamma function."""
-    return _digamma(input, out=out)
+    return _polygamma(input, n=0, out=out)
+
+
+def polygamma(n: int, input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the ``n``-th derivative of `digamma`; RuntimeError for a negative ``n``.
+
+    >>> facula.polygamma(1, facula.tensor([1.0]))
+    tensor([1.6449])
+    """
+    if n < 0:
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
+    return _polygamma(input, n=n, out=out)
+
+
+def polygamma_method(input: Tensor, n: int) -> Tensor:
+    """Return the ``n``-th derivative of `digamma` of this tensor."""
+    return polygamma(n, input)
+
+
+def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
+    """Return the logarithm of the multivariate gamma function of dimension ``p``.
+
+    >>> facula.mvlgamma(facula.tensor([3.0]), 1)
+    tensor([0.6931])
+    """
+    if p < 1:
+        raise RuntimeError("p has to be greater than or equal to 1")
+    if input.is_complex():
+        raise RuntimeError("mvlgamma is not implemented for complex tensors")
+    result = input.lgamma()
+    for at in range(1, p):
+        result = result + (input - at / 2.0).lgamma()
+    result = result + (p * (p - 1) / 4.0) * math.log(math.pi)
+    return result if out is None else write_out(result, out, "mvlgamma")
 
 
 def deg2rad(input: Tensor, *, out: Tensor | None = None) -> Tensor:

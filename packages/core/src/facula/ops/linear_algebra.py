@@ -1,4 +1,4 @@
-"""Norms, decompositions, solutions of linear systems."""
+"""Inverses, determinants, solutions of linear systems, powers."""
 
 import builtins
 import math
@@ -8,17 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from facula import dtypes
+from facula.errors import LinAlgError
 from facula.dimensions import wrap_dim, wrap_dims
 from facula.dtypes import dtype as DType
 from facula.primitive import primitive, promote, to_float, write_out
 from facula.tensor_base import TensorBase
 from facula.types import Number, Tensor
 
-__all__ = [
-    *("cholesky", "cholesky_inverse", "cholesky_solve", "cond", "cross", "det", "dist", "eigh", "eigvalsh", "inv"),
-    *("logdet", "lstsq", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "pinverse", "qr"),
-    *("slogdet", "solve", "solve_triangular", "svd", "svdvals", "vander", "vecdot", "vector_norm"),
-]
+__all__ = ["cross", "det", "inverse", "logdet", "matrix_power", "pinverse", "slogdet", "vander"]
 
 
 class slogdet_result(NamedTuple):  # noqa: N801  PyTorch's names
@@ -28,26 +25,11 @@ class slogdet_result(NamedTuple):  # noqa: N801  PyTorch's names
     logabsdet: Tensor
 
 
-class eigh_result(NamedTuple):  # noqa: N801
-    """Eigenvalues in ascending order, and the eigenvectors as columns."""
+class inv_ex_result(NamedTuple):  # noqa: N801
+    """The inverse, and where it failed."""
 
-    eigenvalues: Tensor
-    eigenvectors: Tensor
-
-
-class qr_result(NamedTuple):  # noqa: N801
-    """An orthonormal and an upper triangular factor."""
-
-    Q: Tensor
-    R: Tensor
-
-
-class svd_result(NamedTuple):  # noqa: N801
-    """Left singular vectors, singular values in descending order, right singular vectors as rows."""
-
-    U: Tensor
-    S: Tensor
-    Vh: Tensor
+    inverse: Tensor
+    info: Tensor
 
 
 class lstsq_result(NamedTuple):  # noqa: N801
@@ -57,10 +39,6 @@ class lstsq_result(NamedTuple):  # noqa: N801
     residuals: Tensor
     rank: Tensor
     singular_values: Tensor
-
-
-class LinAlgError(RuntimeError):
-    """A matrix has no inverse, or is not positive definite."""
 
 
 def _h(x: Tensor) -> Tensor:
@@ -191,7 +169,7 @@ def lstsq(
         distance = A @ solution - right
         residuals = (distance * (distance.conj() if distance.is_complex() else distance)).sum(-2)
     rank = A.new_zeros((0,), dtype=dtypes.int64) if driver == "gels" else matrix_rank(A.detach())
-    values = svdvals(A.detach()) if driver in ("gelsd", "gelss") else A.new_zeros((0,))
+    values = A.detach().svd().S if driver in ("gelsd", "gelss") else A.new_zeros((0,))
     return lstsq_result(solution.squeeze(-1) if vector else solution, residuals.detach(), rank, values)
 
 
@@ -208,7 +186,8 @@ def _determinant_slope(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
     scale = g * (out.conj() if out.is_complex() else out)
     if not (out == 0).any():
         return scale.unsqueeze(-1).unsqueeze(-1) * _h(_inv(x))
-    u, s, vh = svd(x, False)
+    u, s, v = x.svd()
+    vh = _h(v)
     others = s.unsqueeze(-2).where(~_identity(s.unsqueeze(-1) * s.unsqueeze(-2)).bool(), 1.0).prod(-1)
     turn = det(u) * det(vh)
     inner = _h(vh) * (others * (turn * g.conj() if g.is_complex() else turn * g).unsqueeze(-1)).unsqueeze(-2)
@@ -266,246 +245,205 @@ def logdet(input: Tensor) -> Tensor:
     return size.where(sign != -1.0, float("nan"))
 
 
-# Decompositions.
+# Made of these.
 
 
-@primitive(vjp={"x": lambda g, out: _cholesky_slope(g, out)})
-def _cholesky(xp, x):
-    return _guarded(xp.linalg.cholesky, x)
+def pinv(
+    A: Tensor,
+    *,
+    atol: float | Tensor | None = None,
+    rtol: float | Tensor | None = None,
+    hermitian: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Return the pseudoinverse of each matrix; singular values below ``max(atol, rtol * largest)`` count as zero.
 
-
-def _half_diagonal(x: Tensor) -> Tensor:
-    return x.tril() - x.tril().triu() / 2
-
-
-def _cholesky_slope(g: Tensor, out: Tensor) -> Tensor:
-    inverse = _inv(out)
-    middle = _half_diagonal(_h(out) @ g)
-    slope = _h(inverse) @ middle @ inverse
-    return (slope + _h(slope)) / 2
-
-
-def cholesky(A: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Return the lower triangular L with ``A = L @ L^H`` of each positive definite matrix, or ``upper``, L^H.
-
-    RuntimeError when a matrix is not positive definite.
-
-    >>> facula.linalg.cholesky(facula.tensor([[4.0]]))
-    tensor([[2.]])
+    >>> facula.linalg.pinv(facula.tensor([[2.0], [0.0]]))
+    tensor([[0.5000, 0.0000]])
     """
-    _need_matrix("linalg.cholesky", A, square=True)
-    result = _h(_cholesky(_h(A))) if upper else _cholesky(A)
-    return result if out is None else write_out(result, out, "linalg.cholesky")
+    _need_matrix("linalg.pinv", A, square=hermitian)
+    if A.numel() == 0:
+        result = A.new_zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]))
+        return result if out is None else write_out(result, out, "linalg.pinv")
+    result = _pinv(A, hermitian, atol, rtol)
+    return result if out is None else write_out(result, out, "linalg.pinv")
 
 
-def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Return X with ``A @ X = B`` for ``A = L @ L^H``.
+def _pinv(A: Tensor, hermitian: bool, atol: float | Tensor | None, rtol: float | Tensor | None) -> Tensor:
+    if hermitian:
+        values, vectors = A._eigh()
+        least = _least_value(values.detach().abs(), A, atol, rtol)
+        kept = values.abs() > least
+        reciprocal = (1 / values.where(kept, 1.0)).where(kept, 0.0)
+        return (vectors * reciprocal.unsqueeze(-2)) @ _h(vectors)
+    u, s, v = A.svd()
+    kept = s > _least_value(s.detach(), A, atol, rtol)
+    reciprocal = (1 / s.where(kept, 1.0)).where(kept, 0.0)
+    return (v * reciprocal.unsqueeze(-2)) @ _h(u)
 
-    >>> facula.cholesky_solve(facula.tensor([[8.0]]), facula.tensor([[2.0]]))
-    tensor([[2.]])
+
+def _least_value(
+    sizes: Tensor, A: Tensor, atol: float | Tensor | None, rtol: float | Tensor | None
+) -> Tensor:
+    """Return the size up to which a singular value or eigenvalue of ``A`` counts as zero."""
+    if rtol is None:
+        none = atol is None or (not isinstance(atol, TensorBase) and atol == 0)
+        rtol = builtins.max(A.shape[-2:]) * dtypes.finfo(A.dtype).eps if none else 0.0
+        if isinstance(atol, TensorBase):
+            rtol = (atol == 0) * (builtins.max(A.shape[-2:]) * dtypes.finfo(A.dtype).eps)
+    largest = sizes.amax(-1)
+    relative = largest * rtol
+    least = relative if atol is None else (relative * 0 + atol).maximum(relative)
+    return least.unsqueeze(-1).to(sizes.dtype)
+
+
+def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
+    """Return the pseudoinverse; singular values below ``rcond`` times the largest count as zero.
+
+    >>> facula.pinverse(facula.tensor([[2.0], [0.0]]))
+    tensor([[0.5000, 0.0000]])
     """
-    if B.dim() < 2 or L.dim() < 2:
-        raise RuntimeError(f"b should have at least 2 dimensions, but has {B.dim()} dimensions instead")
-    _need_matrix("cholesky_solve", L, square=True)
-    factor = _h(L.triu()) if upper else L.tril()
-    result = _solve(_h(factor), _solve(factor, B))
-    return result if out is None else write_out(result, out, "cholesky_solve")
+    return pinv(input, rtol=rcond)
 
 
-def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Return the inverse of A for ``A = L @ L^H``.
+def inv_ex(A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, Tensor] | None = None) -> inv_ex_result:
+    """Return the inverse of each matrix, and an integer that is 0 where that succeeded.
 
-    >>> facula.cholesky_inverse(facula.tensor([[2.0]]))
-    tensor([[0.2500]])
+    >>> facula.linalg.inv_ex(facula.tensor([[2.0]])).info
+    tensor(0, dtype=facula.int32)
     """
-    _need_matrix("cholesky_inverse", L, square=True)
-    inverse = _inv(_h(L.triu()) if upper else L.tril())
-    result = _h(inverse) @ inverse
-    return result if out is None else write_out(result, out, "cholesky_inverse")
+    inverse = inv(A)
+    found = (inverse, A.new_zeros(A.shape[:-2], dtype=dtypes.int32))
+    return inv_ex_result(*_written(found, out, "linalg.inv_ex"))
 
 
-@primitive(vjp={"x": lambda g, out, mode: _qr_slope(g, out, mode)})
-def _qr(xp, x, *, mode):
-    return xp.linalg.qr(x, mode=mode)
+def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
+    """Return each square matrix multiplied ``n`` times with itself; of the inverse for a negative ``n``.
 
-
-def _qr_slope(g: list, out: tuple, mode: str) -> Tensor:
-    """Return the gradient of a QR decomposition. Seeger et al. 2017, arXiv 1710.08717; extended to wide matrices."""
-    q, r = out
-    gq, gr = g
-    rows, columns = q.shape[-2], r.shape[-1]
-    if mode == "complete" and rows > columns:
-        raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols")
-    if rows >= columns:
-        return _tall_qr_slope(gq, gr, q, r)
-    # Wide: the first columns X decompose as QU, the others are Q @ V.
-    square, rest = r.narrow(-1, 0, rows), r.narrow(-1, rows, columns - rows)
-    first = q * 0 if gq is None else gq
-    g_square = None
-    other = None
-    if gr is not None:
-        g_square = gr.narrow(-1, 0, rows)
-        g_rest = gr.narrow(-1, rows, columns - rows)
-        first = first + (q @ rest) @ _h(g_rest)
-        # dV enters through V = Q^H Y: the gradient of Y, and of Q through Y.
-        other = q @ g_rest
-    slope = _tall_qr_slope(first, g_square, q, square)
-    if other is None:
-        other = q.new_zeros((*q.shape[:-1], columns - rows))
-    return slope._joined(other, -1)
-
-
-def _tall_qr_slope(gq: Tensor | None, gr: Tensor | None, q: Tensor, r: Tensor) -> Tensor:
-    middle = None
-    if gr is not None:
-        middle = r @ _h(gr)
-    if gq is not None:
-        back = _h(gq) @ q
-        middle = -back if middle is None else middle - back
-    middle = middle.tril()
-    diagonal = middle.triu()
-    # The lower triangle is copied to the upper one; the diagonal of R is real.
-    middle = middle + _h(middle - diagonal) if not middle.is_complex() else middle + _h(middle) - _real_part(diagonal)
-    if middle.is_complex():
-        middle = middle - (diagonal - _h(diagonal)) / 2 * 0
-    right = q @ middle
-    if gq is not None:
-        right = gq + right
-    return _solve(r, _h(right)).transpose(-2, -1).conj() if right.is_complex() else _solve(r, right.transpose(-2, -1)).transpose(-2, -1)
-
-
-def _real_part(x: Tensor) -> Tensor:
-    return (x + x.conj()) / 2
-
-
-def qr(A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, Tensor] | None = None) -> qr_result:
-    """Return orthonormal Q and upper triangular R with ``A = Q @ R``; ``mode`` is reduced, complete or r.
-
-    >>> facula.linalg.qr(facula.tensor([[3.0], [4.0]])).R.abs()
-    tensor([[5.]])
+    >>> facula.matrix_power(facula.tensor([[2.0]]), 3)
+    tensor([[8.]])
     """
-    _need_matrix("linalg.qr", A)
-    if mode not in ("reduced", "complete", "r"):
-        raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
-    if mode == "r":
-        if A.requires_grad:
-            raise RuntimeError("The derivative of linalg.qr is not implemented when mode='r'")
-        found = (A.new_zeros((0,)), _qr(A, mode="reduced")[1])
-    else:
-        found = _qr(A, mode=mode)
-    return qr_result(*_written(found, out, "linalg.qr"))
+    if input.dim() < 2 or input.shape[-1] != input.shape[-2]:
+        raise RuntimeError(
+            f"linalg.matrix_power: A must be batches of square matrices, but they are of shape {list(input.shape)}"
+        )
+    base = inv(input) if n < 0 else input
+    exponent = -n if n < 0 else n
+    result = None
+    while exponent:
+        if exponent & 1:
+            result = base if result is None else result @ base
+        exponent >>= 1
+        if exponent:
+            base = base @ base
+    if result is None:
+        result = input * 0 + _identity(input)
+    elif result is input:
+        result = input.clone()
+    return result if out is None else write_out(result, out, "linalg.matrix_power")
 
 
-@primitive(vjp={"x": lambda g, out: _eigh_slope(g, out)})
-def _eigh(xp, x, *, lower):
-    values, vectors = _guarded(xp.linalg.eigh, x, "L" if lower else "U")
-    return values, vectors
+def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
+    """Return the vector product of vectors of length 3 along ``dim``, the first such dimension by default.
 
-
-def _eigh_slope(g: list, out: tuple) -> Tensor:
-    values, vectors = out
-    middle = None if g[0] is None else g[0].diag_embed()
-    if g[1] is not None:
-        difference = values.unsqueeze(-2) - values.unsqueeze(-1)
-        safe = difference.where(~_identity(difference).bool(), float("inf"))
-        turn = (_h(vectors) @ g[1]) / safe
-        middle = turn if middle is None else middle.to(turn.dtype) + turn
-    elif vectors.is_complex():
-        middle = middle.to(vectors.dtype)
-    return vectors @ middle @ _h(vectors)
-
-
-def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, Tensor] | None = None) -> eigh_result:
-    """Return the eigenvalues, ascending, and the eigenvectors of each symmetric or Hermitian matrix.
-
-    Only the lower triangle is looked at, or the upper one with ``UPLO="U"``.
-
-    >>> facula.linalg.eigh(facula.tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
-    tensor([1., 2.])
+    >>> facula.cross(facula.tensor([1, 0, 0]), facula.tensor([0, 1, 0]))
+    tensor([0, 0, 1])
     """
-    _need_matrix("linalg.eigh", A, square=True)
-    if UPLO.upper() not in ("L", "U"):
-        raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    return eigh_result(*_written(_eigh(A, lower=UPLO.upper() == "L"), out, "linalg.eigh"))
+    if dim is None:
+        found = [at for at, length in enumerate(input.shape) if length == 3]
+        if not found:
+            raise RuntimeError(f"no dimension of size 3 in input of shape {list(input.shape)}")
+        dim = found[0]
+    return linalg_cross(input, other, dim=dim, out=out)
 
 
-def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
-    """Return the eigenvalues, ascending, of each symmetric or Hermitian matrix.
+def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
+    """Return the vector product of vectors of length 3 along ``dim``."""
+    if input.dim() != other.dim():
+        raise RuntimeError(
+            f"linalg.cross: inputs must have the same number of dimensions, got {input.dim()} and {other.dim()}"
+        )
+    dim = wrap_dim(dim, input.dim())
+    if input.shape[dim] != 3 or other.shape[dim] != 3:
+        raise RuntimeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}"
+        )
+    x, y = [input.select(dim, at) for at in range(3)], [other.select(dim, at) for at in range(3)]
+    parts = [x[(at + 1) % 3] * y[(at + 2) % 3] - x[(at + 2) % 3] * y[(at + 1) % 3] for at in range(3)]
+    joined = parts[0].unsqueeze(dim)._joined(parts[1].unsqueeze(dim), dim)._joined(parts[2].unsqueeze(dim), dim)
+    return joined if out is None else write_out(joined, out, "linalg.cross")
 
-    >>> facula.linalg.eigvalsh(facula.tensor([[2.0, 0.0], [0.0, 1.0]]))
-    tensor([1., 2.])
+
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """Return the powers of a vector's elements as the columns of a matrix, falling unless ``increasing``.
+
+    >>> facula.vander(facula.tensor([1, 2, 3]), 2)
+    tensor([[1, 1],
+            [2, 1],
+            [3, 1]])
     """
-    values = eigh(A, UPLO).eigenvalues
-    return values if out is None else write_out(values, out, "linalg.eigvalsh")
+    if x.dim() != 1:
+        raise RuntimeError(f"x must be a one-dimensional tensor, got {x.dim()} dimensions")
+    if N is not None and N < 0:
+        raise RuntimeError("N must be non-negative.")
+    rising = linalg_vander(x, N=N)
+    return rising if increasing else rising.flip(-1)
 
 
-@primitive(vjp={"x": lambda g, out: _svd_slope(g, out)})
-def _svd(xp, x, *, full):
-    return _guarded(xp.linalg.svd, x, full)
+def linalg_vander(x: Tensor, *, N: int | None = None) -> Tensor:
+    """Return the powers 0, 1, 2, … of the elements along a new last dimension."""
+    count = (x.shape[-1] if x.dim() else 1) if N is None else N
+    if x.dtype is dtypes.bool_:
+        x = x.long()
+    if not x.dim():
+        x = x.unsqueeze(0)
+    ones = x.new_ones((*x.shape, builtins.min(count, 1)))
+    if count <= 1:
+        return ones
+    return ones._joined(x.unsqueeze(-1).expand((*x.shape, count - 1)).cumprod(-1), -1)
 
 
-def _svd_slope(g: list, out: tuple) -> Tensor:
-    """Return the gradient of a singular value decomposition. Townsend 2016, Differentiating the SVD."""
-    (gu, gs, gv), (u, s, vh) = g, out
-    count = s.shape[-1]
-    if u.shape[-1] > count:
-        u = u.narrow(-1, 0, count)
-        gu = None if gu is None else gu.narrow(-1, 0, count)
-    if vh.shape[-2] > count:
-        vh = vh.narrow(-2, 0, count)
-        gv = None if gv is None else gv.narrow(-2, 0, count)
-    v = _h(vh)
-    middle = None if gs is None else gs.diag_embed().to(u.dtype)
-    if gu is None and gv is None:
-        return u @ middle @ vh
-    same = _identity(s.unsqueeze(-1) * s.unsqueeze(-2)).bool()
-    gaps = (s.unsqueeze(-2) - s.unsqueeze(-1)) * (s.unsqueeze(-2) + s.unsqueeze(-1))
-    gaps = gaps.where(~same, float("inf"))
-    total = None
-    if gu is not None:
-        back = _h(u) @ gu
-        turn = ((back - _h(back)) / gaps) * s.unsqueeze(-2)
-        if u.is_complex():
-            turn = turn + _phase(back, s)
-        total = turn
-    if gv is not None:
-        back = vh @ _h(gv)
-        turn = s.unsqueeze(-1) * ((back - _h(back)) / gaps)
-        total = turn if total is None else total + turn
-    middle = total if middle is None else middle + total
-    result = u @ middle @ vh
-    if gu is not None and u.shape[-2] > count:
-        outside = gu / s.unsqueeze(-2)
-        result = result + (outside - u @ (_h(u) @ outside)) @ vh
-    if gv is not None and v.shape[-2] > count:
-        outside = gv / s.unsqueeze(-1)
-        result = result + u @ (outside - (outside @ v) @ vh)
-    return result
+def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
+    """Return the product of matrices (the first and the last may be vectors) in the cheapest order.
 
-
-def _phase(back: Tensor, s: Tensor) -> Tensor:
-    """Return the part of the gradient from the imaginary diagonal, which a change of phase leaves alone."""
-    diagonal = back.diagonal(0, -2, -1)
-    return ((diagonal - diagonal.conj()) / 2 / s).diag_embed()
-
-
-def svd(
-    A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out: tuple | None = None
-) -> svd_result:
-    """Return U, S, Vh with ``A = U @ diag(S) @ Vh``, the singular values S descending.
-
-    >>> facula.linalg.svd(facula.tensor([[3.0, 0.0], [0.0, 4.0]])).S
-    tensor([4., 3.])
+    >>> facula.linalg.multi_dot([facula.ones(2, 3), facula.ones(3, 4), facula.ones(4)]).shape
+    facula.Size([2])
     """
-    _need_matrix("linalg.svd", A)
-    return svd_result(*_written(_svd(A, full=full_matrices), out, "linalg.svd"))
+    if len(tensors) < 2:
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
+    matrices = list(tensors)
+    for at, each in enumerate(matrices):
+        ends = at in (0, len(matrices) - 1)
+        if each.dim() not in ((1, 2) if ends else (2,)):
+            kind = "1D or 2D" if ends else "2D"
+            raise RuntimeError(f"multi_dot(): tensor {at} must be {kind} but got {each.dim()}D")
+        if each.dtype is not matrices[0].dtype:
+            raise RuntimeError(f"multi_dot(): all tensors must have the same dtype but got {each.dtype.name} for tensor {at}")
+    first, last = matrices[0].dim() == 1, matrices[-1].dim() == 1
+    if first:
+        matrices[0] = matrices[0].unsqueeze(0)
+    if last:
+        matrices[-1] = matrices[-1].unsqueeze(-1)
+    result = matrices[0]._chained(*matrices[1:])
+    if first:
+        result = result.squeeze(0)
+    if last:
+        result = result.squeeze(-1)
+    return result if out is None else write_out(result, out, "multi_dot")
 
 
-def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
-    """Return the singular values of each matrix, descending.
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
+    """Return the dot products of vectors along ``dim``, those of ``x`` conjugated.
 
-    >>> facula.linalg.svdvals(facula.tensor([[3.0, 0.0], [0.0, 4.0]]))
-    tensor([4., 3.])
+    >>> facula.linalg.vecdot(facula.ones(2, 3), facula.ones(2, 3))
+    tensor([3., 3.])
     """
-    values = svd(A, False).S
-    return values if out is None else write_out(values, out, "linalg.svdvals")
+    if not x.is_floating_point() and not x.is_complex():
+        raise RuntimeError(f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}")
+    if x.dtype is not y.dtype:
+        raise RuntimeError(f"linalg.vecdot: Expected x and y to have the same dtype, got {x.dtype.name} and {y.dtype.name}")
+    result = ((x.conj() if x.is_complex() else x) * y).sum(dim)
+    return result if out is None else write_out(result, out, "linalg.vecdot")
+
+
+inverse = inv

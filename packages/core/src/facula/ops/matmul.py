@@ -10,8 +10,8 @@ from facula.primitive import primitive, promote, write_out
 from facula.types import Number, Tensor
 
 __all__ = [
-    *("addbmm", "addmm", "addmv", "addr", "baddbmm", "bilinear", "bmm", "chain_matmul", "dot", "ger", "inner"),
-    *("kron", "linear", "matmul", "mm", "mv", "outer", "tensordot", "vdot"),
+    *("addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "chain_matmul", "dot", "ger", "inner"),
+    *("kron", "matmul", "mm", "mv", "outer", "tensordot", "vdot"),
 ]
 
 
@@ -370,7 +370,12 @@ def tensordot(
     if len(left) != len(right):
         raise RuntimeError(f"both dimension lists should have same length, got {left} and {right}")
     for one, other in zip(left, right, strict=True):
-        if a.shape[one] != b.shape[other]:
+        # A length of 1 broadcasts: the other side is summed.
+        if a.shape[one] == 1 and b.shape[other] != 1:
+            b = b.sum(other, True)
+        elif b.shape[other] == 1 and a.shape[one] != 1:
+            a = a.sum(one, True)
+        elif a.shape[one] != b.shape[other]:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {a.shape[one]} in dim {one} and second has size "
                 f"{b.shape[other]} in dim {other}"

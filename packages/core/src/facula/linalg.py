@@ -1,0 +1,42 @@
+"""Linear algebra under PyTorch's names: ``facula.linalg``."""
+
+from facula.errors import LinAlgError
+from facula.ops.decompositions import eigh, eigvalsh, svdvals
+from facula.ops.decompositions import linalg_cholesky as cholesky
+from facula.ops.decompositions import linalg_qr as qr
+from facula.ops.decompositions import linalg_svd as svd
+from facula.ops.linear_algebra import (
+    det,
+    inv,
+    inv_ex,
+    lstsq,
+    matrix_power,
+    multi_dot,
+    pinv,
+    slogdet,
+    solve,
+    solve_triangular,
+    vecdot,
+)
+from facula.ops.linear_algebra import linalg_cross as cross
+from facula.ops.linear_algebra import linalg_vander as vander
+from facula.ops.matmul import matmul
+from facula.ops.norms import cond, matrix_norm, matrix_rank, vector_norm
+from facula.ops.norms import linalg_norm as norm
+from facula.ops.shape import diagonal as _diagonal
+from facula.types import Tensor
+
+__all__ = [
+    *("LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "inv_ex", "lstsq"),
+    *("matmul", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve"),
+    *("solve_triangular", "svd", "svdvals", "vander", "vecdot", "vector_norm"),
+]
+
+
+def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Return a view of the diagonals of matrices.
+
+    >>> facula.linalg.diagonal(facula.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
+    return _diagonal(A, offset, dim1, dim2)

@@ -1,0 +1,355 @@
+"""Decompositions of matrices: Cholesky, QR, eigenvalues, singular values."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from facula import dtypes
+from facula.errors import LinAlgError
+from facula.primitive import primitive, write_out
+from facula.types import Tensor
+
+__all__ = ["cholesky", "cholesky_inverse", "cholesky_solve", "qr", "svd"]
+
+
+class eigh_result(NamedTuple):  # noqa: N801
+    """Eigenvalues in ascending order, and the eigenvectors as columns."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+class qr_result(NamedTuple):  # noqa: N801
+    """An orthonormal and an upper triangular factor."""
+
+    Q: Tensor
+    R: Tensor
+
+
+class svd_result(NamedTuple):  # noqa: N801
+    """Left singular vectors, singular values in descending order, right singular vectors as rows."""
+
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+
+
+def _h(x: Tensor) -> Tensor:
+    """Return the matrices of ``x`` transposed and conjugated."""
+    swapped = x.transpose(-2, -1)
+    return swapped.conj() if x.is_complex() else swapped
+
+
+def _need_matrix(name: str, x: Tensor, square: bool = False) -> None:
+    if x.dim() < 2:
+        raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
+    if square and x.shape[-1] != x.shape[-2]:
+        raise RuntimeError(f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices")
+    if not x.is_floating_point() and not x.is_complex():
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}")
+    if x.dtype in (dtypes.float16, dtypes.bfloat16):
+        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}")
+
+
+def _guarded(function, *arrays):
+    """Call NumPy's linear algebra; what it cannot solve is a LinAlgError of ours."""
+    try:
+        return function(*arrays)
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(f"linalg: {error}") from None
+
+
+def _written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str) -> Sequence[Tensor]:
+    if out is None:
+        return results
+    return [write_out(result, each, name) for result, each in zip(results, out, strict=True)]
+
+
+def _identity(x: Tensor) -> Tensor:
+    """Return the identity matrix of the size and type of the matrices of ``x``."""
+    length = x.shape[-1]
+    return x.detach().new_ones((length, length)).tril().triu()
+
+
+@primitive(vjp={"x": lambda g, out: _cholesky_slope(g, out)})
+def _cholesky(xp, x):
+    return _guarded(xp.linalg.cholesky, x)
+
+
+def _half_diagonal(x: Tensor) -> Tensor:
+    return x.tril() - x.tril().triu() / 2
+
+
+def _cholesky_slope(g: Tensor, out: Tensor) -> Tensor:
+    inverse = out.inverse()
+    middle = _half_diagonal(_h(out) @ g)
+    slope = _h(inverse) @ middle @ inverse
+    return (slope + _h(slope)) / 2
+
+
+def linalg_cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
+    """Return the lower triangular L with ``A = L @ L^H`` of each positive definite matrix, or ``upper``, L^H.
+
+    RuntimeError when a matrix is not positive definite.
+
+    >>> facula.linalg.cholesky(facula.tensor([[4.0]]))
+    tensor([[2.]])
+    """
+    _need_matrix("linalg.cholesky", A, square=True)
+    result = _h(_cholesky(_h(A))) if upper else _cholesky(A)
+    return result if out is None else write_out(result, out, "linalg.cholesky")
+
+
+def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """Return X with ``A @ X = B`` for ``A = L @ L^H``.
+
+    >>> facula.cholesky_solve(facula.tensor([[8.0]]), facula.tensor([[2.0]]))
+    tensor([[2.]])
+    """
+    if B.dim() < 2 or L.dim() < 2:
+        raise RuntimeError(f"b should have at least 2 dimensions, but has {B.dim()} dimensions instead")
+    _need_matrix("cholesky_solve", L, square=True)
+    factor = _h(L.triu()) if upper else L.tril()
+    result = (_h(factor).inverse() @ (factor.inverse() @ B))
+    return result if out is None else write_out(result, out, "cholesky_solve")
+
+
+def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """Return the inverse of A for ``A = L @ L^H``.
+
+    >>> facula.cholesky_inverse(facula.tensor([[2.0]]))
+    tensor([[0.2500]])
+    """
+    _need_matrix("cholesky_inverse", L, square=True)
+    inverse = (_h(L.triu()) if upper else L.tril()).inverse()
+    result = _h(inverse) @ inverse
+    return result if out is None else write_out(result, out, "cholesky_inverse")
+
+
+@primitive(vjp={"x": lambda g, out, mode: _qr_slope(g, out, mode)})
+def _qr(xp, x, *, mode):
+    q, r = xp.linalg.qr(x, mode=mode)
+    return q, r
+
+
+def _qr_slope(g: list, out: tuple, mode: str) -> Tensor:
+    """Return the gradient of a QR decomposition. Seeger et al. 2017, arXiv 1710.08717; extended to wide matrices."""
+    q, r = out
+    gq, gr = g
+    rows, columns = q.shape[-2], r.shape[-1]
+    if mode == "complete" and rows > columns:
+        raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols")
+    if rows >= columns:
+        return _tall_qr_slope(gq, gr, q, r)
+    # Wide: the first columns X decompose as QU, the others are Q @ V.
+    square, rest = r.narrow(-1, 0, rows), r.narrow(-1, rows, columns - rows)
+    first = q * 0 if gq is None else gq
+    g_square = None
+    other = None
+    if gr is not None:
+        g_square = gr.narrow(-1, 0, rows)
+        g_rest = gr.narrow(-1, rows, columns - rows)
+        first = first + (q @ rest) @ _h(g_rest)
+        # dV enters through V = Q^H Y: the gradient of Y, and of Q through Y.
+        other = q @ g_rest
+    slope = _tall_qr_slope(first, g_square, q, square)
+    if other is None:
+        other = q.new_zeros((*q.shape[:-1], columns - rows))
+    return slope._joined(other, -1)
+
+
+def _tall_qr_slope(gq: Tensor | None, gr: Tensor | None, q: Tensor, r: Tensor) -> Tensor:
+    middle = None
+    if gr is not None:
+        middle = r @ _h(gr)
+    if gq is not None:
+        back = _h(gq) @ q
+        middle = -back if middle is None else middle - back
+    middle = middle.tril()
+    diagonal = middle.triu()
+    # The lower triangle is copied to the upper one; the diagonal of R is real.
+    middle = middle + _h(middle - diagonal) if not middle.is_complex() else middle + _h(middle) - _real_part(diagonal)
+    if middle.is_complex():
+        middle = middle - (diagonal - _h(diagonal)) / 2 * 0
+    right = q @ middle
+    if gq is not None:
+        right = gq + right
+    return right @ _h(r.inverse())
+
+
+def _real_part(x: Tensor) -> Tensor:
+    return (x + x.conj()) / 2
+
+
+def linalg_qr(A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, Tensor] | None = None) -> qr_result:
+    """Return orthonormal Q and upper triangular R with ``A = Q @ R``; ``mode`` is reduced, complete or r.
+
+    >>> facula.linalg.qr(facula.tensor([[3.0], [4.0]])).R.abs()
+    tensor([[5.]])
+    """
+    _need_matrix("linalg.qr", A)
+    if mode not in ("reduced", "complete", "r"):
+        raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
+    if mode == "r":
+        if A.requires_grad:
+            raise RuntimeError("The derivative of linalg.qr is not implemented when mode='r'")
+        found = (A.new_zeros((0,)), _qr(A, mode="reduced")[1])
+    else:
+        found = _qr(A, mode=mode)
+    return qr_result(*_written(found, out, "linalg.qr"))
+
+
+@primitive(vjp={"x": lambda g, out: _eigh_slope(g, out)})
+def _eigh(xp, x, *, lower):
+    values, vectors = _guarded(xp.linalg.eigh, x, "L" if lower else "U")
+    return values, vectors
+
+
+def _eigh_slope(g: list, out: tuple) -> Tensor:
+    values, vectors = out
+    middle = None if g[0] is None else g[0].diag_embed()
+    if g[1] is not None:
+        difference = values.unsqueeze(-2) - values.unsqueeze(-1)
+        safe = difference.where(~_identity(difference).bool(), float("inf"))
+        turn = (_h(vectors) @ g[1]) / safe
+        middle = turn if middle is None else middle.to(turn.dtype) + turn
+    elif vectors.is_complex():
+        middle = middle.to(vectors.dtype)
+    return vectors @ middle @ _h(vectors)
+
+
+def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, Tensor] | None = None) -> eigh_result:
+    """Return the eigenvalues, ascending, and the eigenvectors of each symmetric or Hermitian matrix.
+
+    Only the lower triangle is looked at, or the upper one with ``UPLO="U"``.
+
+    >>> facula.linalg.eigh(facula.tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
+    tensor([1., 2.])
+    """
+    _need_matrix("linalg.eigh", A, square=True)
+    if UPLO.upper() not in ("L", "U"):
+        raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
+    return eigh_result(*_written(_eigh(A, lower=UPLO.upper() == "L"), out, "linalg.eigh"))
+
+
+def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
+    """Return the eigenvalues, ascending, of each symmetric or Hermitian matrix.
+
+    >>> facula.linalg.eigvalsh(facula.tensor([[2.0, 0.0], [0.0, 1.0]]))
+    tensor([1., 2.])
+    """
+    values = eigh(A, UPLO).eigenvalues
+    return values if out is None else write_out(values, out, "linalg.eigvalsh")
+
+
+@primitive(vjp={"x": lambda g, out: _svd_slope(g, out)})
+def _svd(xp, x, *, full):
+    u, s, vh = _guarded(xp.linalg.svd, x, full)
+    return u, s, vh
+
+
+def _svd_slope(g: list, out: tuple) -> Tensor:
+    """Return the gradient of a singular value decomposition. Townsend 2016, Differentiating the SVD."""
+    (gu, gs, gv), (u, s, vh) = g, out
+    count = s.shape[-1]
+    if u.shape[-1] > count:
+        u = u.narrow(-1, 0, count)
+        gu = None if gu is None else gu.narrow(-1, 0, count)
+    if vh.shape[-2] > count:
+        vh = vh.narrow(-2, 0, count)
+        gv = None if gv is None else gv.narrow(-2, 0, count)
+    v = _h(vh)
+    middle = None if gs is None else gs.diag_embed().to(u.dtype)
+    if gu is None and gv is None:
+        return u @ middle @ vh
+    same = _identity(s.unsqueeze(-1) * s.unsqueeze(-2)).bool()
+    gaps = (s.unsqueeze(-2) - s.unsqueeze(-1)) * (s.unsqueeze(-2) + s.unsqueeze(-1))
+    gaps = gaps.where(~same, float("inf"))
+    total = None
+    if gu is not None:
+        back = _h(u) @ gu
+        turn = ((back - _h(back)) / gaps) * s.unsqueeze(-2)
+        if u.is_complex():
+            turn = turn + _phase(back, s)
+        total = turn
+    if gv is not None:
+        back = vh @ _h(gv)
+        turn = s.unsqueeze(-1) * ((back - _h(back)) / gaps)
+        total = turn if total is None else total + turn
+    middle = total if middle is None else middle + total
+    result = u @ middle @ vh
+    if gu is not None and u.shape[-2] > count:
+        outside = gu / s.unsqueeze(-2)
+        result = result + (outside - u @ (_h(u) @ outside)) @ vh
+    if gv is not None and v.shape[-2] > count:
+        outside = gv / s.unsqueeze(-1)
+        result = result + u @ (outside - (outside @ v) @ vh)
+    return result
+
+
+def _phase(back: Tensor, s: Tensor) -> Tensor:
+    """Return the part of the gradient from the imaginary diagonal, which a change of phase leaves alone."""
+    diagonal = back.diagonal(0, -2, -1)
+    return ((diagonal - diagonal.conj()) / 2 / s).diag_embed()
+
+
+def linalg_svd(
+    A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out: tuple | None = None
+) -> svd_result:
+    """Return U, S, Vh with ``A = U @ diag(S) @ Vh``, the singular values S descending.
+
+    >>> facula.linalg.svd(facula.tensor([[3.0, 0.0], [0.0, 4.0]])).S
+    tensor([4., 3.])
+    """
+    _need_matrix("linalg.svd", A)
+    return svd_result(*_written(_svd(A, full=full_matrices), out, "linalg.svd"))
+
+
+def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
+    """Return the singular values of each matrix, descending.
+
+    >>> facula.linalg.svdvals(facula.tensor([[3.0, 0.0], [0.0, 4.0]]))
+    tensor([4., 3.])
+    """
+    values = linalg_svd(A, False).S
+    return values if out is None else write_out(values, out, "linalg.svdvals")
+
+
+# The names of before facula.linalg, with their own conventions.
+
+
+class old_svd_result(NamedTuple):  # noqa: N801
+    """Left singular vectors, singular values, and right singular vectors as columns."""
+
+    U: Tensor
+    S: Tensor
+    V: Tensor
+
+
+def cholesky(input: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """Return the Cholesky factor of each positive definite matrix; see `facula.linalg.cholesky`."""
+    return linalg_cholesky(input, upper=upper, out=out)
+
+
+def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, Tensor] | None = None) -> qr_result:
+    """Return the QR decomposition, reduced when ``some``, else complete; see `facula.linalg.qr`."""
+    return linalg_qr(input, "reduced" if some else "complete", out=out)
+
+
+def svd(
+    input: Tensor, some: bool = True, compute_uv: bool = True, *, out: tuple[Tensor, Tensor, Tensor] | None = None
+) -> old_svd_result:
+    """Return U, S and V with ``input = U @ diag(S) @ V^H``; zeros for U and V unless ``compute_uv``.
+
+    >>> facula.svd(facula.tensor([[3.0, 0.0], [0.0, 4.0]])).S
+    tensor([4., 3.])
+    """
+    if not compute_uv:
+        rows, columns = input.shape[-2:]
+        batch = input.shape[:-2]
+        found = (input.new_zeros((*batch, rows, rows)), svdvals(input), input.new_zeros((*batch, columns, columns)))
+    else:
+        u, s, vh = linalg_svd(input, not some)
+        found = (u, s, _h(vh))
+    return old_svd_result(*_written(found, out, "svd"))
