@@ -4,8 +4,6 @@ import hashlib
 import os
 import shutil
 import sys
-import tarfile
-import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -31,6 +29,8 @@ def download_file(url: str, path: str | os.PathLike[str], sha256: str) -> None:
     path = Path(path)
     if path.is_file() and sha256_of(path) == sha256:
         return
+    import urllib.request  # here, because it brings the whole of http and ssl
+
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     print(f"downloading {url}", file=sys.stderr)
@@ -53,6 +53,8 @@ def extract_archive(archive: str | os.PathLike[str], folder: str | os.PathLike[s
             _check_members(archive, folder, zipped.namelist())
             zipped.extractall(folder)
         return
+    import tarfile
+
     with tarfile.open(archive) as tarred:
         members = tarred.getmembers()
         _check_members(archive, folder, [member.name for member in members])
