@@ -38,6 +38,8 @@ class Rule:
     def resolve(self, kinds: Sequence[Kind]) -> dtype:
         """Return the type that inputs of these kinds are brought to."""
         tensors = [kind for kind in kinds if kind.tensor]
+        if not tensors:
+            raise TypeError(f"expected at least one Tensor among the arguments, got {len(kinds)} numbers")
         found = combine(
             [kind.dtype for kind in tensors if kind.dimensioned],
             [kind.dtype for kind in tensors if not kind.dimensioned],

@@ -128,7 +128,7 @@ class Primitive:
                 recorded = True
         result = self._compute_on_cpu(*arrays, **options) if options else self._compute_on_cpu(*arrays)
         if type(result) is not _ndarray:
-            if type(result) is tuple or type(result) is list:
+            if isinstance(result, (tuple, list)):
                 return self._wrap_several(inputs, result, recorded, options)
             result = np.asarray(result)
         return self._wrap(inputs, result, recorded, out, options)
@@ -222,7 +222,7 @@ class Primitive:
         compute, rounded = self._computed_in(tuple(signature), inputs)
         arrays = self._bring_to(compute, inputs, on_cuda > 0)
         result = self._compute_on_cuda(arrays, options) if on_cuda else self._compute_on_cpu(*arrays, **options)
-        if type(result) is tuple or type(result) is list:
+        if isinstance(result, (tuple, list)):
             if rounded is not None:
                 result = [each.astype(rounded) if each.dtype == compute else each for each in result]
             return self._wrap_several(inputs, result, recorded, options)
@@ -289,7 +289,7 @@ class Primitive:
             if result is not NotImplemented:
                 return result
         result = self.forward(cupy, *arrays, **options)
-        if type(result) is tuple or type(result) is list:
+        if isinstance(result, (tuple, list)):
             return [cupy.asarray(each) for each in result]
         return cupy.asarray(result)
 

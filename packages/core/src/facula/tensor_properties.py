@@ -141,6 +141,11 @@ class TensorProperties(TensorBase):
         """Whether the tensor lies in main memory."""
         return isinstance(self._array, np.ndarray)
 
+    @property
+    def layout(self) -> conversion.layout:
+        """How elements are stored: always ``facula.strided``."""
+        return conversion.strided
+
     def get_device(self) -> builtins.int:
         """Return the index of the CUDA device, or -1 on the CPU."""
         index = backend.device_index(self._array)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from facula import dtypes
+from facula.arguments import need_tensor
 from facula.primitive import primitive, promote
 from facula.tensor_base import TensorBase
 from facula.types import Tensor, TensorLike
@@ -68,6 +69,7 @@ def eq(input: Tensor, other: TensorLike, *, out: Tensor | None = None) -> Tensor
     >>> facula.eq(facula.tensor([1, 2]), 2)
     tensor([False,  True])
     """
+    need_tensor("eq", input)
     return _eq(input, other, out=out)
 
 
@@ -77,6 +79,7 @@ def ne(input: Tensor, other: TensorLike, *, out: Tensor | None = None) -> Tensor
     >>> facula.ne(facula.tensor([1, 2]), 2)
     tensor([ True, False])
     """
+    need_tensor("ne", input)
     return _ne(input, other, out=out)
 
 
@@ -86,6 +89,7 @@ def lt(input: Tensor, other: TensorLike, *, out: Tensor | None = None) -> Tensor
     >>> facula.lt(facula.tensor([1, 2]), 2)
     tensor([ True, False])
     """
+    need_tensor("lt", input)
     _refuse_complex("lt", input, other)
     return _lt(input, other, out=out)
 
@@ -96,6 +100,7 @@ def le(input: Tensor, other: TensorLike, *, out: Tensor | None = None) -> Tensor
     >>> facula.le(facula.tensor([1, 2]), 1)
     tensor([ True, False])
     """
+    need_tensor("le", input)
     _refuse_complex("le", input, other)
     return _le(input, other, out=out)
 
@@ -106,6 +111,7 @@ def gt(input: Tensor, other: TensorLike, *, out: Tensor | None = None) -> Tensor
     >>> facula.gt(facula.tensor([1, 2]), 1)
     tensor([False,  True])
     """
+    need_tensor("gt", input)
     _refuse_complex("gt", input, other)
     return _gt(input, other, out=out)
 
@@ -116,6 +122,7 @@ def ge(input: Tensor, other: TensorLike, *, out: Tensor | None = None) -> Tensor
     >>> facula.ge(facula.tensor([1, 2]), 2)
     tensor([False,  True])
     """
+    need_tensor("ge", input)
     _refuse_complex("ge", input, other)
     return _ge(input, other, out=out)
 
@@ -141,6 +148,8 @@ def isclose(
     >>> facula.isclose(facula.tensor([1.0, 2.0]), facula.tensor([1.0, 2.1]))
     tensor([ True, False])
     """
+    need_tensor("isclose", input)
+    need_tensor("isclose", other, "other")
     if input.dtype is not other.dtype:
         raise RuntimeError(f"{input.dtype.name.title()} did not match {other.dtype.name.title()}")
     if rtol < 0:
@@ -296,6 +305,8 @@ def logical_and(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> T
     >>> facula.logical_and(facula.tensor([1, 0]), facula.tensor([2, 2]))
     tensor([ True, False])
     """
+    need_tensor("logical_and", input)
+    need_tensor("logical_and", other, "other")
     return _logical_and(input, other, out=out)
 
 
@@ -305,6 +316,8 @@ def logical_or(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Te
     >>> facula.logical_or(facula.tensor([1, 0]), facula.tensor([0, 0]))
     tensor([ True, False])
     """
+    need_tensor("logical_or", input)
+    need_tensor("logical_or", other, "other")
     return _logical_or(input, other, out=out)
 
 
@@ -314,6 +327,8 @@ def logical_xor(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> T
     >>> facula.logical_xor(facula.tensor([1, 0]), facula.tensor([2, 2]))
     tensor([False,  True])
     """
+    need_tensor("logical_xor", input)
+    need_tensor("logical_xor", other, "other")
     return _logical_xor(input, other, out=out)
 
 

@@ -26,6 +26,20 @@ class memory_format:  # noqa: N801  PyTorch's name
         return self.name
 
 
+class layout:  # noqa: N801  PyTorch's name
+    """How the elements of a tensor are stored."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"facula.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+strided = layout("strided")
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from facula import special_functions
+from facula.arguments import need_tensor
 from facula.primitive import primitive, promote, to_float, write_out
 from facula.types import Tensor, TensorLike
 
@@ -237,6 +238,8 @@ def _atan2(xp, x, other):
 
 def atan2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the angle of the point (``other``, ``input``)."""
+    need_tensor("atan2", input)
+    need_tensor("atan2", other, "other")
     return _atan2(input, other, out=out)
 
 
@@ -279,6 +282,8 @@ def _logaddexp(xp, x, other):
 
 def logaddexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``log(exp(input) + exp(other))`` without overflow."""
+    need_tensor("logaddexp", input)
+    need_tensor("logaddexp", other, "other")
     return _logaddexp(input, other, out=out)
 
 
@@ -292,6 +297,8 @@ def _logaddexp2(xp, x, other):
 
 def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``log2(2 ** input + 2 ** other)`` without overflow."""
+    need_tensor("logaddexp2", input)
+    need_tensor("logaddexp2", other, "other")
     return _logaddexp2(input, other, out=out)
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facula import dtypes
+from facula.arguments import need_tensor
 from facula.dimensions import kept_shape, wrap_dim, wrap_dims
 from facula.primitive import primitive, promote, write_out
 from facula.tensor_base import TensorBase
@@ -149,6 +150,11 @@ def aminmax(
     _refuse("aminmax", input)
     dims = wrap_dims(dim, input._array.ndim)
     _refuse_empty("aminmax", input, dims)
+    for each in out or ():
+        if each.dtype is not input.dtype:
+            raise RuntimeError(
+                f"Expected out tensor to have dtype {input.dtype.name}, but got {each.dtype.name} instead"
+            )
     low, high = _amin(input, dims=dims, keepdim=keepdim), _amax(input, dims=dims, keepdim=keepdim)
     return aminmax_result(*_written((low, high), out, "aminmax"))
 
@@ -204,6 +210,7 @@ def max(
     >>> facula.max(facula.tensor([1.0, 3.0, 2.0]), 0).indices
     tensor(1)
     """
+    need_tensor("max", input)
     other = dim if isinstance(dim, TensorBase) else other
     if other is not None:
         return input.maximum(other) if out is None else write_out(input.maximum(other), out, "max")
@@ -226,6 +233,7 @@ def min(
     >>> facula.min(facula.tensor([2.0, 1.0, 3.0]), 0).indices
     tensor(1)
     """
+    need_tensor("min", input)
     other = dim if isinstance(dim, TensorBase) else other
     if other is not None:
         return input.minimum(other) if out is None else write_out(input.minimum(other), out, "min")

@@ -312,7 +312,9 @@ def _embed(xp, x, *, shape, offset, dims):
     result = xp.zeros(shape, x.dtype)
     if x.size:
         inner = result.diagonal(offset, *dims)
-        xp.lib.stride_tricks.as_strided(inner, inner.shape, inner.strides)[...] = x
+        if xp is np:
+            inner.setflags(write=True)  # NumPy marks diagonals read-only
+        inner[...] = x
     return result
 
 

@@ -168,9 +168,17 @@ def lstsq(
     if rows > columns and driver != "gelsy":
         distance = A @ solution - right
         residuals = (distance * (distance.conj() if distance.is_complex() else distance)).sum(-2)
-    rank = A.new_zeros((0,), dtype=dtypes.int64) if driver == "gels" else matrix_rank(A.detach())
+    rank = A.new_zeros((0,), dtype=dtypes.int64) if driver == "gels" else _rank(A.detach())
     values = A.detach().svd().S if driver in ("gelsd", "gelss") else A.new_zeros((0,))
-    return lstsq_result(solution.squeeze(-1) if vector else solution, residuals.detach(), rank, values)
+    return lstsq_result(solution.squeeze(-1) if vector else solution, residuals, rank, values)
+
+
+def _rank(A: Tensor) -> Tensor:
+    """Return how many singular values are above the rounding of the largest."""
+    values = A.svd().S
+    if not values.numel():
+        return A.new_zeros(A.shape[:-2], dtype=dtypes.int64)
+    return (values > _least_value(values, A, None, None)).sum(-1)
 
 
 # Determinants.
@@ -263,7 +271,7 @@ def pinv(
     """
     _need_matrix("linalg.pinv", A, square=hermitian)
     if A.numel() == 0:
-        result = A.new_zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]))
+        result = (A * 0).transpose(-2, -1)
         return result if out is None else write_out(result, out, "linalg.pinv")
     result = _pinv(A, hermitian, atol, rtol)
     return result if out is None else write_out(result, out, "linalg.pinv")

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from facula import dtypes
+from facula.arguments import need_tensor
 from facula.primitive import primitive, promote, to_float, write_out
 from facula.tensor_base import TensorBase
 from facula.types import Number, Tensor, TensorLike
@@ -112,6 +113,7 @@ def sub(input: TensorLike, other: TensorLike, *, alpha: Number = 1, out: Tensor 
 
 def rsub(input: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
     """Return ``other - alpha * input``."""
+    need_tensor("rsub", input)
     return sub(other, input, alpha=alpha)
 
 
@@ -194,6 +196,7 @@ def _fmod(xp, x, other):
 
 def fmod(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return the remainder of the division rounded towards zero; its sign is that of ``input``."""
+    need_tensor("fmod", input)
     return _fmod(input, other, out=out)
 
 
@@ -302,6 +305,8 @@ def _pow_slope_of_exponent(g: Tensor, x: TensorLike, exponent: Tensor, out: Tens
 
 def pow(input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return ``input ** exponent``; RuntimeError for an integer to a negative integer number."""
+    if not isinstance(exponent, TensorBase):
+        need_tensor("pow", input)
     if isinstance(exponent, int) and exponent < 0 and _is_integral(input):
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     if isinstance(exponent, TensorBase) and _is_integral(exponent) and _is_integral(input):
@@ -328,6 +333,8 @@ def float_power(input: TensorLike, exponent: TensorLike, *, out: Tensor | None =
             return complex(value) if isinstance(value, complex) else float(value)
         return value.to(dtypes.complex128 if value.is_complex() else dtypes.float64)
 
+    if not isinstance(input, TensorBase):
+        need_tensor("float_power", exponent, "exponent")
     input, exponent = widen(input), widen(exponent)
     if not isinstance(input, TensorBase):
         input = exponent.detach().new_full((), input, dtype=dtypes.complex128 if isinstance(input, complex) else None)
@@ -341,6 +348,8 @@ def _hypot(xp, x, other):
 
 def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``sqrt(input ** 2 + other ** 2)`` without overflow."""
+    need_tensor("hypot", input)
+    need_tensor("hypot", other, "other")
     return _hypot(input, other, out=out)
 
 
@@ -410,11 +419,15 @@ def _lcm(xp, x, other):
 
 def gcd(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the greatest common divisor of each pair of integers."""
+    need_tensor("gcd", input)
+    need_tensor("gcd", other, "other")
     return _gcd(input, other, out=out)
 
 
 def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the least common multiple of each pair of integers."""
+    need_tensor("lcm", input)
+    need_tensor("lcm", other, "other")
     return _lcm(input, other, out=out)
 
 

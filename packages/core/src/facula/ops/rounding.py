@@ -1,6 +1,7 @@
 """Rounding, signs, and replacing what is no number, element by element."""
 
 from facula import dtypes
+from facula.arguments import need_tensor
 from facula.primitive import primitive, promote, to_float
 from facula.types import Tensor, TensorLike
 
@@ -156,6 +157,7 @@ def _copysign(xp, x, other):
 
 def copysign(input: Tensor, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return the size of ``input`` with the sign of ``other``."""
+    need_tensor("copysign", input)
     return _copysign(input, other, out=out)
 
 
@@ -166,6 +168,8 @@ def _heaviside(xp, x, values):
 
 def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return 0 for negative elements, 1 for positive ones, ``values`` at zero."""
+    need_tensor("heaviside", input)
+    need_tensor("heaviside", values, "values")
     if input.dtype != values.dtype:
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     if input.is_complex():

@@ -1,6 +1,7 @@
 """Choosing between elements: the larger or smaller of two, limits, and by a condition."""
 
 from facula import dtypes
+from facula.arguments import need_tensor
 from facula.primitive import primitive, promote
 from facula.promotion import combine
 from facula.tensor_base import TensorBase
@@ -65,24 +66,32 @@ def _refuse_complex(name: str, *values: TensorLike) -> None:
 
 def maximum(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the larger of each pair; nan where either is; equal elements share the gradient."""
+    need_tensor("maximum", input)
+    need_tensor("maximum", other, "other")
     _refuse_complex("maximum", input, other)
     return _maximum(input, other, out=out)
 
 
 def minimum(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the smaller of each pair; nan where either is; equal elements share the gradient."""
+    need_tensor("minimum", input)
+    need_tensor("minimum", other, "other")
     _refuse_complex("minimum", input, other)
     return _minimum(input, other, out=out)
 
 
 def fmax(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the larger of each pair; a number rather than nan."""
+    need_tensor("fmax", input)
+    need_tensor("fmax", other, "other")
     _refuse_complex("fmax", input, other)
     return _fmax(input, other, out=out)
 
 
 def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the smaller of each pair; a number rather than nan."""
+    need_tensor("fmin", input)
+    need_tensor("fmin", other, "other")
     _refuse_complex("fmin", input, other)
     return _fmin(input, other, out=out)
 
@@ -115,6 +124,7 @@ def clamp(
     >>> facula.clamp(facula.tensor([-2.0, 0.5, 3.0]), 0, 1)
     tensor([0.0000, 0.5000, 1.0000])
     """
+    need_tensor("clamp", input)
     if min is None and max is None:
         raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
     _refuse_complex("clamp", input, min, max)

@@ -357,7 +357,9 @@ def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
 )
 def _diagonal(xp, x, *, offset, dims):
     made = x.diagonal(offset, *dims)
-    return np.lib.stride_tricks.as_strided(made, writeable=True) if xp is np else made
+    if xp is np and x.flags.writeable:
+        made.setflags(write=True)  # NumPy marks diagonals read-only
+    return made
 
 
 @primitive(vjp={"x": lambda g, offset, dims: _diagonal(g, offset=offset, dims=dims)})
@@ -365,7 +367,9 @@ def _put_diagonal(xp, x, *, shape, offset, dims):
     result = xp.zeros(shape, x.dtype)
     if x.size:
         inner = result.diagonal(offset, *dims)
-        xp.lib.stride_tricks.as_strided(inner, inner.shape, inner.strides)[...] = x
+        if xp is np:
+            inner.setflags(write=True)
+        inner[...] = x
     return result
 
 

@@ -1,0 +1,1 @@
+"""A trainer with Lightning's API, on facula."""
