@@ -164,12 +164,13 @@ def lstsq(
         raise RuntimeError("linalg.lstsq: input.size(-2) should match other.size(-2)")
     solution = pinv(A, rtol=rcond) @ right
     rows, columns = A.shape[-2:]
-    residuals = A.new_zeros((0,))
+    real = A.dtype.to_real()
+    residuals = A.new_zeros((0,), dtype=real)
     if rows > columns and driver != "gelsy":
         distance = A @ solution - right
-        residuals = (distance * (distance.conj() if distance.is_complex() else distance)).sum(-2)
+        residuals = (distance.abs() ** 2).sum(-2)
     rank = A.new_zeros((0,), dtype=dtypes.int64) if driver == "gels" else _rank(A.detach())
-    values = A.detach().svd().S if driver in ("gelsd", "gelss") else A.new_zeros((0,))
+    values = A.detach().svd().S if driver in ("gelsd", "gelss") else A.new_zeros((0,), dtype=real)
     return lstsq_result(solution.squeeze(-1) if vector else solution, residuals, rank, values)
 
 

@@ -134,7 +134,10 @@ def matrix_norm(
         # Along one dimension sizes are summed, along the other the extreme sum is taken.
         summed, taken = (rows, columns) if builtins.abs(ord) == 1 else (columns, rows)
         totals = _vector_norm(A, order=1.0, dims=(summed,), keepdim=True)
-        found = totals.amax(taken, True) if ord > 0 else totals.amin(taken, True)
+        if ord > 0 and not totals.shape[taken]:
+            found = totals.sum(taken, True)  # the largest of no sums is 0
+        else:
+            found = totals.amax(taken, True) if ord > 0 else totals.amin(taken, True)
         if not keepdim:
             found = found.squeeze(builtins.max(rows, columns)).squeeze(builtins.min(rows, columns))
     else:

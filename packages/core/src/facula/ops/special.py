@@ -3,6 +3,7 @@
 import math
 
 from facula import bessel_functions, special_functions
+from facula.arguments import need_tensor
 from facula.primitive import primitive, to_float
 from facula.tensor_base import TensorBase
 from facula.types import Tensor, TensorLike
@@ -146,15 +147,12 @@ def xlog1py(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) 
 
 @primitive(dtype=to_float, vjp={"other": lambda g, x, other: g * (-x) * _zeta(x + 1, other)})
 def _zeta(xp, x, other):
-    found = special_functions.zeta(xp, x, other)
-    return found.astype(np_result(x, other))
-
-
-def np_result(x: object, other: object) -> object:
-    """Return the type both arrays were brought to."""
-    return x.dtype if hasattr(x, "dtype") else other.dtype
+    kind = (x if isinstance(x, xp.ndarray) else other).dtype
+    return special_functions.zeta(xp, x, other).astype(kind)
 
 
 def zeta(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return Hurwitz' zeta function of order ``input`` at ``other``; only the latter has a gradient."""
+    if not isinstance(input, TensorBase):
+        need_tensor("zeta", other, "other")
     return _zeta(input, other, out=out)
