@@ -8,6 +8,7 @@ import facula
 import facula_audio.functional as F
 from facula import Tensor
 from facula.autograd import gradcheck
+from facula_audio.functional import resampling
 
 RATES = [(8000, 16000), (16000, 8000), (44100, 16000), (16000, 44100), (8000, 11025), (48000, 44100)]
 
@@ -54,6 +55,27 @@ def test_close_to_scipys_polyphase_filter(stereo: Tensor) -> None:
     found = F.resample(wave, 8000, 16000, lowpass_filter_width=32).numpy()
     expected = scipy.signal.resample_poly(wave.numpy(), 2, 1, window=("kaiser", 10.0))
     np.testing.assert_allclose(found[200:-200], expected[200:-200], atol=5e-3)
+
+
+@pytest.mark.parametrize(("source", "target"), [(44100, 16000), (8000, 11025), (2, 1), (1, 2)])
+def test_gathering_equals_convolving(stereo: Tensor, source: int, target: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = F.resample(stereo.double(), source, target)
+    monkeypatch.setattr(resampling, "_LARGEST_DENSE_KERNEL", 0)
+    monkeypatch.setattr(resampling, "_BLOCK", 100)
+    resampling._cached_sinc_kernel.cache_clear()
+    try:
+        found = F.resample(stereo.double(), source, target)
+    finally:
+        resampling._cached_sinc_kernel.cache_clear()
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=1e-13)
+
+
+def test_rates_without_common_divisor_need_little_memory() -> None:
+    found = F.resample(facula.from_numpy(sine(440.0, 44100, 0.1)), 44100, 47999)
+    expected = sine(440.0, 47999, 0.1)
+    np.testing.assert_allclose(found.numpy()[100:4600], expected[100:4600], atol=5e-3)
+    array, _ = resampling._sinc_kernel(44100, 47999, 6, 0.99, "sinc_interp_hann", None)
+    assert array.nbytes < 8_000_000
 
 
 def test_equal_rates_give_the_waveform_itself(stereo: Tensor) -> None:

@@ -12,6 +12,10 @@ __all__ = ["resample"]
 
 _KAISER_BETA = 14.769656459379492
 
+# up to so many numbers the filters are one strided convolution's; beyond, each output gathers its own few samples
+_LARGEST_DENSE_KERNEL = 1 << 20
+_BLOCK = 1 << 15
+
 
 def _reduced(orig_freq: float, new_freq: float) -> tuple[int, int]:
     """Return both rates divided by their greatest common divisor."""
@@ -43,23 +47,30 @@ def _check_filter(lowpass_filter_width: int, rolloff: float, resampling_method: 
 def _sinc_kernel(
     orig: int, new: int, lowpass_filter_width: int, rolloff: float, resampling_method: str, beta: float | None
 ) -> tuple[np.ndarray, int]:
-    """Return the filters, shape (new, 1, 2 * width + orig) in float64, and how far they reach before the sample.
+    """Return the filters in float64 and how many samples they reach before and after theirs.
 
     ``orig`` and ``new`` have no common divisor. Filter j gives the output samples j, j + new, j + 2 new …: it is the
-    sinc, cut to ``lowpass_filter_width`` zero crossings a side, sampled from the time of output sample j.
+    sinc, cut to ``lowpass_filter_width`` zero crossings a side, sampled from the time of output sample j. The shape is
+    ``(new, 1, 2 * width + orig)``, each filter starting ``width`` before the first of ``orig`` samples; or, where that
+    would be large, ``(new, 2 * width + 2)``, each filter starting ``width`` before the sample at or before its time.
     """
     base = min(orig, new) * rolloff
     width = math.ceil(lowpass_filter_width * orig / base)
-    samples = np.arange(-width, width + orig, dtype=np.float64) / orig
-    phases = -np.arange(new, dtype=np.float64)[:, None] / new
-    time = np.clip((phases + samples) * base, -lowpass_filter_width, lowpass_filter_width)
+    outputs = np.arange(new, dtype=np.int64)[:, None]
+    if new * (2 * width + orig) <= _LARGEST_DENSE_KERNEL:
+        samples = np.arange(-width, width + orig, dtype=np.float64) / orig
+        time = samples - outputs / new
+    else:
+        offsets = np.arange(-width, width + 2)
+        time = (offsets - (outputs * orig % new) / new) / orig
+    time = np.clip(time * base, -lowpass_filter_width, lowpass_filter_width)
     if resampling_method == "sinc_interp_hann":
         window = np.cos(time * math.pi / lowpass_filter_width / 2) ** 2
     else:
         shape = _KAISER_BETA if beta is None else beta
         window = np.i0(shape * np.sqrt(1 - (time / lowpass_filter_width) ** 2)) / np.i0(shape)
     kernel = np.sinc(time) * window * (base / orig)
-    return kernel[:, None, :], width
+    return (kernel[:, None, :] if kernel.shape[1] == 2 * width + orig else kernel), width
 
 
 _cached_sinc_kernel = functools.lru_cache(maxsize=16)(_sinc_kernel)
@@ -70,11 +81,23 @@ def _apply_kernel(waveform: Tensor, kernel: Tensor, width: int, orig: int, new: 
         raise TypeError(f"Expected floating point type for waveform tensor, but received {waveform.dtype}.")
     leading = tuple(waveform.shape[:-1])
     length = waveform.shape[-1]
-    padded = facula.nn.functional.pad(waveform.reshape(-1, 1, length), (width, width + orig))
-    filtered = facula.nn.functional.conv1d(padded, kernel, stride=orig)
-    interleaved = filtered.transpose(1, 2).reshape(filtered.shape[0], -1)
     target_length = -(-new * length // orig)
-    return interleaved[..., :target_length].reshape((*leading, target_length))
+    rows = waveform.reshape(-1, length)
+    if kernel.dim() == 3:
+        padded = facula.nn.functional.pad(rows.unsqueeze(1), (width, width + orig))
+        filtered = facula.nn.functional.conv1d(padded, kernel, stride=orig)
+        resampled = filtered.transpose(1, 2).reshape(filtered.shape[0], -1)[:, :target_length]
+    else:
+        padded = facula.nn.functional.pad(rows, (width, width + 1))
+        taps = facula.arange(2 * width + 2, device=waveform.device)
+        blocks = []
+        for start in range(0, target_length, _BLOCK):
+            outputs = facula.arange(start, min(start + _BLOCK, target_length), device=waveform.device)
+            first = facula.div(outputs * orig, new, rounding_mode="floor")
+            windows = padded[:, first.unsqueeze(-1) + taps]
+            blocks.append((windows * kernel[outputs % new]).sum(-1))
+        resampled = facula.cat(blocks, dim=-1)
+    return resampled.reshape((*leading, target_length))
 
 
 def resample(
@@ -105,8 +128,6 @@ def resample(
     _check_filter(lowpass_filter_width, rolloff, resampling_method)
     if orig == new:
         return waveform
-    # rates of nearly no common divisor have filters of gigabytes: not to be kept
-    make_kernel = _cached_sinc_kernel if orig * new <= 1 << 18 else _sinc_kernel
-    array, width = make_kernel(orig, new, lowpass_filter_width, rolloff, resampling_method, beta)
+    array, width = _cached_sinc_kernel(orig, new, lowpass_filter_width, rolloff, resampling_method, beta)
     kernel = facula.from_numpy(array).to(device=waveform.device, dtype=waveform.dtype)
     return _apply_kernel(waveform, kernel, width, orig, new)

@@ -12,7 +12,8 @@ __all__ = ["Resample", "Speed", "SpeedPerturbation"]
 class Resample(nn.Module):
     """Resamples waveforms from one rate to another; see :func:`facula_audio.functional.resample`.
 
-    The filters are computed once, in float64, and kept as the buffer ``kernel`` in ``dtype`` (float32 if None).
+    The filters are computed once, in float64, and kept as the buffer ``kernel`` in ``dtype`` (float32 if None). Its shape
+    is torchaudio's, except where that would take more than a million numbers (as for 44100 to 47999).
 
     >>> Resample(44100, 16000)(facula.ones(1, 44100)).shape
     facula.Size([1, 16000])
