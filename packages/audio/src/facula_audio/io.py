@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -97,7 +98,7 @@ class AudioMetaData:
     encoding: str
 
 
-def _import_soundfile() -> "soundfile":
+def _import_soundfile() -> ModuleType:
     try:
         import soundfile
     except ImportError as error:
@@ -109,7 +110,7 @@ def _import_soundfile() -> "soundfile":
 
 def _name(uri: Location) -> str:
     """Return what messages call the file."""
-    if isinstance(uri, str | os.PathLike):
+    if isinstance(uri, (str, os.PathLike)):
         return os.fspath(uri)
     return str(getattr(uri, "name", uri))
 
@@ -119,17 +120,18 @@ def _open(uri: Location, format: str | None) -> Iterator["soundfile.SoundFile"]:
     """Open a sound file for reading; errors of libsndfile become RuntimeErrors with the file's name."""
     soundfile = _import_soundfile()
     name = _name(uri)
-    if isinstance(uri, str | os.PathLike):
+    handle: str | BinaryIO
+    if isinstance(uri, (str, os.PathLike)):
+        handle = os.fspath(uri)
         try:
             source: BinaryIO = open(uri, "rb")  # noqa: SIM115 (closed below)
         except OSError as error:
             raise RuntimeError(f"{name}: cannot open sound file: {error.strerror}") from error
     else:
-        source = uri
+        handle = source = uri
     try:
         check_complete(source, name)
         try:
-            handle = uri if source is uri else os.fspath(uri)
             with soundfile.SoundFile(handle, "r") as file:
                 yield file
         except soundfile.SoundFileError as error:
