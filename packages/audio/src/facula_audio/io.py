@@ -105,7 +105,8 @@ def _import_soundfile() -> ModuleType:
         raise ImportError(
             "reading and writing sound files needs the package soundfile: pip install soundfile"
         ) from error
-    return soundfile
+    module: ModuleType = soundfile
+    return module
 
 
 def _name(uri: Location) -> str:

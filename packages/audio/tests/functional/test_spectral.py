@@ -1,8 +1,7 @@
-"""Short-time Fourier analysis and synthesis against SciPy and by their own laws."""
+"""Short-time Fourier analysis and synthesis against NumPy and by their own laws."""
 
 import numpy as np
 import pytest
-import scipy.signal
 
 import facula
 import facula_audio.functional as F
@@ -10,13 +9,12 @@ from facula import Tensor
 from facula.autograd import gradcheck
 
 
-def test_spectrogram_against_scipy(stereo: Tensor) -> None:
+def test_spectrogram_is_the_transform_of_windowed_frames(stereo: Tensor) -> None:
     window = facula.hann_window(256, dtype=facula.float64)
     found = F.spectrogram(stereo.double(), 0, window, 256, 64, 256, None, False)
-    analysis = scipy.signal.ShortTimeFFT(window.numpy(), hop=64, fs=8000)
     padded = np.pad(stereo.double().numpy(), [(0, 0), (128, 128)], mode="reflect")
     frames = [padded[:, start : start + 256] for start in range(0, padded.shape[-1] - 255, 64)]
-    expected = np.stack([np.fft.rfft(frame * analysis.win) for frame in frames], axis=-1)
+    expected = np.stack([np.fft.rfft(frame * window.numpy()) for frame in frames], axis=-1)
     assert tuple(found.shape) == expected.shape
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-11)
 

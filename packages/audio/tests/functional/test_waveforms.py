@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import scipy.signal
 
 import facula
 import facula_audio.functional as F
@@ -12,7 +11,7 @@ from facula.autograd import gradcheck
 
 @pytest.mark.parametrize("mode", ["full", "valid", "same"])
 @pytest.mark.parametrize("convolve", [F.convolve, F.fftconvolve])
-def test_convolution_against_scipy(stereo: Tensor, convolve: object, mode: str) -> None:
+def test_convolution_against_numpy(stereo: Tensor, convolve: object, mode: str) -> None:
     x, y = stereo[:, :50].double(), stereo[:, 200:217].double()
     found = convolve(x, y, mode)
     expected = [np.convolve(a, b, mode) for a, b in zip(x.numpy(), y.numpy(), strict=True)]
@@ -21,9 +20,9 @@ def test_convolution_against_scipy(stereo: Tensor, convolve: object, mode: str) 
 
 def test_convolution_of_a_short_signal_with_a_long_one(stereo: Tensor) -> None:
     x, y = stereo[0, :5].double(), stereo[0, :30].double()
-    np.testing.assert_allclose(
-        F.convolve(x, y, "same").numpy(), scipy.signal.convolve(x.numpy(), y.numpy(), "same"), atol=1e-12
-    )
+    expected = np.convolve(x.numpy(), y.numpy())[14:19]  # the middle five of 34
+    np.testing.assert_allclose(F.convolve(x, y, "same").numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(F.fftconvolve(x, y, "same").numpy(), expected, atol=1e-12)
 
 
 def test_convolution_broadcasts(stereo: Tensor) -> None:
@@ -47,7 +46,7 @@ def test_speed_and_lengths() -> None:
 
 
 def test_preemphasis_is_a_filter(stereo: Tensor) -> None:
-    expected = scipy.signal.lfilter([1, -0.97], [1], stereo.double().numpy())
+    expected = [np.convolve(row, [1, -0.97])[:-1] for row in stereo.double().numpy()]
     np.testing.assert_allclose(F.preemphasis(stereo.double()).numpy(), expected, atol=1e-12)
 
 
