@@ -165,6 +165,8 @@ def _complex_running_logsumexp(xp, x):
 
 def _logcumsumexp_slope(g: Tensor, x: Tensor, out: Tensor, dim: int, backwards: bool) -> Tensor:
     """Return ``exp(x)`` times the sum of ``g / exp(out)`` from each element on, in logarithms for stability."""
+    if not x.dim():
+        return g
     if x.is_complex():
         return (x.exp() * _cumsum((g.conj() * (-out).exp()), dim=dim, backwards=not backwards)).conj()
     total = None

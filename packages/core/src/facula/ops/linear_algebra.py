@@ -179,7 +179,7 @@ def _rank(A: Tensor) -> Tensor:
     values = A.svd().S
     if not values.numel():
         return A.new_zeros(A.shape[:-2], dtype=dtypes.int64)
-    return (values > _least_value(values, A, None, None)).sum(-1)
+    return (values > values.amax(-1, True) * _tolerances(A, None, None)[1]).sum(-1)
 
 
 # Determinants.
@@ -274,36 +274,48 @@ def pinv(
     if A.numel() == 0:
         result = (A * 0).transpose(-2, -1)
         return result if out is None else write_out(result, out, "linalg.pinv")
-    result = _pinv(A, hermitian, atol, rtol)
+    result = _pinv(A, *_tolerances(A, atol, rtol), hermitian=hermitian)
     return result if out is None else write_out(result, out, "linalg.pinv")
 
 
-def _pinv(A: Tensor, hermitian: bool, atol: float | Tensor | None, rtol: float | Tensor | None) -> Tensor:
+@primitive(vjp={"x": lambda g, x, out: _pinv_slope(g, x, out)})
+def _pinv(xp, x, atol, rtol, *, hermitian):
     if hermitian:
-        values, vectors = A._eigh()
-        least = _least_value(values.detach().abs(), A, atol, rtol)
-        kept = values.abs() > least
-        reciprocal = (1 / values.where(kept, 1.0)).where(kept, 0.0)
-        return (vectors * reciprocal.unsqueeze(-2)) @ _h(vectors)
-    u, s, v = A.svd()
-    kept = s > _least_value(s.detach(), A, atol, rtol)
-    reciprocal = (1 / s.where(kept, 1.0)).where(kept, 0.0)
-    return (v * reciprocal.unsqueeze(-2)) @ _h(u)
+        values, u = _guarded(xp.linalg.eigh, x)
+        v = u
+    else:
+        u, values, vh = _guarded(xp.linalg.svd, x, False)
+        v = xp.conj(xp.swapaxes(vh, -1, -2))
+    sizes = xp.abs(values)
+    least = xp.maximum(xp.asarray(atol)[..., None], xp.asarray(rtol)[..., None] * sizes.max(-1, keepdims=True))
+    kept = sizes > least
+    reciprocal = xp.where(kept, 1 / xp.where(kept, values, 1), 0).astype(values.dtype)
+    return (v * reciprocal[..., None, :]) @ xp.conj(xp.swapaxes(u, -1, -2))
 
 
-def _least_value(
-    sizes: Tensor, A: Tensor, atol: float | Tensor | None, rtol: float | Tensor | None
-) -> Tensor:
-    """Return the size up to which a singular value or eigenvalue of ``A`` counts as zero."""
+def _pinv_slope(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
+    """Return the gradient of the pseudoinverse at constant rank. Golub and Pereyra 1973, SIAM J. Numer. Anal. 10(2)."""
+    back, adjoint = _h(g), _h(out)
+    if x.shape[-2] <= x.shape[-1]:
+        along = back @ out
+        beside = along @ adjoint
+        return beside - _h(out @ along) - (x @ out) @ beside + (adjoint @ out) @ (back - along @ x)
+    along = out @ back
+    beside = adjoint @ along
+    return beside - _h(along @ out) + ((back - x @ along) @ out) @ adjoint - (beside @ out) @ x
+
+
+def _tolerances(
+    A: Tensor, atol: float | Tensor | None, rtol: float | Tensor | None
+) -> tuple[float | Tensor, float | Tensor]:
+    """Return how small, absolutely and next to the largest, a singular value of ``A`` must be to count as zero."""
     if rtol is None:
-        none = atol is None or (not isinstance(atol, TensorBase) and atol == 0)
-        rtol = builtins.max(A.shape[-2:]) * dtypes.finfo(A.dtype).eps if none else 0.0
+        default = builtins.max(A.shape[-2:]) * dtypes.finfo(A.dtype).eps
         if isinstance(atol, TensorBase):
-            rtol = (atol == 0) * (builtins.max(A.shape[-2:]) * dtypes.finfo(A.dtype).eps)
-    largest = sizes.amax(-1)
-    relative = largest * rtol
-    least = relative if atol is None else (relative * 0 + atol).maximum(relative)
-    return least.unsqueeze(-1).to(sizes.dtype)
+            rtol = (atol == 0) * default
+        else:
+            rtol = 0.0 if atol else default
+    return (0.0 if atol is None else atol), rtol
 
 
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:

@@ -29,6 +29,20 @@ def _rows(x: Tensor) -> Tensor:
     return x if x._array.ndim == 2 else x.reshape((math.prod(x._array.shape[:-1]), x._array.shape[-1]))
 
 
+# Two matrices: the usual case, kept short.
+
+
+@primitive(
+    dtype=promote,
+    vjp={"x": lambda g, other: _mm(g, _swapped(other)), "other": lambda g, x: _mm(_swapped(x), g)},
+)
+def _mm(xp, x, other):
+    return xp.matmul(x, other)
+
+
+_mm.kernel("cpu")(np.matmul)
+
+
 # A product of arrays of any number of dimensions. Where the right one is a matrix, all leading dimensions of the left
 # are folded into one: a single large product is faster than many small ones.
 
@@ -63,7 +77,7 @@ def _slope_of_right(g: Tensor, x: Tensor, other_shape: tuple) -> Tensor:
     if len(other_shape) == 1:
         return _matmul(_swapped(x), g.unsqueeze(-1)).squeeze(-1)
     if len(other_shape) == 2 and x._array.ndim > 2:
-        return _matmul(_swapped(_rows(x)), _rows(g))
+        return _mm(_swapped(_rows(x)), _rows(g))
     return _matmul(_swapped(x), g)
 
 
@@ -85,6 +99,8 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     x, y = input._array, other._array
     if x.dtype is not y.dtype:
         _check_types(input, other)
+    if x.ndim == 2 and y.ndim == 2 and x.shape[1] == y.shape[0]:
+        return _mm(input, other, out=out)
     if not x.ndim or not y.ndim:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D")
     if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
@@ -289,7 +305,7 @@ def addbmm(
     dtype=promote,
     vjp={
         "x": lambda g, weight: _matmul(g, _conj(weight)),
-        "weight": lambda g, x: _matmul(_rows(g).transpose(0, 1), _conj(_rows(x))),
+        "weight": lambda g, x: _mm(_rows(g).transpose(0, 1), _conj(_rows(x))),
         "bias": lambda g: g,
     },
 )

@@ -40,6 +40,8 @@ def _vector_slope(g: Tensor, x: Tensor, out: Tensor, order: float, dims: tuple |
     if not keepdim:
         shape = kept_shape(x.shape, dims)
         g, out = g.reshape(shape), out.reshape(shape)
+    if not x._array.size:
+        return x * g
     if order == 0:
         return x * 0
     if order == 1:

@@ -38,6 +38,12 @@ def _sum(xp, x, *, dims, keepdim):
     return xp.sum(x, axis=dims, keepdims=keepdim, dtype=_wide(x))
 
 
+@_sum.kernel("cpu")
+def _sum_on_cpu(x, *, dims, keepdim):
+    # What np.sum calls in the end, after a few Python functions.
+    return np.add.reduce(x, axis=dims, keepdims=keepdim, dtype=_wide(x))
+
+
 def sum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
 ) -> Tensor:
@@ -48,8 +54,7 @@ def sum(
     """
     if dtype is not None:
         input = input.to(dtype)
-    dims = wrap_dims(dim, input._array.ndim)
-    result = _sum(input, dims=dims, keepdim=keepdim)
+    result = _sum(input, dims=wrap_dims(dim, input._array.ndim), keepdim=keepdim)
     if dtype is not None and result.dtype is not dtype:
         result = result.to(dtype)
     return result if out is None else write_out(result, out, "sum")
