@@ -237,6 +237,27 @@ def test_a_truncated_mp3_names_both_counts(tmp_path: Path, stereo: Tensor, capfd
         facula_audio.load(path)
 
 
+def test_a_header_that_promises_terabytes_is_refused(tmp_path: Path, stereo: Tensor) -> None:
+    """The number of frames in a FLAC file's header has 36 bits; set them all."""
+    path = tmp_path / "huge.flac"
+    facula_audio.save(path, stereo, 8000)
+    content = bytearray(path.read_bytes())
+    content[21] |= 0x0F
+    content[22:26] = b"\xff" * 4
+    path.write_bytes(content)
+    assert facula_audio.info(path).num_frames == 2**36 - 1
+    with pytest.raises(RuntimeError, match=r"huge\.flac: (truncated|corrupt)"):
+        facula_audio.load(path)
+
+
+def test_long_files_are_read_in_blocks(tmp_path: Path, stereo: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    facula_audio.save(tmp_path / "a.wav", stereo, 8000)
+    for block in (1599, 1600, 1601, 7):
+        monkeypatch.setattr(facula_audio.io, "_BLOCK", block)
+        assert bool((facula_audio.load(tmp_path / "a.wav")[0] == stereo).all())
+        assert bool((facula_audio.load(tmp_path / "a.wav", 10, 1000)[0] == stereo[:, 10:1010]).all())
+
+
 def test_an_ogg_file_without_end_mark_warns(tmp_path: Path, audio_data: Path) -> None:
     content = (audio_data / "sorohanro_-_solo-trumpet-06.ogg").read_bytes()
     last_page = content.rfind(b"OggS")

@@ -27,8 +27,7 @@ def check_complete(file: BinaryIO, name: str) -> None:
         elif magic[:4] == b"FORM" and magic[8:12] in (b"AIFF", b"AIFC"):
             _check_aiff(file, name, start, size)
         elif magic[:4] == b".snd":
-            file.seek(start)
-            offset, data_size = struct.unpack(">II", file.read(12)[4:12])
+            offset, data_size = struct.unpack(">II", magic[4:12].ljust(8, b"\0"))
             _check_bytes(name, data_size, size - offset, 1)
         elif magic[:4] == b"OggS":
             _check_ogg(file, name, start, size)

@@ -80,6 +80,9 @@ _ENCODINGS: dict[str, dict[int, str]] = {
     "ALAW": {8: "ALAW"},
 }
 
+# frames read at a time: a corrupt header may promise terabytes
+_BLOCK = 1 << 24
+
 Location = str | os.PathLike[str] | BinaryIO
 
 
@@ -143,6 +146,16 @@ def _open(uri: Location, format: str | None) -> Iterator["soundfile.SoundFile"]:
             source.close()
 
 
+def _read(file: "soundfile.SoundFile", wanted: int, dtype: str) -> np.ndarray:
+    """Return up to ``wanted`` frames, shape (frames, channels); memory is taken as they come, not as promised."""
+    blocks = []
+    while True:
+        blocks.append(file.read(min(wanted, _BLOCK), dtype=dtype, always_2d=True))
+        wanted -= _BLOCK
+        if wanted <= 0 or len(blocks[-1]) < _BLOCK:
+            return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
 def info(
     uri: Location, format: str | None = None, buffer_size: int = 4096, backend: str | None = None
 ) -> AudioMetaData:
@@ -197,7 +210,7 @@ def load(
         if frame_offset and wanted:
             file.seek(frame_offset)
         # libsndfile has no unsigned bytes: it reads them as the high byte of int16
-        frames = file.read(wanted, dtype="int16" if dtype == "uint8" else dtype, always_2d=True)
+        frames = _read(file, wanted, "int16" if dtype == "uint8" else dtype)
         if len(frames) < wanted:
             raise RuntimeError(
                 f"{_name(uri)}: truncated sound file: its header promises {file.frames} frames, "
