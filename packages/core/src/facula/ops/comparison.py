@@ -9,11 +9,37 @@ from facula.tensor_base import TensorBase
 from facula.types import Tensor, TensorLike
 
 __all__ = [
-    *("allclose", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift"),
-    *("bitwise_xor", "eq", "equal", "ge", "greater", "greater_equal", "gt", "isclose", "isfinite", "isinf", "isnan"),
-    *("isneginf", "isposinf", "isreal", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or"),
-    *("logical_xor", "lt", "ne", "not_equal"),
+    "allclose",
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
 ]
+__all__ += [
+    "bitwise_xor",
+    "eq",
+    "equal",
+    "ge",
+    "greater",
+    "greater_equal",
+    "gt",
+    "isclose",
+    "isfinite",
+    "isinf",
+]
+__all__ += [
+    "isnan",
+    "isneginf",
+    "isposinf",
+    "isreal",
+    "le",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+]
+__all__ += ["logical_or", "logical_xor", "lt", "ne", "not_equal"]
 
 
 # Comparisons: the result is boolean, so no gradient passes.
@@ -59,8 +85,12 @@ _ge.kernel("cpu")(np.greater_equal)
 
 def _refuse_complex(name: str, *values: TensorLike) -> None:
     for each in values:
-        if isinstance(each, complex) or (isinstance(each, TensorBase) and each._array.dtype.kind == "c"):
-            raise RuntimeError(f"{name} is not supported for complex numbers, which have no order")
+        if isinstance(each, complex) or (
+            isinstance(each, TensorBase) and each._array.dtype.kind == "c"
+        ):
+            raise RuntimeError(
+                f"{name} is not supported for complex numbers, which have no order"
+            )
 
 
 def eq(input: Tensor, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
@@ -141,7 +171,11 @@ def _isclose(xp, x, other, *, rtol, atol, equal_nan):
 
 
 def isclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+    input: Tensor,
+    other: Tensor,
+    rtol: float = 1e-05,
+    atol: float = 1e-08,
+    equal_nan: bool = False,
 ) -> Tensor:
     """Return whether ``abs(input - other) <= atol + rtol * abs(other)``.
 
@@ -151,16 +185,26 @@ def isclose(
     need_tensor("isclose", input)
     need_tensor("isclose", other, "other")
     if input.dtype is not other.dtype:
-        raise RuntimeError(f"{input.dtype.name.title()} did not match {other.dtype.name.title()}")
+        raise RuntimeError(
+            f"{input.dtype.name.title()} did not match {other.dtype.name.title()}"
+        )
     if rtol < 0:
-        raise RuntimeError(f"rtol must be greater than or equal to zero, but got {rtol}")
+        raise RuntimeError(
+            f"rtol must be greater than or equal to zero, but got {rtol}"
+        )
     if atol < 0:
-        raise RuntimeError(f"atol must be greater than or equal to zero, but got {atol}")
+        raise RuntimeError(
+            f"atol must be greater than or equal to zero, but got {atol}"
+        )
     return _isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+    input: Tensor,
+    other: Tensor,
+    rtol: float = 1e-05,
+    atol: float = 1e-08,
+    equal_nan: bool = False,
 ) -> bool:
     """Return whether all elements are close, as `isclose` has it, as a Python bool.
 
@@ -177,9 +221,13 @@ def equal(input: Tensor, other: Tensor) -> bool:
     True
     """
     if not isinstance(other, TensorBase):
-        raise TypeError(f"equal(): argument 'other' must be Tensor, not {type(other).__name__}")
+        raise TypeError(
+            f"equal(): argument 'other' must be Tensor, not {type(other).__name__}"
+        )
     if input.dtype is not other.dtype:
-        raise RuntimeError(f"Expected object of data type {input.dtype} but got data type {other.dtype} for argument 'other'")
+        raise RuntimeError(
+            f"Expected object of data type {input.dtype} but got data type {other.dtype} for argument 'other'"
+        )
     return input.shape == other.shape and bool(_eq(input, other).all())
 
 
@@ -377,16 +425,24 @@ def _right_shift(xp, x, other):
 def _refuse_non_integers(name: str, *values: TensorLike, boolean: bool = True) -> None:
     """Refuse what has no bits, and booleans too unless ``boolean``."""
     for each in values:
-        kind = dtypes.from_numpy_dtype[each._array.dtype] if isinstance(each, TensorBase) else dtypes.of_scalar(each)
+        kind = (
+            dtypes.from_numpy_dtype[each._array.dtype]
+            if isinstance(each, TensorBase)
+            else dtypes.of_scalar(each)
+        )
         if kind.category > dtypes.INTEGRAL:
-            raise RuntimeError(f'"{name}" not implemented for \'{kind.name.title()}\'')
+            raise RuntimeError(f"\"{name}\" not implemented for '{kind.name.title()}'")
     if not boolean:
         kinds = [each.dtype for each in values if isinstance(each, TensorBase)]
-        if all(kind is dtypes.bool_ for kind in kinds) and all(isinstance(each, (bool, TensorBase)) for each in values):
+        if all(kind is dtypes.bool_ for kind in kinds) and all(
+            isinstance(each, (bool, TensorBase)) for each in values
+        ):
             raise RuntimeError(f"\"{name}\" not implemented for 'Bool'")
 
 
-def bitwise_and(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
+def bitwise_and(
+    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """Return the bits set in both; of booleans, whether both are true.
 
     >>> facula.bitwise_and(facula.tensor([6]), 3)
@@ -396,7 +452,9 @@ def bitwise_and(input: TensorLike, other: TensorLike, *, out: Tensor | None = No
     return _bitwise_and(input, other, out=out)
 
 
-def bitwise_or(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
+def bitwise_or(
+    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """Return the bits set in either; of booleans, whether one is true.
 
     >>> facula.bitwise_or(facula.tensor([6]), 3)
@@ -406,7 +464,9 @@ def bitwise_or(input: TensorLike, other: TensorLike, *, out: Tensor | None = Non
     return _bitwise_or(input, other, out=out)
 
 
-def bitwise_xor(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
+def bitwise_xor(
+    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """Return the bits set in exactly one; of booleans, whether they differ.
 
     >>> facula.bitwise_xor(facula.tensor([6]), 3)
@@ -426,7 +486,9 @@ def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _bitwise_not(input, out=out)
 
 
-def bitwise_left_shift(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
+def bitwise_left_shift(
+    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """Return the bits moved up by ``other``: ``input * 2 ** other``.
 
     >>> facula.bitwise_left_shift(facula.tensor([1, 3]), 2)
@@ -436,7 +498,9 @@ def bitwise_left_shift(input: TensorLike, other: TensorLike, *, out: Tensor | No
     return _left_shift(input, other, out=out)
 
 
-def bitwise_right_shift(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
+def bitwise_right_shift(
+    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """Return the bits moved down by ``other``; the sign stays.
 
     >>> facula.bitwise_right_shift(facula.tensor([4, -8]), 2)

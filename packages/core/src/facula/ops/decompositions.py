@@ -13,21 +13,21 @@ from facula.types import Tensor
 __all__ = ["cholesky", "cholesky_inverse", "cholesky_solve", "qr", "svd"]
 
 
-class eigh_result(NamedTuple):  # noqa: N801
+class eigh_result(NamedTuple):
     """Eigenvalues in ascending order, and the eigenvectors as columns."""
 
     eigenvalues: Tensor
     eigenvectors: Tensor
 
 
-class qr_result(NamedTuple):  # noqa: N801
+class qr_result(NamedTuple):
     """An orthonormal and an upper triangular factor."""
 
     Q: Tensor
     R: Tensor
 
 
-class svd_result(NamedTuple):  # noqa: N801
+class svd_result(NamedTuple):
     """Left singular vectors, singular values in descending order, right singular vectors as rows."""
 
     U: Tensor
@@ -43,13 +43,21 @@ def _h(x: Tensor) -> Tensor:
 
 def _need_matrix(name: str, x: Tensor, square: bool = False) -> None:
     if x.dim() < 2:
-        raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
+        raise RuntimeError(
+            f"{name}: The input tensor A must have at least 2 dimensions."
+        )
     if square and x.shape[-1] != x.shape[-2]:
-        raise RuntimeError(f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices")
+        raise RuntimeError(
+            f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
+        )
     if not x.is_floating_point() and not x.is_complex():
-        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}")
+        raise RuntimeError(
+            f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}"
+        )
     if x.dtype in (dtypes.float16, dtypes.bfloat16):
-        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}")
+        raise RuntimeError(
+            f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}"
+        )
 
 
 def _guarded(function, *arrays):
@@ -60,10 +68,14 @@ def _guarded(function, *arrays):
         raise LinAlgError(f"linalg: {error}") from None
 
 
-def _written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str) -> Sequence[Tensor]:
+def _written(
+    results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str
+) -> Sequence[Tensor]:
     if out is None:
         return results
-    return [write_out(result, each, name) for result, each in zip(results, out, strict=True)]
+    return [
+        write_out(result, each, name) for result, each in zip(results, out, strict=True)
+    ]
 
 
 def _identity(x: Tensor) -> Tensor:
@@ -88,7 +100,9 @@ def _cholesky_slope(g: Tensor, out: Tensor) -> Tensor:
     return (slope + _h(slope)) / 2
 
 
-def linalg_cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
+def linalg_cholesky(
+    A: Tensor, *, upper: bool = False, out: Tensor | None = None
+) -> Tensor:
     """Return the lower triangular L with ``A = L @ L^H`` of each positive definite matrix, or ``upper``, L^H.
 
     RuntimeError when a matrix is not positive definite.
@@ -101,21 +115,27 @@ def linalg_cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None
     return result if out is None else write_out(result, out, "linalg.cholesky")
 
 
-def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
+def cholesky_solve(
+    B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Return X with ``A @ X = B`` for ``A = L @ L^H``.
 
     >>> facula.cholesky_solve(facula.tensor([[8.0]]), facula.tensor([[2.0]]))
     tensor([[2.]])
     """
     if B.dim() < 2 or L.dim() < 2:
-        raise RuntimeError(f"b should have at least 2 dimensions, but has {B.dim()} dimensions instead")
+        raise RuntimeError(
+            f"b should have at least 2 dimensions, but has {B.dim()} dimensions instead"
+        )
     _need_matrix("cholesky_solve", L, square=True)
     factor = _h(L.triu()) if upper else L.tril()
-    result = (_h(factor).inverse() @ (factor.inverse() @ B))
+    result = _h(factor).inverse() @ (factor.inverse() @ B)
     return result if out is None else write_out(result, out, "cholesky_solve")
 
 
-def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
+def cholesky_inverse(
+    L: Tensor, upper: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Return the inverse of A for ``A = L @ L^H``.
 
     >>> facula.cholesky_inverse(facula.tensor([[2.0]]))
@@ -139,7 +159,9 @@ def _qr_slope(g: list, out: tuple, mode: str) -> Tensor:
     gq, gr = g
     rows, columns = q.shape[-2], r.shape[-1]
     if mode == "complete" and rows > columns:
-        raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols")
+        raise RuntimeError(
+            "The QR decomposition is not differentiable when mode='complete' and nrows > ncols"
+        )
     if rows >= columns:
         return _tall_qr_slope(gq, gr, q, r)
     # Wide: the first columns X decompose as QU, the others are Q @ V.
@@ -159,7 +181,9 @@ def _qr_slope(g: list, out: tuple, mode: str) -> Tensor:
     return slope._joined(other, -1)
 
 
-def _tall_qr_slope(gq: Tensor | None, gr: Tensor | None, q: Tensor, r: Tensor) -> Tensor:
+def _tall_qr_slope(
+    gq: Tensor | None, gr: Tensor | None, q: Tensor, r: Tensor
+) -> Tensor:
     middle = None
     if gr is not None:
         middle = r @ _h(gr)
@@ -169,7 +193,11 @@ def _tall_qr_slope(gq: Tensor | None, gr: Tensor | None, q: Tensor, r: Tensor) -
     middle = middle.tril()
     diagonal = middle.triu()
     # The lower triangle is copied to the upper one; the diagonal of R is real.
-    middle = middle + _h(middle - diagonal) if not middle.is_complex() else middle + _h(middle) - _real_part(diagonal)
+    middle = (
+        middle + _h(middle - diagonal)
+        if not middle.is_complex()
+        else middle + _h(middle) - _real_part(diagonal)
+    )
     if middle.is_complex():
         middle = middle - (diagonal - _h(diagonal)) / 2 * 0
     right = q @ middle
@@ -182,7 +210,9 @@ def _real_part(x: Tensor) -> Tensor:
     return (x + x.conj()) / 2
 
 
-def linalg_qr(A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, Tensor] | None = None) -> qr_result:
+def linalg_qr(
+    A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, Tensor] | None = None
+) -> qr_result:
     """Return orthonormal Q and upper triangular R with ``A = Q @ R``; ``mode`` is reduced, complete or r.
 
     >>> facula.linalg.qr(facula.tensor([[3.0], [4.0]])).R.abs()
@@ -190,10 +220,14 @@ def linalg_qr(A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, Tensor] | 
     """
     _need_matrix("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
-        raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
+        raise RuntimeError(
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
+        )
     if mode == "r":
         if A.requires_grad:
-            raise RuntimeError("The derivative of linalg.qr is not implemented when mode='r'")
+            raise RuntimeError(
+                "The derivative of linalg.qr is not implemented when mode='r'"
+            )
         found = (A.new_zeros((0,)), _qr(A, mode="reduced")[1])
     else:
         found = _qr(A, mode=mode)
@@ -219,7 +253,9 @@ def _eigh_slope(g: list, out: tuple) -> Tensor:
     return vectors @ middle @ _h(vectors)
 
 
-def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, Tensor] | None = None) -> eigh_result:
+def eigh(
+    A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, Tensor] | None = None
+) -> eigh_result:
     """Return the eigenvalues, ascending, and the eigenvectors of each symmetric or Hermitian matrix.
 
     Only the lower triangle is looked at, or the upper one with ``UPLO="U"``.
@@ -230,7 +266,9 @@ def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, Tensor] | None = None
     _need_matrix("linalg.eigh", A, square=True)
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    return eigh_result(*_written(_eigh(A, lower=UPLO.upper() == "L"), out, "linalg.eigh"))
+    return eigh_result(
+        *_written(_eigh(A, lower=UPLO.upper() == "L"), out, "linalg.eigh")
+    )
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
@@ -295,7 +333,11 @@ def _phase(back: Tensor, s: Tensor) -> Tensor:
 
 
 def linalg_svd(
-    A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out: tuple | None = None
+    A: Tensor,
+    full_matrices: bool = True,
+    *,
+    driver: str | None = None,
+    out: tuple | None = None,
 ) -> svd_result:
     """Return U, S, Vh with ``A = U @ diag(S) @ Vh``, the singular values S descending.
 
@@ -306,7 +348,9 @@ def linalg_svd(
     return svd_result(*_written(_svd(A, full=full_matrices), out, "linalg.svd"))
 
 
-def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
+def svdvals(
+    A: Tensor, *, driver: str | None = None, out: Tensor | None = None
+) -> Tensor:
     """Return the singular values of each matrix, descending.
 
     >>> facula.linalg.svdvals(facula.tensor([[3.0, 0.0], [0.0, 4.0]]))
@@ -319,7 +363,7 @@ def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) 
 # The names of before facula.linalg, with their own conventions.
 
 
-class old_svd_result(NamedTuple):  # noqa: N801
+class old_svd_result(NamedTuple):
     """Left singular vectors, singular values, and right singular vectors as columns."""
 
     U: Tensor
@@ -327,18 +371,26 @@ class old_svd_result(NamedTuple):  # noqa: N801
     V: Tensor
 
 
-def cholesky(input: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
+def cholesky(
+    input: Tensor, upper: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Return the Cholesky factor of each positive definite matrix; see `facula.linalg.cholesky`."""
     return linalg_cholesky(input, upper=upper, out=out)
 
 
-def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, Tensor] | None = None) -> qr_result:
+def qr(
+    input: Tensor, some: bool = True, *, out: tuple[Tensor, Tensor] | None = None
+) -> qr_result:
     """Return the QR decomposition, reduced when ``some``, else complete; see `facula.linalg.qr`."""
     return linalg_qr(input, "reduced" if some else "complete", out=out)
 
 
 def svd(
-    input: Tensor, some: bool = True, compute_uv: bool = True, *, out: tuple[Tensor, Tensor, Tensor] | None = None
+    input: Tensor,
+    some: bool = True,
+    compute_uv: bool = True,
+    *,
+    out: tuple[Tensor, Tensor, Tensor] | None = None,
 ) -> old_svd_result:
     """Return U, S and V with ``input = U @ diag(S) @ V^H``; zeros for U and V unless ``compute_uv``.
 
@@ -348,7 +400,11 @@ def svd(
     if not compute_uv:
         rows, columns = input.shape[-2:]
         batch = input.shape[:-2]
-        found = (input.new_zeros((*batch, rows, rows)), svdvals(input), input.new_zeros((*batch, columns, columns)))
+        found = (
+            input.new_zeros((*batch, rows, rows)),
+            svdvals(input),
+            input.new_zeros((*batch, columns, columns)),
+        )
     else:
         u, s, vh = linalg_svd(input, not some)
         found = (u, s, _h(vh))

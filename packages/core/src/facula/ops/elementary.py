@@ -6,16 +6,61 @@ import numpy as np
 
 from facula import special_functions
 from facula.arguments import need_tensor
-from facula.primitive import primitive, promote, to_float, write_out
-from facula.types import Tensor, TensorLike
+from facula.primitive import primitive, to_float, write_out
+from facula.types import Tensor
 
 __all__ = [
-    *("acos", "acosh", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin"),
-    *("asinh", "atan", "atan2", "atanh", "conj", "conj_physical", "cos", "cosh", "deg2rad", "digamma", "erf", "erfc"),
-    *("erfinv", "exp", "exp2", "expm1", "imag", "lgamma", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2"),
-    *("logit", "mvlgamma", "polygamma", "rad2deg", "real", "resolve_conj", "resolve_neg", "sigmoid", "sin", "sinc", "sinh", "tan", "tanh"),
-    *("view_as_complex", "view_as_real"),
+    "acos",
+    "acosh",
+    "angle",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "asin",
 ]
+__all__ += [
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "conj",
+    "conj_physical",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "digamma",
+    "erf",
+]
+__all__ += [
+    "erfc",
+    "erfinv",
+    "exp",
+    "exp2",
+    "expm1",
+    "imag",
+    "lgamma",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+]
+__all__ += [
+    "logaddexp2",
+    "logit",
+    "mvlgamma",
+    "polygamma",
+    "rad2deg",
+    "real",
+    "resolve_conj",
+    "resolve_neg",
+    "sigmoid",
+]
+__all__ += ["sin", "sinc", "sinh", "tan", "tanh", "view_as_complex", "view_as_real"]
 
 
 def _conj(x: Tensor) -> Tensor:
@@ -205,7 +250,9 @@ def asinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _asinh(input, out=out)
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj((x - 1).sqrt() * (x + 1).sqrt())})
+@primitive(
+    dtype=to_float, vjp={"x": lambda g, x: g / _conj((x - 1).sqrt() * (x + 1).sqrt())}
+)
 def _acosh(xp, x):
     return xp.arccosh(x)
 
@@ -228,8 +275,12 @@ def atanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @primitive(
     dtype=to_float,
     vjp={
-        "x": lambda g, x, other: g * (other / (x * x + other * other)).where((x != 0) | (other != 0), 0.0),
-        "other": lambda g, x, other: g * (-x / (x * x + other * other)).where((x != 0) | (other != 0), 0.0),
+        "x": lambda g, x, other: (
+            g * (other / (x * x + other * other)).where((x != 0) | (other != 0), 0.0)
+        ),
+        "other": lambda g, x, other: (
+            g * (-x / (x * x + other * other)).where((x != 0) | (other != 0), 0.0)
+        ),
     },
 )
 def _atan2(xp, x, other):
@@ -260,9 +311,15 @@ def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _sigmoid(input, out=out)
 
 
-def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None) -> Tensor:
+def logit(
+    input: Tensor, eps: float | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """Return ``log(x / (1 - x))``, with x first limited to [eps, 1 - eps] when ``eps`` is given."""
-    x = input if input.is_floating_point() or input.is_complex() else input.to(input.new_zeros((), dtype=None).float().dtype)
+    x = (
+        input
+        if input.is_floating_point() or input.is_complex()
+        else input.to(input.new_zeros((), dtype=None).float().dtype)
+    )
     if eps is not None:
         x = x.clamp(eps, 1 - eps)
     return (x / (1 - x)).log() if out is None else _log(x / (1 - x), out=out)
@@ -270,7 +327,10 @@ def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None)
 
 @primitive(
     dtype=to_float,
-    vjp={"x": lambda g, x, other, out: g * (x - out).exp(), "other": lambda g, other, out: g * (other - out).exp()},
+    vjp={
+        "x": lambda g, x, other, out: g * (x - out).exp(),
+        "other": lambda g, other, out: g * (other - out).exp(),
+    },
 )
 def _logaddexp(xp, x, other):
     if x.dtype.kind != "c":
@@ -289,7 +349,10 @@ def logaddexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Ten
 
 @primitive(
     dtype=to_float,
-    vjp={"x": lambda g, x, out: g * (x - out).exp2(), "other": lambda g, other, out: g * (other - out).exp2()},
+    vjp={
+        "x": lambda g, x, out: g * (x - out).exp2(),
+        "other": lambda g, other, out: g * (other - out).exp2(),
+    },
 )
 def _logaddexp2(xp, x, other):
     return xp.logaddexp2(x, other)
@@ -302,7 +365,14 @@ def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Te
     return _logaddexp2(input, other, out=out)
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, x, out: g * ((math.pi * x).cos() - out).where(x != 0, 0.0) / x.where(x != 0, 1.0)})
+@primitive(
+    dtype=to_float,
+    vjp={
+        "x": lambda g, x, out: (
+            g * ((math.pi * x).cos() - out).where(x != 0, 0.0) / x.where(x != 0, 1.0)
+        )
+    },
+)
 def _sinc(xp, x):
     return xp.sinc(x)
 
@@ -312,7 +382,10 @@ def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _sinc(input, out=out)
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, x: g * ((2.0 / math.sqrt(math.pi)) * (-x * x).exp())})
+@primitive(
+    dtype=to_float,
+    vjp={"x": lambda g, x: g * ((2.0 / math.sqrt(math.pi)) * (-x * x).exp())},
+)
 def _erf(xp, x):
     return special_functions.erf(xp, x)
 
@@ -322,7 +395,10 @@ def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _erf(input, out=out)
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, x: g * ((-2.0 / math.sqrt(math.pi)) * (-x * x).exp())})
+@primitive(
+    dtype=to_float,
+    vjp={"x": lambda g, x: g * ((-2.0 / math.sqrt(math.pi)) * (-x * x).exp())},
+)
 def _erfc(xp, x):
     return special_functions.erfc(xp, x)
 
@@ -332,7 +408,10 @@ def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _erfc(input, out=out)
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, out: g * ((math.sqrt(math.pi) / 2) * (out * out).exp())})
+@primitive(
+    dtype=to_float,
+    vjp={"x": lambda g, out: g * ((math.sqrt(math.pi) / 2) * (out * out).exp())},
+)
 def _erfinv(xp, x):
     return special_functions.erfinv(xp, x)
 
@@ -461,7 +540,9 @@ def real(input: Tensor) -> Tensor:
 def imag(input: Tensor) -> Tensor:
     """Return the imaginary parts, as a view; RuntimeError for a real tensor."""
     if not input.is_complex():
-        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+        raise RuntimeError(
+            "imag is not implemented for tensors with non-complex dtypes."
+        )
     return _imag(input)
 
 
@@ -485,7 +566,10 @@ def view_as_real(input: Tensor) -> Tensor:
 def view_as_complex(input: Tensor) -> Tensor:
     """Return a view of real numbers, whose last dimension is 2, as a complex tensor."""
     if input.dtype.name not in ("float32", "float64"):
-        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {input.dtype.name.title()}")
+        raise RuntimeError(
+            "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
+            f"{input.dtype.name.title()}"
+        )
     if input.dim() == 0 or input.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     if input.stride(-1) != 1:
@@ -497,7 +581,9 @@ def view_as_complex(input: Tensor) -> Tensor:
 def _angle(xp, x):
     if x.dtype.kind == "c":
         return xp.angle(x)
-    return xp.where(xp.isnan(x), x, xp.where(x < 0, x.dtype.type(math.pi), x.dtype.type(0)))
+    return xp.where(
+        xp.isnan(x), x, xp.where(x < 0, x.dtype.type(math.pi), x.dtype.type(0))
+    )
 
 
 def _angle_gradient(g: Tensor, x: Tensor) -> Tensor:
@@ -512,4 +598,12 @@ def angle(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _angle(input, out=out)
 
 
-arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh = acos, acosh, asin, asinh, atan, atan2, atanh
+arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh = (
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+)

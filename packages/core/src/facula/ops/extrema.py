@@ -13,54 +13,64 @@ from facula.tensor_base import TensorBase
 from facula.types import Tensor
 
 __all__ = [
-    *("amax", "amin", "aminmax", "argmax", "argmin", "kthvalue", "max", "median", "min", "mode", "nanmedian"),
-    *("nanquantile", "quantile"),
+    "amax",
+    "amin",
+    "aminmax",
+    "argmax",
+    "argmin",
+    "kthvalue",
+    "max",
+    "median",
+    "min",
+    "mode",
+    "nanmedian",
 ]
+__all__ += ["nanquantile", "quantile"]
 
 
-class max_result(NamedTuple):  # noqa: N801  PyTorch's names, here and below
+class max_result(NamedTuple):
     """The largest elements along a dimension, and their indices."""
 
     values: Tensor
     indices: Tensor
 
 
-class min_result(NamedTuple):  # noqa: N801
+class min_result(NamedTuple):
     """The smallest elements along a dimension, and their indices."""
 
     values: Tensor
     indices: Tensor
 
 
-class median_result(NamedTuple):  # noqa: N801
+class median_result(NamedTuple):
     """The middle elements along a dimension, and their indices."""
 
     values: Tensor
     indices: Tensor
 
 
-class nanmedian_result(NamedTuple):  # noqa: N801
+class nanmedian_result(NamedTuple):
     """The middle elements that are not nan, and their indices."""
 
     values: Tensor
     indices: Tensor
 
 
-class mode_result(NamedTuple):  # noqa: N801
+class mode_result(NamedTuple):
     """The most frequent elements along a dimension, and their indices."""
 
     values: Tensor
     indices: Tensor
 
 
-class kthvalue_result(NamedTuple):  # noqa: N801
+class kthvalue_result(NamedTuple):
     """The k-th smallest elements along a dimension, and their indices."""
 
     values: Tensor
     indices: Tensor
 
 
-class aminmax_result(NamedTuple):  # noqa: N801
+class aminmax_result(NamedTuple):
     """The smallest and the largest elements."""
 
     min: Tensor
@@ -72,7 +82,9 @@ Out = tuple[Tensor, Tensor] | None
 
 def _refuse(name: str, input: Tensor) -> None:
     if input.is_complex():
-        raise RuntimeError(f'"{name}" not implemented for \'{input.dtype.name.title()}\'')
+        raise RuntimeError(
+            f"\"{name}\" not implemented for '{input.dtype.name.title()}'"
+        )
 
 
 def _refuse_empty(name: str, input: Tensor, dims: tuple[int, ...] | None) -> None:
@@ -81,19 +93,24 @@ def _refuse_empty(name: str, input: Tensor, dims: tuple[int, ...] | None) -> Non
     if dims is None:
         if input._array.size == 0:
             raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+                "with "
                 "the 'dim' argument."
             )
         return
     for dim in dims:
         if shape[dim] == 0:
-            raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+            raise IndexError(
+                f"{name}(): Expected reduction dim {dim} to have non-zero size."
+            )
 
 
 # Extreme values: elements that tie share the gradient.
 
 
-def _ties(g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool) -> Tensor:
+def _ties(
+    g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool
+) -> Tensor:
     if not keepdim:
         shape = kept_shape(x.shape, dims)
         g, out = g.reshape(shape), out.reshape(shape)
@@ -101,18 +118,28 @@ def _ties(g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool) 
     return g.where(chosen, 0.0) / chosen.sum(dims, True)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x, out, dims, keepdim: _ties(g, x, out, dims, keepdim)})
+@primitive(
+    dtype=promote,
+    vjp={"x": lambda g, x, out, dims, keepdim: _ties(g, x, out, dims, keepdim)},
+)
 def _amax(xp, x, *, dims, keepdim):
     return xp.max(x, axis=dims, keepdims=keepdim)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x, out, dims, keepdim: _ties(g, x, out, dims, keepdim)})
+@primitive(
+    dtype=promote,
+    vjp={"x": lambda g, x, out, dims, keepdim: _ties(g, x, out, dims, keepdim)},
+)
 def _amin(xp, x, *, dims, keepdim):
     return xp.min(x, axis=dims, keepdims=keepdim)
 
 
 def amax(
-    input: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False, *, out: Tensor | None = None
+    input: Tensor,
+    dim: int | Sequence[int] = (),
+    keepdim: bool = False,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the largest elements along ``dim``, or of everything; equal ones share the gradient.
 
@@ -126,7 +153,11 @@ def amax(
 
 
 def amin(
-    input: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False, *, out: Tensor | None = None
+    input: Tensor,
+    dim: int | Sequence[int] = (),
+    keepdim: bool = False,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the smallest elements along ``dim``, or of everything; equal ones share the gradient.
 
@@ -155,15 +186,22 @@ def aminmax(
             raise RuntimeError(
                 f"Expected out tensor to have dtype {input.dtype.name}, but got {each.dtype.name} instead"
             )
-    low, high = _amin(input, dims=dims, keepdim=keepdim), _amax(input, dims=dims, keepdim=keepdim)
+    low, high = (
+        _amin(input, dims=dims, keepdim=keepdim),
+        _amax(input, dims=dims, keepdim=keepdim),
+    )
     return aminmax_result(*_written((low, high), out, "aminmax"))
 
 
-def _written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str) -> Sequence[Tensor]:
+def _written(
+    results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str
+) -> Sequence[Tensor]:
     """Return the results, or ``out`` after they were written into it."""
     if out is None:
         return results
-    return [write_out(result, each, name) for result, each in zip(results, out, strict=True)]
+    return [
+        write_out(result, each, name) for result, each in zip(results, out, strict=True)
+    ]
 
 
 # One element along a dimension, chosen by its index, which takes the gradient.
@@ -190,18 +228,45 @@ def _of_one(x: np.ndarray) -> tuple:
     return x.copy(), np.zeros((), np.int64)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)})
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x_shape, out, dim, keepdim: _to_index(
+            g, out, x_shape, dim, keepdim
+        )
+    },
+)
 def _max_along(xp, x, *, dim, keepdim):
-    return _picked(xp, x, xp.argmax(x, axis=dim, keepdims=True), dim, keepdim) if x.ndim else _of_one(x)
+    return (
+        _picked(xp, x, xp.argmax(x, axis=dim, keepdims=True), dim, keepdim)
+        if x.ndim
+        else _of_one(x)
+    )
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)})
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x_shape, out, dim, keepdim: _to_index(
+            g, out, x_shape, dim, keepdim
+        )
+    },
+)
 def _min_along(xp, x, *, dim, keepdim):
-    return _picked(xp, x, xp.argmin(x, axis=dim, keepdims=True), dim, keepdim) if x.ndim else _of_one(x)
+    return (
+        _picked(xp, x, xp.argmin(x, axis=dim, keepdims=True), dim, keepdim)
+        if x.ndim
+        else _of_one(x)
+    )
 
 
 def max(
-    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None, out: Out = None
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Out = None,
 ) -> Tensor | max_result:
     """Return the largest element; along ``dim``, values and indices; given a tensor, the larger of each pair.
 
@@ -213,18 +278,29 @@ def max(
     need_tensor("max", input)
     other = dim if isinstance(dim, TensorBase) else other
     if other is not None:
-        return input.maximum(other) if out is None else write_out(input.maximum(other), out, "max")
+        return (
+            input.maximum(other)
+            if out is None
+            else write_out(input.maximum(other), out, "max")
+        )
     _refuse("max", input)
     if dim is None:
         _refuse_empty("max", input, None)
         return _amax(input, dims=None, keepdim=False, out=out)
     dim = wrap_dim(dim, input._array.ndim)
     _refuse_empty("max", input, (dim,) if input._array.ndim else None)
-    return max_result(*_written(_max_along(input, dim=dim, keepdim=keepdim), out, "max"))
+    return max_result(
+        *_written(_max_along(input, dim=dim, keepdim=keepdim), out, "max")
+    )
 
 
 def min(
-    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None, out: Out = None
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Out = None,
 ) -> Tensor | min_result:
     """Return the smallest element; along ``dim``, values and indices; given a tensor, the smaller of each pair.
 
@@ -236,14 +312,20 @@ def min(
     need_tensor("min", input)
     other = dim if isinstance(dim, TensorBase) else other
     if other is not None:
-        return input.minimum(other) if out is None else write_out(input.minimum(other), out, "min")
+        return (
+            input.minimum(other)
+            if out is None
+            else write_out(input.minimum(other), out, "min")
+        )
     _refuse("min", input)
     if dim is None:
         _refuse_empty("min", input, None)
         return _amin(input, dims=None, keepdim=False, out=out)
     dim = wrap_dim(dim, input._array.ndim)
     _refuse_empty("min", input, (dim,) if input._array.ndim else None)
-    return min_result(*_written(_min_along(input, dim=dim, keepdim=keepdim), out, "min"))
+    return min_result(
+        *_written(_min_along(input, dim=dim, keepdim=keepdim), out, "min")
+    )
 
 
 @primitive(dtype=promote)
@@ -256,16 +338,33 @@ def _argmin(xp, x, *, dim, keepdim):
     return xp.argmin(x, axis=dim if x.ndim else None, keepdims=keepdim)
 
 
-def _index_of(name: str, function, input: Tensor, dim: int | None, keepdim: bool, out: Tensor | None) -> Tensor:
+def _index_of(
+    name: str,
+    function,
+    input: Tensor,
+    dim: int | None,
+    keepdim: bool,
+    out: Tensor | None,
+) -> Tensor:
     if input.is_complex() or input.dtype is dtypes.bool_:
-        raise RuntimeError(f'"{name}_cpu" not implemented for \'{input.dtype.name.title()}\'')
+        raise RuntimeError(
+            f"\"{name}_cpu\" not implemented for '{input.dtype.name.title()}'"
+        )
     if dim is not None:
         dim = wrap_dim(dim, input._array.ndim)
-    _refuse_empty(name, input, (dim,) if dim is not None and input._array.ndim else None)
+    _refuse_empty(
+        name, input, (dim,) if dim is not None and input._array.ndim else None
+    )
     return function(input, dim=dim, keepdim=keepdim, out=out)
 
 
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def argmax(
+    input: Tensor,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Return the index of the largest element along ``dim``, or in the flattened tensor.
 
     >>> facula.argmax(facula.tensor([1.0, 3.0, 2.0]))
@@ -274,7 +373,13 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out:
     return _index_of("argmax", _argmax, input, dim, keepdim, out)
 
 
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def argmin(
+    input: Tensor,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Return the index of the smallest element along ``dim``, or in the flattened tensor.
 
     >>> facula.argmin(facula.tensor([2.0, 1.0, 3.0]))
@@ -283,7 +388,14 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out:
     return _index_of("argmin", _argmin, input, dim, keepdim, out)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)})
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x_shape, out, dim, keepdim: _to_index(
+            g, out, x_shape, dim, keepdim
+        )
+    },
+)
 def _kth(xp, x, *, k, dim, keepdim):
     """The element of rank k, from 0; nan ranks last."""
     if not x.ndim:
@@ -292,7 +404,14 @@ def _kth(xp, x, *, k, dim, keepdim):
     return _picked(xp, x, xp.take(order, xp.asarray([k]), axis=dim), dim, keepdim)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)})
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x_shape, out, dim, keepdim: _to_index(
+            g, out, x_shape, dim, keepdim
+        )
+    },
+)
 def _median(xp, x, *, dim, keepdim, ignore_nan):
     """The middle element, the lower of two; with a nan among them the nan, unless they are to be ignored."""
     if not x.ndim:
@@ -301,13 +420,21 @@ def _median(xp, x, *, dim, keepdim, ignore_nan):
     count = x.shape[dim]
     middle = (count - 1) // 2
     if x.dtype.kind != "f":
-        return _picked(xp, x, xp.take(order, xp.asarray([middle]), axis=dim), dim, keepdim)
+        return _picked(
+            xp, x, xp.take(order, xp.asarray([middle]), axis=dim), dim, keepdim
+        )
     numbers = count - xp.count_nonzero(xp.isnan(x), axis=dim, keepdims=True)
-    rank = xp.maximum(numbers - 1, 0) // 2 if ignore_nan else xp.where(numbers < count, numbers, middle)
+    rank = (
+        xp.maximum(numbers - 1, 0) // 2
+        if ignore_nan
+        else xp.where(numbers < count, numbers, middle)
+    )
     return _picked(xp, x, xp.take_along_axis(order, rank, dim), dim, keepdim)
 
 
-def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Out = None) -> kthvalue_result:
+def kthvalue(
+    input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Out = None
+) -> kthvalue_result:
     """Return the ``k``-th smallest element along ``dim``, counted from 1, and its index.
 
     >>> facula.kthvalue(facula.tensor([3, 1, 2]), 2).values
@@ -317,23 +444,37 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out
     dim = wrap_dim(dim, input._array.ndim)
     length = input._array.shape[dim] if input._array.ndim else 1
     if length == 0:
-        raise IndexError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
+        raise IndexError(
+            f"kthvalue(): Expected reduction dim {dim} to have non-zero size."
+        )
     if not 1 <= k <= length:
-        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}: {k} of {length}")
-    return kthvalue_result(*_written(_kth(input, k=k - 1, dim=dim, keepdim=keepdim), out, "kthvalue"))
+        raise RuntimeError(
+            f"kthvalue(): selected number k out of range for dimension {dim}: {k} of {length}"
+        )
+    return kthvalue_result(
+        *_written(_kth(input, k=k - 1, dim=dim, keepdim=keepdim), out, "kthvalue")
+    )
 
 
-def _middle(name: str, input: Tensor, dim: int | None, keepdim: bool, out: Out, ignore_nan: bool) -> tuple | Tensor:
+def _middle(
+    name: str, input: Tensor, dim: int | None, keepdim: bool, out: Out, ignore_nan: bool
+) -> tuple | Tensor:
     _refuse(f"{name}_cpu", input)
     if dim is None:
         if input._array.size == 0:
-            nothing = input.new_full((), float("nan") if input.is_floating_point() else 0)
+            nothing = input.new_full(
+                (), float("nan") if input.is_floating_point() else 0
+            )
             return nothing if out is None else write_out(nothing, out, name)
-        values = _median(input.reshape(-1), dim=0, keepdim=False, ignore_nan=ignore_nan)[0]
+        values = _median(
+            input.reshape(-1), dim=0, keepdim=False, ignore_nan=ignore_nan
+        )[0]
         return values if out is None else write_out(values, out, name)
     dim = wrap_dim(dim, input._array.ndim)
     _refuse_empty(name, input, (dim,) if input._array.ndim else None)
-    return _written(_median(input, dim=dim, keepdim=keepdim, ignore_nan=ignore_nan), out, name)
+    return _written(
+        _median(input, dim=dim, keepdim=keepdim, ignore_nan=ignore_nan), out, name
+    )
 
 
 def median(
@@ -360,7 +501,14 @@ def nanmedian(
     return found if dim is None else nanmedian_result(*found)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)})
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x_shape, out, dim, keepdim: _to_index(
+            g, out, x_shape, dim, keepdim
+        )
+    },
+)
 def _mode(xp, x, *, dim, keepdim):
     if not x.ndim:
         return _of_one(x)
@@ -369,8 +517,12 @@ def _mode(xp, x, *, dim, keepdim):
     length = x.shape[dim]
     places = xp.arange(length).reshape([-1 if at == dim else 1 for at in range(x.ndim)])
     first = xp.ones(x.shape, bool)
-    after = tuple([slice(1, None) if at == dim else slice(None) for at in range(x.ndim)])
-    before = tuple([slice(None, -1) if at == dim else slice(None) for at in range(x.ndim)])
+    after = tuple(
+        [slice(1, None) if at == dim else slice(None) for at in range(x.ndim)]
+    )
+    before = tuple(
+        [slice(None, -1) if at == dim else slice(None) for at in range(x.ndim)]
+    )
     first[after] = ordered[after] != ordered[before]
     # How far each element of a run of equals is from its first; the end of the longest run is where this is largest.
     distance = places - xp.maximum.accumulate(xp.where(first, places, 0), axis=dim)
@@ -378,7 +530,9 @@ def _mode(xp, x, *, dim, keepdim):
     return _picked(xp, x, xp.take_along_axis(order, end, dim), dim, keepdim)
 
 
-def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Out = None) -> mode_result:
+def mode(
+    input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Out = None
+) -> mode_result:
     """Return the most frequent element along ``dim``, the smallest among equally frequent, and the last index of it.
 
     >>> facula.mode(facula.tensor([1, 2, 2])).values
@@ -397,12 +551,22 @@ INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 def _quantile(
-    name: str, input: Tensor, q: float | Tensor, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool
+    name: str,
+    input: Tensor,
+    q: float | Tensor,
+    dim: int | None,
+    keepdim: bool,
+    interpolation: str,
+    ignore_nan: bool,
 ) -> Tensor:
     if input.dtype not in (dtypes.float32, dtypes.float64):
-        raise RuntimeError(f"{name}() input tensor must be either float or double dtype")
+        raise RuntimeError(
+            f"{name}() input tensor must be either float or double dtype"
+        )
     if interpolation not in INTERPOLATIONS:
-        raise RuntimeError(f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}")
+        raise RuntimeError(
+            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
+        )
     if not isinstance(q, TensorBase):
         if not 0 <= q <= 1:
             raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q}")
@@ -421,7 +585,9 @@ def _quantile(
         kept = (1,) * ndim
     else:
         dim = wrap_dim(dim, ndim)
-        ordered = (input if ndim else input.reshape(1)).movedim(dim, -1).sort(dim=-1).values
+        ordered = (
+            (input if ndim else input.reshape(1)).movedim(dim, -1).sort(dim=-1).values
+        )
         kept = kept_shape(input.shape, (dim,))
     if ignore_nan:
         last = (~ordered.isnan()).sum(-1, True) - 1
@@ -429,10 +595,16 @@ def _quantile(
     else:
         last = ordered.shape[-1] - 1
         # With a nan anywhere (sorted last), every quantile is nan.
-        position = (q.reshape(-1) * last).where(~ordered.narrow(-1, last, 1).isnan(), float(last))
+        position = (q.reshape(-1) * last).where(
+            ~ordered.narrow(-1, last, 1).isnan(), float(last)
+        )
     if interpolation == "nearest":
         position = position.round()
-    below = position.detach().ceil() if interpolation == "higher" else position.detach().floor()
+    below = (
+        position.detach().ceil()
+        if interpolation == "higher"
+        else position.detach().floor()
+    )
     low = ordered.gather(-1, below.long())
     if interpolation in ("linear", "midpoint"):
         high = ordered.gather(-1, position.detach().ceil().long())

@@ -1,38 +1,45 @@
 """Inverses, determinants, solutions of linear systems, powers."""
 
 import builtins
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from facula import dtypes
+from facula.dimensions import wrap_dim
 from facula.errors import LinAlgError
-from facula.dimensions import wrap_dim, wrap_dims
-from facula.dtypes import dtype as DType
-from facula.primitive import primitive, promote, to_float, write_out
+from facula.primitive import primitive, promote, write_out
 from facula.tensor_base import TensorBase
-from facula.types import Number, Tensor
+from facula.types import Tensor
 
-__all__ = ["cross", "det", "inverse", "logdet", "matrix_power", "pinverse", "slogdet", "vander"]
+__all__ = [
+    "cross",
+    "det",
+    "inverse",
+    "logdet",
+    "matrix_power",
+    "pinverse",
+    "slogdet",
+    "vander",
+]
 
 
-class slogdet_result(NamedTuple):  # noqa: N801  PyTorch's names
+class slogdet_result(NamedTuple):
     """The sign of a determinant, and the logarithm of its size."""
 
     sign: Tensor
     logabsdet: Tensor
 
 
-class inv_ex_result(NamedTuple):  # noqa: N801
+class inv_ex_result(NamedTuple):
     """The inverse, and where it failed."""
 
     inverse: Tensor
     info: Tensor
 
 
-class lstsq_result(NamedTuple):  # noqa: N801
+class lstsq_result(NamedTuple):
     """The solution, the squared residuals, the rank and the singular values."""
 
     solution: Tensor
@@ -49,13 +56,21 @@ def _h(x: Tensor) -> Tensor:
 
 def _need_matrix(name: str, x: Tensor, square: bool = False) -> None:
     if x.dim() < 2:
-        raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
+        raise RuntimeError(
+            f"{name}: The input tensor A must have at least 2 dimensions."
+        )
     if square and x.shape[-1] != x.shape[-2]:
-        raise RuntimeError(f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices")
+        raise RuntimeError(
+            f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
+        )
     if not x.is_floating_point() and not x.is_complex():
-        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}")
+        raise RuntimeError(
+            f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}"
+        )
     if x.dtype in (dtypes.float16, dtypes.bfloat16):
-        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}")
+        raise RuntimeError(
+            f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}"
+        )
 
 
 def _guarded(function, *arrays):
@@ -66,10 +81,14 @@ def _guarded(function, *arrays):
         raise LinAlgError(f"linalg: {error}") from None
 
 
-def _written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str) -> Sequence[Tensor]:
+def _written(
+    results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str
+) -> Sequence[Tensor]:
     if out is None:
         return results
-    return [write_out(result, each, name) for result, each in zip(results, out, strict=True)]
+    return [
+        write_out(result, each, name) for result, each in zip(results, out, strict=True)
+    ]
 
 
 # Inverses and linear systems.
@@ -102,7 +121,9 @@ def _solve(xp, x, other):
     return _guarded(xp.linalg.solve, x, other)
 
 
-def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
+def solve(
+    A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None
+) -> Tensor:
     """Return X with ``A @ X = B``, or with ``X @ A = B`` unless ``left``; B may be a vector or a batch of them.
 
     >>> facula.linalg.solve(facula.tensor([[2.0, 0.0], [0.0, 4.0]]), facula.tensor([2.0, 4.0]))
@@ -110,13 +131,22 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
     """
     _need_matrix("linalg.solve", A, square=True)
     if A.dtype is not B.dtype:
-        raise RuntimeError(f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype.name} and B of type {B.dtype.name} instead")
+        raise RuntimeError(
+            f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype.name} and B of "
+            f"type {B.dtype.name} instead"
+        )
     vector = B.dim() == 1 or (B.dim() == A.dim() - 1 and B.shape == A.shape[:-1])
     if vector and not left:
-        raise RuntimeError("linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)")
+        raise RuntimeError(
+            "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In this case "
+            "linalg.solve is equivalent to B / A.squeeze(-1)"
+        )
     right = B.unsqueeze(-1) if vector else B
     if right.shape[-2 if left else -1] != A.shape[-1]:
-        raise RuntimeError(f"linalg.solve: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} ({A.shape[-2]}x{A.shape[-1]} and {right.shape[-2]}x{right.shape[-1]})")
+        raise RuntimeError(
+            f"linalg.solve: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} "
+            f"({A.shape[-2]}x{A.shape[-1]} and {right.shape[-2]}x{right.shape[-1]})"
+        )
     if left:
         result = _solve(A, right)
     else:
@@ -127,7 +157,13 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
 
 
 def solve_triangular(
-    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False, out: Tensor | None = None
+    A: Tensor,
+    B: Tensor,
+    *,
+    upper: bool,
+    left: bool = True,
+    unitriangular: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return X with ``A @ X = B``, of A only the ``upper`` or lower triangle being looked at.
 
@@ -135,7 +171,11 @@ def solve_triangular(
     tensor([[2.]])
     """
     _need_matrix("linalg.solve_triangular", A, square=True)
-    triangle = A.triu(1 if unitriangular else 0) if upper else A.tril(-1 if unitriangular else 0)
+    triangle = (
+        A.triu(1 if unitriangular else 0)
+        if upper
+        else A.tril(-1 if unitriangular else 0)
+    )
     if unitriangular:
         triangle = triangle + _identity(A)
     return solve(triangle, B if B.dim() > 1 else B.unsqueeze(-1), left=left, out=out)
@@ -157,7 +197,9 @@ def lstsq(
     """
     _need_matrix("linalg.lstsq", A)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
-        raise RuntimeError(f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}")
+        raise RuntimeError(
+            f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}"
+        )
     vector = B.dim() == A.dim() - 1
     right = B.unsqueeze(-1) if vector else B
     if right.shape[-2] != A.shape[-2]:
@@ -169,9 +211,17 @@ def lstsq(
     if rows > columns and driver != "gelsy":
         distance = A @ solution - right
         residuals = (distance.abs() ** 2).sum(-2)
-    rank = A.new_zeros((0,), dtype=dtypes.int64) if driver == "gels" else _rank(A.detach())
-    values = A.detach().svd().S if driver in ("gelsd", "gelss") else A.new_zeros((0,), dtype=real)
-    return lstsq_result(solution.squeeze(-1) if vector else solution, residuals, rank, values)
+    rank = (
+        A.new_zeros((0,), dtype=dtypes.int64) if driver == "gels" else _rank(A.detach())
+    )
+    values = (
+        A.detach().svd().S
+        if driver in ("gelsd", "gelss")
+        else A.new_zeros((0,), dtype=real)
+    )
+    return lstsq_result(
+        solution.squeeze(-1) if vector else solution, residuals, rank, values
+    )
 
 
 def _rank(A: Tensor) -> Tensor:
@@ -197,9 +247,15 @@ def _determinant_slope(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
         return scale.unsqueeze(-1).unsqueeze(-1) * _h(_inv(x))
     u, s, v = x.svd()
     vh = _h(v)
-    others = s.unsqueeze(-2).where(~_identity(s.unsqueeze(-1) * s.unsqueeze(-2)).bool(), 1.0).prod(-1)
+    others = (
+        s.unsqueeze(-2)
+        .where(~_identity(s.unsqueeze(-1) * s.unsqueeze(-2)).bool(), 1.0)
+        .prod(-1)
+    )
     turn = det(u) * det(vh)
-    inner = _h(vh) * (others * (turn * g.conj() if g.is_complex() else turn * g).unsqueeze(-1)).unsqueeze(-2)
+    inner = _h(vh) * (
+        others * (turn * g.conj() if g.is_complex() else turn * g).unsqueeze(-1)
+    ).unsqueeze(-2)
     return _h(inner @ _h(u))
 
 
@@ -287,7 +343,10 @@ def _pinv(xp, x, atol, rtol, *, hermitian):
         u, values, vh = _guarded(xp.linalg.svd, x, False)
         v = xp.conj(xp.swapaxes(vh, -1, -2))
     sizes = xp.abs(values)
-    least = xp.maximum(xp.asarray(atol)[..., None], xp.asarray(rtol)[..., None] * sizes.max(-1, keepdims=True))
+    least = xp.maximum(
+        xp.asarray(atol)[..., None],
+        xp.asarray(rtol)[..., None] * sizes.max(-1, keepdims=True),
+    )
     kept = sizes > least
     reciprocal = xp.where(kept, 1 / xp.where(kept, values, 1), 0).astype(values.dtype)
     return (v * reciprocal[..., None, :]) @ xp.conj(xp.swapaxes(u, -1, -2))
@@ -299,10 +358,20 @@ def _pinv_slope(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
     if x.shape[-2] <= x.shape[-1]:
         along = back @ out
         beside = along @ adjoint
-        return beside - _h(out @ along) - (x @ out) @ beside + (adjoint @ out) @ (back - along @ x)
+        return (
+            beside
+            - _h(out @ along)
+            - (x @ out) @ beside
+            + (adjoint @ out) @ (back - along @ x)
+        )
     along = out @ back
     beside = adjoint @ along
-    return beside - _h(along @ out) + ((back - x @ along) @ out) @ adjoint - (beside @ out) @ x
+    return (
+        beside
+        - _h(along @ out)
+        + ((back - x @ along) @ out) @ adjoint
+        - (beside @ out) @ x
+    )
 
 
 def _tolerances(
@@ -327,7 +396,9 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     return pinv(input, rtol=rcond)
 
 
-def inv_ex(A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, Tensor] | None = None) -> inv_ex_result:
+def inv_ex(
+    A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, Tensor] | None = None
+) -> inv_ex_result:
     """Return the inverse of each matrix, and an integer that is 0 where that succeeded.
 
     >>> facula.linalg.inv_ex(facula.tensor([[2.0]])).info
@@ -364,7 +435,9 @@ def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
     return result if out is None else write_out(result, out, "linalg.matrix_power")
 
 
-def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
+def cross(
+    input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """Return the vector product of vectors of length 3 along ``dim``, the first such dimension by default.
 
     >>> facula.cross(facula.tensor([1, 0, 0]), facula.tensor([0, 1, 0]))
@@ -373,12 +446,16 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor |
     if dim is None:
         found = [at for at, length in enumerate(input.shape) if length == 3]
         if not found:
-            raise RuntimeError(f"no dimension of size 3 in input of shape {list(input.shape)}")
+            raise RuntimeError(
+                f"no dimension of size 3 in input of shape {list(input.shape)}"
+            )
         dim = found[0]
     return linalg_cross(input, other, dim=dim, out=out)
 
 
-def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
+def linalg_cross(
+    input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None
+) -> Tensor:
     """Return the vector product of vectors of length 3 along ``dim``."""
     if input.dim() != other.dim():
         raise RuntimeError(
@@ -389,9 +466,20 @@ def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | N
         raise RuntimeError(
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}"
         )
-    x, y = [input.select(dim, at) for at in range(3)], [other.select(dim, at) for at in range(3)]
-    parts = [x[(at + 1) % 3] * y[(at + 2) % 3] - x[(at + 2) % 3] * y[(at + 1) % 3] for at in range(3)]
-    joined = parts[0].unsqueeze(dim)._joined(parts[1].unsqueeze(dim), dim)._joined(parts[2].unsqueeze(dim), dim)
+    x, y = (
+        [input.select(dim, at) for at in range(3)],
+        [other.select(dim, at) for at in range(3)],
+    )
+    parts = [
+        x[(at + 1) % 3] * y[(at + 2) % 3] - x[(at + 2) % 3] * y[(at + 1) % 3]
+        for at in range(3)
+    ]
+    joined = (
+        parts[0]
+        .unsqueeze(dim)
+        ._joined(parts[1].unsqueeze(dim), dim)
+        ._joined(parts[2].unsqueeze(dim), dim)
+    )
     return joined if out is None else write_out(joined, out, "linalg.cross")
 
 
@@ -404,7 +492,9 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
             [3, 1]])
     """
     if x.dim() != 1:
-        raise RuntimeError(f"x must be a one-dimensional tensor, got {x.dim()} dimensions")
+        raise RuntimeError(
+            f"x must be a one-dimensional tensor, got {x.dim()} dimensions"
+        )
     if N is not None and N < 0:
         raise RuntimeError("N must be non-negative.")
     rising = linalg_vander(x, N=N)
@@ -431,15 +521,21 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
     facula.Size([2])
     """
     if len(tensors) < 2:
-        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
+        raise RuntimeError(
+            f"multi_dot(): expected at least 2 tensors but got {len(tensors)}"
+        )
     matrices = list(tensors)
     for at, each in enumerate(matrices):
         ends = at in (0, len(matrices) - 1)
         if each.dim() not in ((1, 2) if ends else (2,)):
             kind = "1D or 2D" if ends else "2D"
-            raise RuntimeError(f"multi_dot(): tensor {at} must be {kind} but got {each.dim()}D")
+            raise RuntimeError(
+                f"multi_dot(): tensor {at} must be {kind} but got {each.dim()}D"
+            )
         if each.dtype is not matrices[0].dtype:
-            raise RuntimeError(f"multi_dot(): all tensors must have the same dtype but got {each.dtype.name} for tensor {at}")
+            raise RuntimeError(
+                f"multi_dot(): all tensors must have the same dtype but got {each.dtype.name} for tensor {at}"
+            )
     first, last = matrices[0].dim() == 1, matrices[-1].dim() == 1
     if first:
         matrices[0] = matrices[0].unsqueeze(0)
@@ -460,9 +556,13 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) ->
     tensor([3., 3.])
     """
     if not x.is_floating_point() and not x.is_complex():
-        raise RuntimeError(f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}")
+        raise RuntimeError(
+            f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}"
+        )
     if x.dtype is not y.dtype:
-        raise RuntimeError(f"linalg.vecdot: Expected x and y to have the same dtype, got {x.dtype.name} and {y.dtype.name}")
+        raise RuntimeError(
+            f"linalg.vecdot: Expected x and y to have the same dtype, got {x.dtype.name} and {y.dtype.name}"
+        )
     result = ((x.conj() if x.is_complex() else x) * y).sum(dim)
     return result if out is None else write_out(result, out, "linalg.vecdot")
 

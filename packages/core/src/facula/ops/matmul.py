@@ -10,9 +10,19 @@ from facula.primitive import primitive, promote, write_out
 from facula.types import Number, Tensor
 
 __all__ = [
-    *("addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "chain_matmul", "dot", "ger", "inner"),
-    *("kron", "matmul", "mm", "mv", "outer", "tensordot", "vdot"),
+    "addbmm",
+    "addmm",
+    "addmv",
+    "addr",
+    "baddbmm",
+    "bmm",
+    "chain_matmul",
+    "dot",
+    "ger",
+    "inner",
+    "kron",
 ]
+__all__ += ["matmul", "mm", "mv", "outer", "tensordot", "vdot"]
 
 
 def _conj(x: Tensor) -> Tensor:
@@ -26,7 +36,11 @@ def _swapped(x: Tensor) -> Tensor:
 
 def _rows(x: Tensor) -> Tensor:
     """Return ``x`` as one matrix: all leading dimensions folded into the first."""
-    return x if x._array.ndim == 2 else x.reshape((math.prod(x._array.shape[:-1]), x._array.shape[-1]))
+    return (
+        x
+        if x._array.ndim == 2
+        else x.reshape((math.prod(x._array.shape[:-1]), x._array.shape[-1]))
+    )
 
 
 # Two matrices: the usual case, kept short.
@@ -34,7 +48,10 @@ def _rows(x: Tensor) -> Tensor:
 
 @primitive(
     dtype=promote,
-    vjp={"x": lambda g, other: _mm(g, _swapped(other)), "other": lambda g, x: _mm(_swapped(x), g)},
+    vjp={
+        "x": lambda g, other: _mm(g, _swapped(other)),
+        "other": lambda g, x: _mm(_swapped(x), g),
+    },
 )
 def _mm(xp, x, other):
     return xp.matmul(x, other)
@@ -82,7 +99,10 @@ def _slope_of_right(g: Tensor, x: Tensor, other_shape: tuple) -> Tensor:
 
 
 def _check_types(input: Tensor, other: Tensor) -> None:
-    if input._array.dtype is not other._array.dtype and input._array.dtype != other._array.dtype:
+    if (
+        input._array.dtype is not other._array.dtype
+        and input._array.dtype != other._array.dtype
+    ):
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {input.dtype.name} != {other.dtype.name}"
         )
@@ -102,7 +122,9 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     if x.ndim == 2 and y.ndim == 2 and x.shape[1] == y.shape[0]:
         return _mm(input, other, out=out)
     if not x.ndim or not y.ndim:
-        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D")
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D"
+        )
     if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
         raise RuntimeError(_mismatch(x.shape, y.shape))
     return _matmul(input, other, out=out)
@@ -121,7 +143,9 @@ def _need_dimensions(name: str, **expected: tuple[Tensor, int]) -> None:
     for argument, (tensor, count) in expected.items():
         if tensor._array.ndim != count:
             kind = {1: "vector", 2: "matrix", 3: "3D tensor"}[count]
-            raise RuntimeError(f"{name}: Expected {argument} to be a {kind}, but got a {tensor._array.ndim}D tensor")
+            raise RuntimeError(
+                f"{name}: Expected {argument} to be a {kind}, but got a {tensor._array.ndim}D tensor"
+            )
 
 
 def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -157,7 +181,9 @@ def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor([3., 3.])
     """
     if input._array.ndim != 2 or vec._array.ndim != 1:
-        raise RuntimeError(f"vector + matrix @ vector expected, got {vec._array.ndim}, {input._array.ndim}, {vec._array.ndim}")
+        raise RuntimeError(
+            f"vector + matrix @ vector expected, got {vec._array.ndim}, {input._array.ndim}, {vec._array.ndim}"
+        )
     return matmul(input, vec, out=out)
 
 
@@ -168,7 +194,9 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor(11.)
     """
     if input._array.ndim != 1 or tensor._array.ndim != 1:
-        raise RuntimeError(f"1D tensors expected, but got {input._array.ndim}D and {tensor._array.ndim}D tensors")
+        raise RuntimeError(
+            f"1D tensors expected, but got {input._array.ndim}D and {tensor._array.ndim}D tensors"
+        )
     if input._array.dtype != tensor._array.dtype:
         raise RuntimeError(
             f"dot : expected both vectors to have same dtype, but found {input.dtype.name.title()} and "
@@ -219,16 +247,28 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
 # A product with something added. PyTorch lets beta = 0 ignore what is in ``input``, even nan.
 
 
-def _combined(name: str, input: Tensor, product: Tensor, beta: Number, alpha: Number, out: Tensor | None) -> Tensor:
+def _combined(
+    name: str,
+    input: Tensor,
+    product: Tensor,
+    beta: Number,
+    alpha: Number,
+    out: Tensor | None,
+) -> Tensor:
     shape = product._array.shape
     try:
         fits = np.broadcast_shapes(input._array.shape, shape) == shape
     except ValueError:
         fits = False
     if not fits:
-        raise RuntimeError(f"{name}: the expanded size {list(shape)} cannot be reached from input of size {list(input._array.shape)}")
+        raise RuntimeError(
+            f"{name}: the expanded size {list(shape)} cannot be reached from input of size {list(input._array.shape)}"
+        )
     if product.dtype is not input.dtype:
-        raise RuntimeError(f"self and mat2 must have the same dtype, but got {input.dtype.name.title()} and {product.dtype.name.title()}")
+        raise RuntimeError(
+            f"self and mat2 must have the same dtype, but got {input.dtype.name.title()} and "
+            f"{product.dtype.name.title()}"
+        )
     if product._array.dtype.kind in "iub":
         number = builtins.bool if product._array.dtype.kind == "b" else builtins.int
         beta, alpha = number(beta), number(alpha)
@@ -240,7 +280,13 @@ def _combined(name: str, input: Tensor, product: Tensor, beta: Number, alpha: Nu
 
 
 def addmm(
-    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
+    input: Tensor,
+    mat1: Tensor,
+    mat2: Tensor,
+    *,
+    beta: Number = 1,
+    alpha: Number = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return ``beta * input + alpha * (mat1 @ mat2)``.
 
@@ -252,7 +298,13 @@ def addmm(
 
 
 def addmv(
-    input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
+    input: Tensor,
+    mat: Tensor,
+    vec: Tensor,
+    *,
+    beta: Number = 1,
+    alpha: Number = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return ``beta * input + alpha * (mat @ vec)``.
 
@@ -263,7 +315,13 @@ def addmv(
 
 
 def addr(
-    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
+    input: Tensor,
+    vec1: Tensor,
+    vec2: Tensor,
+    *,
+    beta: Number = 1,
+    alpha: Number = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return ``beta * input + alpha * outer(vec1, vec2)``.
 
@@ -277,7 +335,13 @@ def addr(
 
 
 def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
+    input: Tensor,
+    batch1: Tensor,
+    batch2: Tensor,
+    *,
+    beta: Number = 1,
+    alpha: Number = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return ``beta * input + alpha * (batch1 @ batch2)``, for batches of matrices.
 
@@ -288,7 +352,13 @@ def baddbmm(
 
 
 def addbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
+    input: Tensor,
+    batch1: Tensor,
+    batch2: Tensor,
+    *,
+    beta: Number = 1,
+    alpha: Number = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return ``beta * input + alpha * sum over the batch of (batch1 @ batch2)``.
 
@@ -331,13 +401,21 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         product = matmul(input, weight.t())
         return product if bias is None else product + bias
     if x.shape[-1] != w.shape[1]:
-        raise RuntimeError(_mismatch(x.shape if x.ndim > 1 else (1, *x.shape), w.shape[::-1]))
+        raise RuntimeError(
+            _mismatch(x.shape if x.ndim > 1 else (1, *x.shape), w.shape[::-1])
+        )
     if bias is not None and bias._array.shape != w.shape[:1]:
         return matmul(input, weight.t()) + bias
-    return _linear(input, weight, bias) if bias is not None else _linear(input, weight, None)
+    return (
+        _linear(input, weight, bias)
+        if bias is not None
+        else _linear(input, weight, None)
+    )
 
 
-def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def bilinear(
+    input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> Tensor:
     """Return ``input1 @ weight[k] @ input2 + bias[k]`` for each output feature k.
 
     Shapes (..., in1), (..., in2) and a weight of (out, in1, in2) give (..., out).
@@ -357,8 +435,12 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     features, size1, size2 = weight.shape
     rows = _rows(input1)
     # (n, in1) x (in1, out * in2), then with input2 along in2.
-    partial = matmul(rows, weight.permute(1, 0, 2).reshape((size1, features * size2))).reshape((-1, features, size2))
-    result = matmul(partial, _rows(input2).unsqueeze(-1)).reshape((*input1.shape[:-1], features))
+    partial = matmul(
+        rows, weight.permute(1, 0, 2).reshape((size1, features * size2))
+    ).reshape((-1, features, size2))
+    result = matmul(partial, _rows(input2).unsqueeze(-1)).reshape(
+        (*input1.shape[:-1], features)
+    )
     return result if bias is None else result + bias
 
 
@@ -366,7 +448,10 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
 
 def tensordot(
-    a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] | Tensor = 2, out: Tensor | None = None
+    a: Tensor,
+    b: Tensor,
+    dims: int | Sequence[Sequence[int]] | Tensor = 2,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the sums of products over the last ``dims`` of ``a`` and the first of ``b``, or over the pairs named.
 
@@ -379,12 +464,16 @@ def tensordot(
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
         if dims > builtins.min(a.dim(), b.dim()):
-            raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+            raise RuntimeError(
+                f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}"
+            )
         dims = (list(range(a.dim() - dims, a.dim())), list(range(dims)))
     left = [dim % a.dim() if a.dim() else dim for dim in _as_list(dims[0])]
     right = [dim % b.dim() if b.dim() else dim for dim in _as_list(dims[1])]
     if len(left) != len(right):
-        raise RuntimeError(f"both dimension lists should have same length, got {left} and {right}")
+        raise RuntimeError(
+            f"both dimension lists should have same length, got {left} and {right}"
+        )
     for one, other in zip(left, right, strict=True):
         # A length of 1 broadcasts: the other side is summed.
         if a.shape[one] == 1 and b.shape[other] != 1:
@@ -393,12 +482,16 @@ def tensordot(
             a = a.sum(one, True)
         elif a.shape[one] != b.shape[other]:
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {a.shape[one]} in dim {one} and second has size "
+                f"contracted dimensions need to match, but first has size {a.shape[one]} in dim {one} and second has "
+                "size "
                 f"{b.shape[other]} in dim {other}"
             )
     kept_left = [dim for dim in range(a.dim()) if dim not in left]
     kept_right = [dim for dim in range(b.dim()) if dim not in right]
-    shape = [*(a.shape[dim] for dim in kept_left), *(b.shape[dim] for dim in kept_right)]
+    shape = [
+        *(a.shape[dim] for dim in kept_left),
+        *(b.shape[dim] for dim in kept_right),
+    ]
     size = math.prod(a.shape[dim] for dim in left)
     rows = math.prod(a.shape[dim] for dim in kept_left)
     columns = math.prod(b.shape[dim] for dim in kept_right)
@@ -423,7 +516,9 @@ def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     right = (1,) * (ndim - other.dim()) + tuple(other.shape)
     spread = input.reshape([length for each in left for length in (each, 1)])
     tile = other.reshape([length for each in right for length in (1, each)])
-    result = (spread * tile).reshape([one * two for one, two in zip(left, right, strict=True)])
+    result = (spread * tile).reshape(
+        [one * two for one, two in zip(left, right, strict=True)]
+    )
     return result if out is None else write_out(result, out, "kron")
 
 
@@ -437,7 +532,9 @@ def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
         raise RuntimeError("chain_matmul(): Expected one or more matrices")
     for each in matrices:
         if each.dim() != 2:
-            raise RuntimeError(f"chain_matmul(): Expected matrices, but got a tensor of {each.dim()} dimensions")
+            raise RuntimeError(
+                f"chain_matmul(): Expected matrices, but got a tensor of {each.dim()} dimensions"
+            )
     result = _chain(list(matrices))
     return result if out is None else write_out(result, out, "chain_matmul")
 
@@ -451,7 +548,12 @@ def _chain(matrices: list[Tensor]) -> Tensor:
         for start in range(count - length):
             end = start + length
             cost[start, end] = builtins.min(
-                (cost[start, cut][0] + cost[cut + 1, end][0] + sizes[start] * sizes[cut + 1] * sizes[end + 1], cut)
+                (
+                    cost[start, cut][0]
+                    + cost[cut + 1, end][0]
+                    + sizes[start] * sizes[cut + 1] * sizes[end + 1],
+                    cut,
+                )
                 for cut in range(start, end)
             )
     return _multiplied(matrices, cost, 0, count - 1)
@@ -461,7 +563,10 @@ def _multiplied(matrices: list[Tensor], cost: dict, start: int, end: int) -> Ten
     if start == end:
         return matrices[start]
     cut = cost[start, end][1]
-    return matmul(_multiplied(matrices, cost, start, cut), _multiplied(matrices, cost, cut + 1, end))
+    return matmul(
+        _multiplied(matrices, cost, start, cut),
+        _multiplied(matrices, cost, cut + 1, end),
+    )
 
 
 ger = outer

@@ -17,7 +17,11 @@ Dims = int | Sequence[int] | None
 
 @primitive(
     dtype=promote,
-    vjp={"x": lambda g, x, out, order, dims, keepdim: _vector_slope(g, x, out, order, dims, keepdim)},
+    vjp={
+        "x": lambda g, x, out, order, dims, keepdim: _vector_slope(
+            g, x, out, order, dims, keepdim
+        )
+    },
 )
 def _vector_norm(xp, x, *, order, dims, keepdim):
     if order == 2:
@@ -35,7 +39,9 @@ def _vector_norm(xp, x, *, order, dims, keepdim):
     return xp.sum(size**order, axis=dims, keepdims=keepdim) ** (1.0 / order)
 
 
-def _vector_slope(g: Tensor, x: Tensor, out: Tensor, order: float, dims: tuple | None, keepdim: bool) -> Tensor:
+def _vector_slope(
+    g: Tensor, x: Tensor, out: Tensor, order: float, dims: tuple | None, keepdim: bool
+) -> Tensor:
     """Return the gradient of a norm; 0 where the norm or, below order 2, the element is 0."""
     if not keepdim:
         shape = kept_shape(x.shape, dims)
@@ -53,23 +59,38 @@ def _vector_slope(g: Tensor, x: Tensor, out: Tensor, order: float, dims: tuple |
         hit = (size == out) | (size.isnan() & out.isnan())
         return x.sgn() * (g / hit.sum(dims, True)).where(hit, 0.0)
     if order < 1:
-        return (x.sgn() * size.where(x != 0, 1.0).pow(order - 1)).where(x != 0, 0.0) * (g * out.pow(1 - order))
+        return (x.sgn() * size.where(x != 0, 1.0).pow(order - 1)).where(x != 0, 0.0) * (
+            g * out.pow(1 - order)
+        )
     if order < 2:
         scale = (g / out.where(out != 0, 1.0).pow(order - 1)).where(out != 0, 0.0)
-        return (x.sgn() * size.where(x != 0, 1.0).pow(order - 1)).where(x != 0, 0.0) * scale
+        return (x.sgn() * size.where(x != 0, 1.0).pow(order - 1)).where(
+            x != 0, 0.0
+        ) * scale
     scale = (g / out.where(out != 0, 1.0).pow(order - 1)).where(out != 0, 0.0)
-    return x * size.where(x != 0, 1.0).pow(order - 2).where(x != 0, 0.0) * scale if order != 2 else x * scale
+    return (
+        x * size.where(x != 0, 1.0).pow(order - 2).where(x != 0, 0.0) * scale
+        if order != 2
+        else x * scale
+    )
 
 
 def _as_floats(name: str, x: Tensor, dtype: DType | None) -> Tensor:
     if not x.is_floating_point() and not x.is_complex():
-        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}")
+        raise RuntimeError(
+            f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}"
+        )
     if dtype is None:
         return x
     if dtype.category < dtypes.FLOATING:
-        raise RuntimeError(f"{name}: dtype should be floating point or complex, but got {dtype.name.title()}")
+        raise RuntimeError(
+            f"{name}: dtype should be floating point or complex, but got {dtype.name.title()}"
+        )
     if dtype.is_complex != x.is_complex():
-        raise RuntimeError(f"{name}: dtype should be {'complex' if x.is_complex() else 'real'} for {x.dtype.name.title()} inputs, but got {dtype.name.title()}")
+        raise RuntimeError(
+            f"{name}: dtype should be {'complex' if x.is_complex() else 'real'} for {x.dtype.name.title()} inputs, "
+            f"but got {dtype.name.title()}"
+        )
     return x.to(dtype)
 
 
@@ -93,9 +114,14 @@ def vector_norm(
     dims = wrap_dims(dim, x._array.ndim)
     order = builtins.float(ord)
     empty = count_along(x.shape, dims) == 0 if x._array.ndim else False
-    if empty and (order < 0 or order == math.inf) and (dims is None or order < 0 or 0 in [x.shape[at] for at in dims]):
+    if (
+        empty
+        and (order < 0 or order == math.inf)
+        and (dims is None or order < 0 or 0 in [x.shape[at] for at in dims])
+    ):
         raise RuntimeError(
-            f"linalg.vector_norm cannot compute the {ord} norm on an empty tensor because the operation does not have an identity"
+            f"linalg.vector_norm cannot compute the {ord} norm on an empty tensor because the operation does not "
+            "have an identity"
         )
     return _vector_norm(x, order=order, dims=dims, keepdim=keepdim, out=out)
 
@@ -115,15 +141,21 @@ def matrix_norm(
     tensor(5.)
     """
     if A.dim() < 2:
-        raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
+        raise RuntimeError(
+            "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
+        )
     A = _as_floats("linalg.matrix_norm", A, dtype)
     if isinstance(dim, builtins.int) or len(dim) != 2:
         raise RuntimeError("linalg.matrix_norm: dim must be a 2-tuple of ints")
     rows, columns = (wrap_dim(each, A.dim()) for each in dim)
     if rows == columns:
-        raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got {tuple(dim)}")
+        raise RuntimeError(
+            f"linalg.matrix_norm: dims must be different. Got {tuple(dim)}"
+        )
     if ord == "fro":
-        return _vector_norm(A, order=2.0, dims=(rows, columns), keepdim=keepdim, out=out)
+        return _vector_norm(
+            A, order=2.0, dims=(rows, columns), keepdim=keepdim, out=out
+        )
     if ord == "nuc" or ord in (2, -2):
         values = A.movedim((rows, columns), (-2, -1)).svd().S
         if ord == "nuc":
@@ -141,7 +173,9 @@ def matrix_norm(
         else:
             found = totals.amax(taken, True) if ord > 0 else totals.amin(taken, True)
         if not keepdim:
-            found = found.squeeze(builtins.max(rows, columns)).squeeze(builtins.min(rows, columns))
+            found = found.squeeze(builtins.max(rows, columns)).squeeze(
+                builtins.min(rows, columns)
+            )
     else:
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     return found if out is None else write_out(found, out, "linalg.matrix_norm")
@@ -165,7 +199,9 @@ def linalg_norm(
         return vector_norm(A, 2, dim, keepdim, dtype=dtype, out=out)
     if dim is None:
         if A.dim() not in (1, 2):
-            raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.dim()}D.")
+            raise RuntimeError(
+                f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.dim()}D."
+            )
         dim = (0,) if A.dim() == 1 else (0, 1)
     if isinstance(dim, builtins.int) or len(dim) == 1:
         if isinstance(ord, str):
@@ -189,11 +225,22 @@ def norm(
     """
     if p == "nuc":
         if dim is None and input.dim() != 2:
-            raise RuntimeError(f"linalg.matrix_norm: nuclear norm needs 2 dimensions, got {input.dim()}")
-        return matrix_norm(input, "nuc", (-2, -1) if dim is None else tuple(dim), keepdim, dtype=dtype, out=out)
+            raise RuntimeError(
+                f"linalg.matrix_norm: nuclear norm needs 2 dimensions, got {input.dim()}"
+            )
+        return matrix_norm(
+            input,
+            "nuc",
+            (-2, -1) if dim is None else tuple(dim),
+            keepdim,
+            dtype=dtype,
+            out=out,
+        )
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"norm(): order {p} is not supported")
-    return vector_norm(input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype=dtype, out=out)
+    return vector_norm(
+        input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype=dtype, out=out
+    )
 
 
 def dist(input: Tensor, other: Tensor, p: Number = 2) -> Tensor:
@@ -205,7 +252,12 @@ def dist(input: Tensor, other: Tensor, p: Number = 2) -> Tensor:
     return vector_norm(input - other, p)
 
 
-def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
+def cdist(
+    x1: Tensor,
+    x2: Tensor,
+    p: float = 2.0,
+    compute_mode: str = "use_mm_for_euclid_dist_if_necessary",
+) -> Tensor:
     """Return the ``p``-norm distances between each row of ``x1`` (…, P, M) and each of ``x2`` (…, R, M): (…, P, R).
 
     >>> facula.cdist(facula.tensor([[0.0, 0.0]]), facula.tensor([[3.0, 4.0]]))
@@ -213,11 +265,17 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
     """
     for name, each in (("X1", x1), ("X2", x2)):
         if not each.is_floating_point():
-            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {each.dtype.name.title()}")
+            raise RuntimeError(
+                f"cdist only supports floating-point dtypes, {name} got: {each.dtype.name.title()}"
+            )
         if each.dim() < 2:
-            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {each.dim()}D")
+            raise RuntimeError(
+                f"cdist only supports at least 2D tensors, {name} got: {each.dim()}D"
+            )
     if x1.shape[-1] != x2.shape[-1]:
-        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}")
+        raise RuntimeError(
+            f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
+        )
     if p < 0:
         raise RuntimeError("cdist only supports non-negative p values")
     if compute_mode not in (
@@ -226,14 +284,21 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
         "donot_use_mm_for_euclid_dist",
     ):
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
-    return _vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), order=builtins.float(p), dims=_last(x1, x2), keepdim=False)
+    return _vector_norm(
+        x1.unsqueeze(-2) - x2.unsqueeze(-3),
+        order=builtins.float(p),
+        dims=_last(x1, x2),
+        keepdim=False,
+    )
 
 
 def _last(x1: Tensor, x2: Tensor) -> tuple[int]:
     return (builtins.max(x1.dim(), x2.dim()),)
 
 
-def renorm(input: Tensor, p: Number, dim: int, maxnorm: Number, *, out: Tensor | None = None) -> Tensor:
+def renorm(
+    input: Tensor, p: Number, dim: int, maxnorm: Number, *, out: Tensor | None = None
+) -> Tensor:
     """Return ``input`` with each slice along ``dim`` scaled down to a ``p``-norm of at most ``maxnorm``.
 
     >>> facula.renorm(facula.tensor([[3.0, 4.0], [0.3, 0.4]]), 2, 0, 1.0)
@@ -241,7 +306,9 @@ def renorm(input: Tensor, p: Number, dim: int, maxnorm: Number, *, out: Tensor |
             [0.3000, 0.4000]])
     """
     if input.dim() < 2:
-        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input.dim()} dimensions")
+        raise RuntimeError(
+            f"renorm: input needs at least 2 dimensions, got {input.dim()} dimensions"
+        )
     if p <= 0:
         raise RuntimeError("renorm: non-positive-norm not supported")
     if maxnorm < 0:
@@ -269,7 +336,9 @@ def matrix_rank(
     tensor(1)
     """
     if A.dim() < 2:
-        raise RuntimeError("linalg.matrix_rank: The input tensor A must have at least 2 dimensions.")
+        raise RuntimeError(
+            "linalg.matrix_rank: The input tensor A must have at least 2 dimensions."
+        )
     A = A.detach()
     if A.numel() == 0:
         found = A.new_zeros(A.shape[:-2], dtype=dtypes.int64)
@@ -283,7 +352,11 @@ def matrix_rank(
         if atol is None:
             rtol = eps
         else:
-            rtol = (atol == 0) * eps if isinstance(atol, Tensor) else (eps if atol == 0 else 0.0)
+            rtol = (
+                (atol == 0) * eps
+                if isinstance(atol, Tensor)
+                else (eps if atol == 0 else 0.0)
+            )
     least = sizes.amax(-1) * rtol
     if atol is not None:
         least = (least * 0 + atol).maximum(least)
@@ -291,20 +364,27 @@ def matrix_rank(
     return found if out is None else write_out(found, out, "linalg.matrix_rank")
 
 
-def cond(A: Tensor, p: Number | str | None = None, *, out: Tensor | None = None) -> Tensor:
+def cond(
+    A: Tensor, p: Number | str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """Return the condition number of each matrix: its norm times that of its inverse, by singular values for p 2.
 
     >>> facula.linalg.cond(facula.tensor([[2.0, 0.0], [0.0, 1.0]]))
     tensor(2.)
     """
     if A.dim() < 2:
-        raise RuntimeError("linalg.cond: The input tensor A must have at least 2 dimensions.")
+        raise RuntimeError(
+            "linalg.cond: The input tensor A must have at least 2 dimensions."
+        )
     if p is None or p in (2, -2):
         values = A.svd().S
         high, low = values.select(-1, 0), values.select(-1, -1)
         found = low / high if p == -2 else high / low
     else:
         if A.shape[-1] != A.shape[-2]:
-            raise RuntimeError(f"linalg.cond: A must be batches of square matrices, but they are {A.shape[-2]} by {A.shape[-1]} matrices")
+            raise RuntimeError(
+                f"linalg.cond: A must be batches of square matrices, but they are {A.shape[-2]} by {A.shape[-1]} "
+                "matrices"
+            )
         found = matrix_norm(A, p) * matrix_norm(A.inverse(), p)
     return found if out is None else write_out(found, out, "linalg.cond")

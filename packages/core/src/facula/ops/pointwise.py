@@ -12,9 +12,40 @@ from facula.tensor_base import TensorBase
 from facula.types import Number, Tensor, TensorLike
 
 __all__ = [
-    *("abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "float_power", "floor_divide", "fmod", "gcd"),
-    *("hypot", "lcm", "lerp", "mul", "multiply", "neg", "negative", "positive", "pow", "reciprocal", "remainder"),
-    *("rsqrt", "rsub", "sqrt", "square", "sub", "subtract", "true_divide", "xlogy"),
+    "abs",
+    "absolute",
+    "add",
+    "addcdiv",
+    "addcmul",
+    "div",
+    "divide",
+    "float_power",
+    "floor_divide",
+    "fmod",
+]
+__all__ += [
+    "gcd",
+    "hypot",
+    "lcm",
+    "lerp",
+    "mul",
+    "multiply",
+    "neg",
+    "negative",
+    "positive",
+    "pow",
+    "reciprocal",
+]
+__all__ += [
+    "remainder",
+    "rsqrt",
+    "rsub",
+    "sqrt",
+    "square",
+    "sub",
+    "subtract",
+    "true_divide",
+    "xlogy",
 ]
 
 
@@ -26,7 +57,11 @@ def _is_integral(value: TensorLike) -> bool:
 
 
 def _is_boolean(value: TensorLike) -> bool:
-    return value._array.dtype.kind == "b" if isinstance(value, TensorBase) else isinstance(value, bool)
+    return (
+        value._array.dtype.kind == "b"
+        if isinstance(value, TensorBase)
+        else isinstance(value, bool)
+    )
 
 
 def _conj(x: Tensor) -> Tensor:
@@ -57,7 +92,10 @@ def _sub(xp, x, other):
 _sub.kernel("cpu")(np.subtract)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, other: g * _conj(other), "other": lambda g, x: g * _conj(x)})
+@primitive(
+    dtype=promote,
+    vjp={"x": lambda g, other: g * _conj(other), "other": lambda g, x: g * _conj(x)},
+)
 def _mul(xp, x, other):
     return xp.multiply(x, other)
 
@@ -83,11 +121,19 @@ def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> TensorLike:
     if isinstance(alpha, bool) and not _is_boolean(other):
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if isinstance(alpha, float) and _is_integral(input) and _is_integral(other):
-        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
     return _mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
 
 
-def add(input: TensorLike, other: TensorLike, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
+def add(
+    input: TensorLike,
+    other: TensorLike,
+    *,
+    alpha: Number = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """Return ``input + alpha * other``.
 
     >>> facula.add(facula.tensor([1, 2]), 10)
@@ -96,16 +142,24 @@ def add(input: TensorLike, other: TensorLike, *, alpha: Number = 1, out: Tensor 
     return _add(input, other if alpha == 1 else _scaled(other, alpha, input), out=out)
 
 
-def sub(input: TensorLike, other: TensorLike, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
+def sub(
+    input: TensorLike,
+    other: TensorLike,
+    *,
+    alpha: Number = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """Return ``input - alpha * other``."""
     if _is_boolean(input) and _is_boolean(other):
         raise RuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+            "operator "
             "instead."
         )
     if _is_boolean(input) or _is_boolean(other):
         raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use "
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
+            "use "
             "the `~` or `logical_not()` operator instead."
         )
     return _sub(input, other if alpha == 1 else _scaled(other, alpha, input), out=out)
@@ -127,7 +181,11 @@ def mul(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> T
 
 
 def div(
-    input: TensorLike, other: TensorLike, *, rounding_mode: str | None = None, out: Tensor | None = None
+    input: TensorLike,
+    other: TensorLike,
+    *,
+    rounding_mode: str | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return ``input / other``; with ``rounding_mode`` ``"trunc"`` or ``"floor"`` the quotient rounded so.
 
@@ -140,7 +198,9 @@ def div(
         return _floor_divide(input, other, out=out)
     if rounding_mode == "trunc":
         return _trunc_divide(input, other, out=out)
-    raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+    raise RuntimeError(
+        f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+    )
 
 
 def _refuse_integer_zero(x: np.ndarray, other: object) -> None:
@@ -166,28 +226,46 @@ def _trunc_divide(xp, x, other):
     if np.result_type(x, other).kind in "iub":
         quotient = xp.floor_divide(x, other)
         inexact = xp.multiply(quotient, other) != x
-        return quotient + (inexact & ((xp.asarray(x) < 0) != (xp.asarray(other) < 0))).astype(quotient.dtype)
+        return quotient + (
+            inexact & ((xp.asarray(x) < 0) != (xp.asarray(other) < 0))
+        ).astype(quotient.dtype)
     return xp.trunc(xp.true_divide(x, other))
 
 
-def floor_divide(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
+def floor_divide(
+    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """Return the quotient rounded down."""
     return _floor_divide(input, other, out=out)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g: g, "other": lambda g, x, other: -g * div(x, other, rounding_mode="floor")})
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g: g,
+        "other": lambda g, x, other: -g * div(x, other, rounding_mode="floor"),
+    },
+)
 def _remainder(xp, x, other):
     if xp is np:
         _refuse_integer_zero(x, other)
     return xp.remainder(x, other)
 
 
-def remainder(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
+def remainder(
+    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """Return the remainder of the division rounded down; its sign is that of ``other``."""
     return _remainder(input, other, out=out)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g: g, "other": lambda g, x, other: -g * div(x, other, rounding_mode="trunc")})
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g: g,
+        "other": lambda g, x, other: -g * div(x, other, rounding_mode="trunc"),
+    },
+)
 def _fmod(xp, x, other):
     if xp is np:
         _refuse_integer_zero(x, other)
@@ -209,7 +287,8 @@ def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``-input``."""
     if _is_boolean(input):
         raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` "
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` "
             "or `logical_not()` operator instead."
         )
     return _neg(input, out=out)
@@ -252,7 +331,9 @@ def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _sqrt(input, out=out)
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, out: g * (-0.5 * _conj(out * out * out))})
+@primitive(
+    dtype=to_float, vjp={"x": lambda g, out: g * (-0.5 * _conj(out * out * out))}
+)
 def _rsqrt(xp, x):
     return 1 / xp.sqrt(x)
 
@@ -271,7 +352,9 @@ def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     dtype=promote,
     vjp={
         "x": lambda g, x, exponent: _pow_slope_of_base(g, x, exponent),
-        "exponent": lambda g, x, exponent, out: _pow_slope_of_exponent(g, x, exponent, out),
+        "exponent": lambda g, x, exponent, out: _pow_slope_of_exponent(
+            g, x, exponent, out
+        ),
     },
 )
 def _pow(xp, x, exponent):
@@ -295,21 +378,33 @@ def _pow_slope_of_base(g: Tensor, x: Tensor, exponent: TensorLike) -> Tensor:
     return g * _conj(slope).where(exponent != 0, 0.0)
 
 
-def _pow_slope_of_exponent(g: Tensor, x: TensorLike, exponent: Tensor, out: Tensor) -> Tensor:
-    base = x if isinstance(x, TensorBase) else exponent.detach().new_full((), x, dtype=None)
+def _pow_slope_of_exponent(
+    g: Tensor, x: TensorLike, exponent: Tensor, out: Tensor
+) -> Tensor:
+    base = (
+        x
+        if isinstance(x, TensorBase)
+        else exponent.detach().new_full((), x, dtype=None)
+    )
     # 0 ** y is constant for y > 0, and log 0 must not spoil that.
     flat = (base == 0) & ((exponent.real if exponent.is_complex() else exponent) >= 0)
     slope = out * base.where(~flat, 1.0).log()
     return g * _conj(slope).where(~flat, 0.0)
 
 
-def pow(input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None) -> Tensor:
+def pow(
+    input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """Return ``input ** exponent``; RuntimeError for an integer to a negative integer number."""
     if not isinstance(exponent, TensorBase):
         need_tensor("pow", input)
     if isinstance(exponent, int) and exponent < 0 and _is_integral(input):
         raise RuntimeError("Integers to negative integer powers are not allowed.")
-    if isinstance(exponent, TensorBase) and _is_integral(exponent) and _is_integral(input):
+    if (
+        isinstance(exponent, TensorBase)
+        and _is_integral(exponent)
+        and _is_integral(input)
+    ):
         return _integer_pow(input, exponent, out=out)
     return _pow(input, exponent, out=out)
 
@@ -325,7 +420,9 @@ def _integer_pow(xp, x, exponent):
     return xp.where(negative & (xp.abs(x) != 1), 0, power).astype(power.dtype)
 
 
-def float_power(input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None) -> Tensor:
+def float_power(
+    input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """Return ``input ** exponent`` in float64 or complex128."""
 
     def widen(value: TensorLike) -> TensorLike:
@@ -337,11 +434,19 @@ def float_power(input: TensorLike, exponent: TensorLike, *, out: Tensor | None =
         need_tensor("float_power", exponent, "exponent")
     input, exponent = widen(input), widen(exponent)
     if not isinstance(input, TensorBase):
-        input = exponent.detach().new_full((), input, dtype=dtypes.complex128 if isinstance(input, complex) else None)
+        input = exponent.detach().new_full(
+            (), input, dtype=dtypes.complex128 if isinstance(input, complex) else None
+        )
     return pow(input, exponent, out=out)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x, out: g * (x / out), "other": lambda g, other, out: g * (other / out)})
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x, out: g * (x / out),
+        "other": lambda g, other, out: g * (other / out),
+    },
+)
 def _hypot(xp, x, other):
     return xp.hypot(x, other)
 
@@ -356,15 +461,19 @@ def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 @primitive(
     dtype=to_float,
     vjp={
-        "x": lambda g, x, other: g * other.log().where(~((x == 0) & (other <= 0)), 0.0)
-        if isinstance(other, TensorBase)
-        else g * _number_log(other),
+        "x": lambda g, x, other: (
+            g * other.log().where(~((x == 0) & (other <= 0)), 0.0)
+            if isinstance(other, TensorBase)
+            else g * _number_log(other)
+        ),
         "other": lambda g, x, other: g * x / other,
     },
 )
 def _xlogy(xp, x, other):
     result = x * xp.log(other)
-    return xp.where((xp.asarray(x) == 0) & ~xp.isnan(other), result.dtype.type(0), result)
+    return xp.where(
+        (xp.asarray(x) == 0) & ~xp.isnan(other), result.dtype.type(0), result
+    )
 
 
 def _number_log(value: Number) -> float:
@@ -376,30 +485,58 @@ def xlogy(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) ->
     return _xlogy(input, other, out=out)
 
 
-def lerp(input: Tensor, end: Tensor, weight: TensorLike, *, out: Tensor | None = None) -> Tensor:
+def lerp(
+    input: Tensor, end: Tensor, weight: TensorLike, *, out: Tensor | None = None
+) -> Tensor:
     """Return ``input + weight * (end - input)``."""
     if input.dtype != end.dtype:
-        raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
+        raise RuntimeError(
+            f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}"
+        )
     if isinstance(weight, TensorBase) and weight.dtype != input.dtype:
-        raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")
+        raise RuntimeError(
+            f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}"
+        )
     if isinstance(weight, TensorBase) and weight.numel() != 1:
         near = input + weight * (end - input)
         far = end - (end - input) * (1 - weight)
         result = near.where(weight.abs() < 0.5, far)
     else:
         value = weight
-        size = weight.abs().item() if isinstance(weight, TensorBase) else builtins.abs(weight)
-        result = input + value * (end - input) if size < 0.5 else end - (end - input) * (1 - value)
+        size = (
+            weight.abs().item()
+            if isinstance(weight, TensorBase)
+            else builtins.abs(weight)
+        )
+        result = (
+            input + value * (end - input)
+            if size < 0.5
+            else end - (end - input) * (1 - value)
+        )
     return result if out is None else write_out(result, out, "lerp")
 
 
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1, out: Tensor | None = None) -> Tensor:
+def addcmul(
+    input: Tensor,
+    tensor1: Tensor,
+    tensor2: Tensor,
+    *,
+    value: Number = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """Return ``input + value * tensor1 * tensor2``."""
     product = tensor1 * tensor2
     return add(input, product if value == 1 else product * value, out=out)
 
 
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1, out: Tensor | None = None) -> Tensor:
+def addcdiv(
+    input: Tensor,
+    tensor1: Tensor,
+    tensor2: Tensor,
+    *,
+    value: Number = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """Return ``input + value * tensor1 / tensor2``; RuntimeError for integers."""
     if _is_integral(tensor1) and _is_integral(tensor2):
         raise RuntimeError("Integer division with addcdiv is no longer supported.")

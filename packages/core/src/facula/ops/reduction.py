@@ -13,9 +13,19 @@ from facula.primitive import primitive, promote, to_float, write_out
 from facula.types import Number, Tensor
 
 __all__ = [
-    *("all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "std", "std_mean", "sum", "var"),
-    "var_mean",
+    "all",
+    "any",
+    "count_nonzero",
+    "logsumexp",
+    "mean",
+    "nanmean",
+    "nansum",
+    "prod",
+    "std",
+    "std_mean",
+    "sum",
 ]
+__all__ += ["var", "var_mean"]
 
 Dims = int | Sequence[int] | None
 
@@ -32,7 +42,11 @@ def _wide(x: np.ndarray) -> np.dtype | None:
 
 @primitive(
     dtype=promote,
-    vjp={"x": lambda g, x_shape, dims, keepdim: _spread(g, x_shape, dims, keepdim).expand(x_shape)},
+    vjp={
+        "x": lambda g, x_shape, dims, keepdim: _spread(
+            g, x_shape, dims, keepdim
+        ).expand(x_shape)
+    },
 )
 def _sum(xp, x, *, dims, keepdim):
     return xp.sum(x, axis=dims, keepdims=keepdim, dtype=_wide(x))
@@ -45,7 +59,12 @@ def _sum_on_cpu(x, *, dims, keepdim):
 
 
 def sum(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the sum of all elements, or along ``dim``; integers and booleans are summed in int64.
 
@@ -63,7 +82,14 @@ def sum(
 @primitive(vjp={"x": lambda g, x_shape: g.expand(x_shape)})
 def _sum_to_size(xp, x, *, shape):
     extra = x.ndim - len(shape)
-    over = (*range(extra), *(at + extra for at, length in enumerate(shape) if length == 1 and x.shape[at + extra] != 1))
+    over = (
+        *range(extra),
+        *(
+            at + extra
+            for at, length in enumerate(shape)
+            if length == 1 and x.shape[at + extra] != 1
+        ),
+    )
     if x.dtype.kind == "V":
         return xp.sum(x.astype(np.float32), axis=over).reshape(shape).astype(x.dtype)
     return xp.sum(x, axis=over, dtype=x.dtype).reshape(shape)
@@ -71,20 +97,28 @@ def _sum_to_size(xp, x, *, shape):
 
 def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     """Return ``input`` summed to a shape that broadcasts to its own."""
-    shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
+    shape = (
+        tuple(size[0])
+        if len(size) == 1 and not isinstance(size[0], int)
+        else tuple(size)
+    )
     if shape == input._array.shape and shape:
         return input
     have = input._array.shape
     extra = len(have) - len(shape)
     if extra < 0 or not _fits(shape, have[extra:]):
-        raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
+        raise RuntimeError(
+            f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}."
+        )
     if input._array.dtype.kind in "iub":
         input = input.to(dtypes.int64)
     return _sum_to_size(input, shape=shape)
 
 
 def _fits(shape: tuple, have: tuple) -> bool:
-    return not [1 for want, length in zip(shape, have, strict=True) if want not in (1, length)]
+    return not [
+        1 for want, length in zip(shape, have, strict=True) if want not in (1, length)
+    ]
 
 
 @primitive(
@@ -111,7 +145,12 @@ def _refuse_integers(name: str, input: Tensor, dtype: DType | None = None) -> No
 
 
 def mean(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the mean of all elements, or along ``dim``; RuntimeError for integers without ``dtype``.
 
@@ -121,11 +160,18 @@ def mean(
     _refuse_integers("mean", input, dtype)
     if dtype is not None:
         input = input.to(dtype)
-    return _mean(input, dims=wrap_dims(dim, input._array.ndim), keepdim=keepdim, out=out)
+    return _mean(
+        input, dims=wrap_dims(dim, input._array.ndim), keepdim=keepdim, out=out
+    )
 
 
 def nansum(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the sum of the elements that are not nan.
 
@@ -139,7 +185,12 @@ def nansum(
 
 
 def nanmean(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
+    input: Tensor,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the mean of the elements that are not nan; RuntimeError for integers.
 
@@ -147,19 +198,28 @@ def nanmean(
     tensor(1.5000)
     """
     if not input.is_floating_point() and not input.is_complex():
-        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {input.dtype.name.title()}")
+        raise RuntimeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {input.dtype.name.title()}"
+        )
     present = ~input.isnan()
     total = sum(input.where(present, 0.0), dim, keepdim, dtype=dtype)
     result = total / sum(present, dim, keepdim)
     return result if out is None else write_out(result, out, "nanmean")
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x, out, dims, keepdim: _product_slope(g, x, out, dims, keepdim)})
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x, out, dims, keepdim: _product_slope(g, x, out, dims, keepdim)
+    },
+)
 def _prod(xp, x, *, dims, keepdim):
     return xp.prod(x, axis=dims, keepdims=keepdim, dtype=_wide(x))
 
 
-def _product_slope(g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool) -> Tensor:
+def _product_slope(
+    g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool
+) -> Tensor:
     """Return the gradient of a product: for each element, the product of the others."""
     if x.is_complex():
         x, out = x.conj(), out.conj()
@@ -179,7 +239,12 @@ def _others(x: Tensor) -> Tensor:
 
 
 def prod(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None, out: Tensor | None = None
+    input: Tensor,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the product of all elements, or along ``dim``; of integers and booleans in int64.
 
@@ -204,7 +269,11 @@ def _variance(xp, x, dims, keepdim, correction):
         square = distance.real**2
         square += distance.imag**2
     else:
-        square = xp.multiply(distance, distance, out=distance) if distance.ndim else distance * distance
+        square = (
+            xp.multiply(distance, distance, out=distance)
+            if distance.ndim
+            else distance * distance
+        )
     total = xp.sum(square, axis=dims, keepdims=keepdim)
     return total / total.dtype.type(builtins.max(count - correction, 0))
 
@@ -218,8 +287,9 @@ def _variance_slope(x: Tensor, dims: tuple | None, correction: Number) -> Tensor
 @primitive(
     dtype=promote,
     vjp={
-        "x": lambda g, x, dims, keepdim, correction: _spread(g, x.shape, dims, keepdim)
-        * _variance_slope(x, dims, correction)
+        "x": lambda g, x, dims, keepdim, correction: (
+            _spread(g, x.shape, dims, keepdim) * _variance_slope(x, dims, correction)
+        )
     },
 )
 def _var(xp, x, *, dims, keepdim, correction):
@@ -229,10 +299,10 @@ def _var(xp, x, *, dims, keepdim, correction):
 @primitive(
     dtype=promote,
     vjp={
-        "x": lambda g, x, out, dims, keepdim, correction: _spread(
-            (g / (out * 2)).where(out != 0, 0.0), x.shape, dims, keepdim
+        "x": lambda g, x, out, dims, keepdim, correction: (
+            _spread((g / (out * 2)).where(out != 0, 0.0), x.shape, dims, keepdim)
+            * _variance_slope(x, dims, correction)
         )
-        * _variance_slope(x, dims, correction)
     },
 )
 def _std(xp, x, *, dims, keepdim, correction):
@@ -240,7 +310,11 @@ def _std(xp, x, *, dims, keepdim, correction):
 
 
 def _spread_arguments(
-    name: str, input: Tensor, dim: "Dims | bool", unbiased: bool | None, correction: Number | None
+    name: str,
+    input: Tensor,
+    dim: "Dims | bool",
+    unbiased: bool | None,
+    correction: Number | None,
 ) -> tuple[tuple | None, Number]:
     """Return the dimensions and the correction that the overloads of `var` and `std` name."""
     if input.dtype.category < dtypes.FLOATING:
@@ -266,7 +340,9 @@ def var(
     >>> facula.var(facula.tensor([1.0, 3.0]))
     tensor(2.)
     """
-    dims, correction = _spread_arguments("std and var", input, dim, unbiased, correction)
+    dims, correction = _spread_arguments(
+        "std and var", input, dim, unbiased, correction
+    )
     return _var(input, dims=dims, keepdim=keepdim, correction=correction, out=out)
 
 
@@ -284,7 +360,9 @@ def std(
     >>> facula.std(facula.tensor([1.0, 3.0]))
     tensor(1.4142)
     """
-    dims, correction = _spread_arguments("std and var", input, dim, unbiased, correction)
+    dims, correction = _spread_arguments(
+        "std and var", input, dim, unbiased, correction
+    )
     return _std(input, dims=dims, keepdim=keepdim, correction=correction, out=out)
 
 
@@ -301,8 +379,12 @@ def var_mean(
     >>> facula.var_mean(facula.tensor([1.0, 3.0]))
     (tensor(2.), tensor(2.))
     """
-    dims, correction = _spread_arguments("std_mean and var_mean", input, dim, unbiased, correction)
-    return _var(input, dims=dims, keepdim=keepdim, correction=correction), _mean(input, dims=dims, keepdim=keepdim)
+    dims, correction = _spread_arguments(
+        "std_mean and var_mean", input, dim, unbiased, correction
+    )
+    return _var(input, dims=dims, keepdim=keepdim, correction=correction), _mean(
+        input, dims=dims, keepdim=keepdim
+    )
 
 
 def std_mean(
@@ -318,15 +400,21 @@ def std_mean(
     >>> facula.std_mean(facula.tensor([1.0, 3.0]))
     (tensor(1.4142), tensor(2.))
     """
-    dims, correction = _spread_arguments("std_mean and var_mean", input, dim, unbiased, correction)
-    return _std(input, dims=dims, keepdim=keepdim, correction=correction), _mean(input, dims=dims, keepdim=keepdim)
+    dims, correction = _spread_arguments(
+        "std_mean and var_mean", input, dim, unbiased, correction
+    )
+    return _std(input, dims=dims, keepdim=keepdim, correction=correction), _mean(
+        input, dims=dims, keepdim=keepdim
+    )
 
 
 @primitive(
     dtype=to_float,
     vjp={
-        "x": lambda g, x, out, dims, keepdim: _spread(g, x.shape, dims, keepdim)
-        * (x - _spread(out, x.shape, dims, keepdim)).exp().conj()
+        "x": lambda g, x, out, dims, keepdim: (
+            _spread(g, x.shape, dims, keepdim)
+            * (x - _spread(out, x.shape, dims, keepdim)).exp().conj()
+        )
     },
 )
 def _logsumexp(xp, x, *, dims, keepdim):
@@ -335,16 +423,30 @@ def _logsumexp(xp, x, *, dims, keepdim):
     top = xp.max(x.real, axis=dims, keepdims=True)
     top = xp.where(xp.isfinite(top), top, top.dtype.type(0))
     total = xp.log(xp.sum(xp.exp(x - top), axis=dims, keepdims=True)) + top
-    return total if keepdim else total.reshape(xp.sum(x, axis=dims).shape) if dims is None else xp.squeeze(total, dims)
+    return (
+        total
+        if keepdim
+        else total.reshape(xp.sum(x, axis=dims).shape)
+        if dims is None
+        else xp.squeeze(total, dims)
+    )
 
 
-def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def logsumexp(
+    input: Tensor,
+    dim: int | Sequence[int],
+    keepdim: bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Return the logarithm of the sum of exponentials along ``dim``, without overflow.
 
     >>> facula.logsumexp(facula.zeros(4), 0)
     tensor(1.3863)
     """
-    return _logsumexp(input, dims=wrap_dims(dim, input._array.ndim), keepdim=keepdim, out=out)
+    return _logsumexp(
+        input, dims=wrap_dims(dim, input._array.ndim), keepdim=keepdim, out=out
+    )
 
 
 # Tests of all elements.
@@ -367,7 +469,9 @@ def _count_nonzero(xp, x, *, dims):
     return xp.count_nonzero(x, axis=dims)
 
 
-def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def all(
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Return whether all elements are not zero, over everything or along ``dim``.
 
     >>> facula.all(facula.tensor([True, False]))
@@ -376,7 +480,9 @@ def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor |
     return _all(input, dims=_test_dims(dim, input), keepdim=keepdim, out=out)
 
 
-def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+def any(
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Return whether an element is not zero, over everything or along ``dim``.
 
     >>> facula.any(facula.tensor([True, False]))
@@ -387,7 +493,11 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor |
 
 def _test_dims(dim: Dims, input: Tensor) -> tuple[int, ...] | None:
     # Unlike sums, these take an empty tuple of dimensions for none at all.
-    return () if isinstance(dim, (tuple, list)) and not dim else wrap_dims(dim, input._array.ndim)
+    return (
+        ()
+        if isinstance(dim, (tuple, list)) and not dim
+        else wrap_dims(dim, input._array.ndim)
+    )
 
 
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:

@@ -6,8 +6,19 @@ from facula.primitive import primitive, promote, to_float
 from facula.types import Tensor, TensorLike
 
 __all__ = [
-    *("ceil", "copysign", "fix", "floor", "frac", "heaviside", "nan_to_num", "round", "sgn", "sign", "signbit", "trunc"),
+    "ceil",
+    "copysign",
+    "fix",
+    "floor",
+    "frac",
+    "heaviside",
+    "nan_to_num",
+    "round",
+    "sgn",
+    "sign",
+    "signbit",
 ]
+__all__ += ["trunc"]
 
 
 def _no_slope(g: Tensor) -> Tensor:
@@ -40,7 +51,9 @@ def _round(xp, x, *, decimals):
 
 def _refuse(input: Tensor, name: str) -> None:
     if input.dtype is dtypes.bool_ or input.is_complex():
-        raise RuntimeError(f'"{name}" not implemented for \'{input.dtype.name.title()}\'')
+        raise RuntimeError(
+            f"\"{name}\" not implemented for '{input.dtype.name.title()}'"
+        )
 
 
 def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -85,7 +98,9 @@ def _sign(xp, x):
 def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return -1, 0 or 1."""
     if input.is_complex():
-        raise RuntimeError("Unlike NumPy, sign is not defined for complex tensors; use facula.sgn")
+        raise RuntimeError(
+            "Unlike NumPy, sign is not defined for complex tensors; use facula.sgn"
+        )
     return _sign(input, out=out)
 
 
@@ -94,7 +109,9 @@ def _sgn(xp, x):
     if x.dtype.kind != "c":
         return x.copy() if x.dtype.kind == "b" else xp.sign(x)
     size = xp.abs(x)
-    return xp.where(size == 0, x.dtype.type(0), x / xp.where(size == 0, size.dtype.type(1), size))
+    return xp.where(
+        size == 0, x.dtype.type(0), x / xp.where(size == 0, size.dtype.type(1), size)
+    )
 
 
 def _sgn_gradient(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
@@ -171,7 +188,9 @@ def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Te
     need_tensor("heaviside", input)
     need_tensor("heaviside", values, "values")
     if input.dtype != values.dtype:
-        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
+        raise RuntimeError(
+            "heaviside is not yet implemented for tensors with different dtypes."
+        )
     if input.is_complex():
         raise RuntimeError("heaviside is not yet implemented for complex tensors.")
     return _heaviside(input, values, out=out)

@@ -7,7 +7,17 @@ from facula.promotion import combine
 from facula.tensor_base import TensorBase
 from facula.types import Tensor, TensorLike
 
-__all__ = ["clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum", "where"]
+__all__ = [
+    "clamp",
+    "clamp_max",
+    "clamp_min",
+    "clip",
+    "fmax",
+    "fmin",
+    "maximum",
+    "minimum",
+    "where",
+]
 
 
 def _share(g: Tensor, chosen: Tensor, equal: Tensor) -> Tensor:
@@ -100,8 +110,12 @@ def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     dtype=promote,
     vjp={
         "x": lambda g, x, low, high: g.where(_within(x, low, high), 0.0),
-        "low": lambda g, x, low, high: g.where((x < low) if high is None else (x < low) & (low < high), 0.0),
-        "high": lambda g, x, low, high: g.where((x > high) if low is None else (x > high) | (high < low), 0.0),
+        "low": lambda g, x, low, high: g.where(
+            (x < low) if high is None else (x < low) & (low < high), 0.0
+        ),
+        "high": lambda g, x, low, high: g.where(
+            (x > high) if low is None else (x > high) | (high < low), 0.0
+        ),
     },
 )
 def _clamp(xp, x, low, high):
@@ -117,7 +131,11 @@ def _within(x: Tensor, low: TensorLike | None, high: TensorLike | None) -> Tenso
 
 
 def clamp(
-    input: Tensor, min: TensorLike | None = None, max: TensorLike | None = None, *, out: Tensor | None = None
+    input: Tensor,
+    min: TensorLike | None = None,
+    max: TensorLike | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return each element limited to between ``min`` and ``max``, either of which may be None.
 

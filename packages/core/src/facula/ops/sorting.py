@@ -13,19 +13,28 @@ from facula.tensor_base import TensorBase
 from facula.types import Number, Tensor, TensorLike
 
 __all__ = [
-    *("argsort", "bincount", "bucketize", "histc", "isin", "msort", "searchsorted", "sort", "topk", "unique"),
-    "unique_consecutive",
+    "argsort",
+    "bincount",
+    "bucketize",
+    "histc",
+    "isin",
+    "msort",
+    "searchsorted",
+    "sort",
+    "topk",
+    "unique",
 ]
+__all__ += ["unique_consecutive"]
 
 
-class sort_result(NamedTuple):  # noqa: N801  PyTorch's names
+class sort_result(NamedTuple):
     """The sorted elements, and where each one was."""
 
     values: Tensor
     indices: Tensor
 
 
-class topk_result(NamedTuple):  # noqa: N801
+class topk_result(NamedTuple):
     """The k extreme elements, and where each one was."""
 
     values: Tensor
@@ -64,10 +73,17 @@ def _refuse_complex(name: str, input: Tensor) -> None:
         raise RuntimeError(f"{name}(): complex tensors have no order")
 
 
-def _written(results: tuple[Tensor, ...], out: Sequence[Tensor] | None, name: str) -> tuple[Tensor, ...]:
+def _written(
+    results: tuple[Tensor, ...], out: Sequence[Tensor] | None, name: str
+) -> tuple[Tensor, ...]:
     if out is None:
         return results
-    return tuple([write_out(result, each, name) for result, each in zip(results, out, strict=True)])
+    return tuple(
+        [
+            write_out(result, each, name)
+            for result, each in zip(results, out, strict=True)
+        ]
+    )
 
 
 def sort(
@@ -84,12 +100,19 @@ def sort(
     tensor([1, 2, 3])
     """
     _refuse_complex("sort", input)
-    found = _sort(input, dim=wrap_dim(dim, input._array.ndim), descending=bool(descending))
+    found = _sort(
+        input, dim=wrap_dim(dim, input._array.ndim), descending=bool(descending)
+    )
     return sort_result(*_written(found, out, "sort"))
 
 
 def argsort(
-    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, *, out: Tensor | None = None
+    input: Tensor,
+    dim: int = -1,
+    descending: bool = False,
+    stable: bool = False,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the indices that sort ``input`` along ``dim``; equal elements keep their order.
 
@@ -97,7 +120,12 @@ def argsort(
     tensor([1, 2, 0])
     """
     _refuse_complex("argsort", input)
-    return _argsort(input, dim=wrap_dim(dim, input._array.ndim), descending=bool(descending), out=out)
+    return _argsort(
+        input,
+        dim=wrap_dim(dim, input._array.ndim),
+        descending=bool(descending),
+        out=out,
+    )
 
 
 def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -110,7 +138,10 @@ def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return values if out is None else write_out(values, out, "msort")
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x_shape, out, dim: _to_indices(g, out, x_shape, dim)})
+@primitive(
+    dtype=promote,
+    vjp={"x": lambda g, x_shape, out, dim: _to_indices(g, out, x_shape, dim)},
+)
 def _topk(xp, x, *, k, dim, largest):
     if not x.ndim:
         indices = xp.zeros((), np.int64)
@@ -124,7 +155,9 @@ def _topk(xp, x, *, k, dim, largest):
         inner = _order(xp, xp.take_along_axis(x, part, dim), dim, largest)
         order = xp.take_along_axis(part, inner, dim)
     else:
-        chosen = tuple([slice(None, k) if at == dim else slice(None) for at in range(x.ndim)])
+        chosen = tuple(
+            [slice(None, k) if at == dim else slice(None) for at in range(x.ndim)]
+        )
         order = xp.ascontiguousarray(_order(xp, x, dim, largest)[chosen])
     return xp.take_along_axis(x, order, dim), order
 
@@ -148,7 +181,9 @@ def topk(
     k = k.__index__()
     if not 0 <= k <= (input._array.shape[dim] if input._array.ndim else 1):
         raise RuntimeError("selected index k out of range")
-    return topk_result(*_written(_topk(input, k=k, dim=dim, largest=bool(largest)), out, "topk"))
+    return topk_result(
+        *_written(_topk(input, k=k, dim=dim, largest=bool(largest)), out, "topk")
+    )
 
 
 # Sets. How many elements are distinct is not known before: results depend on values.
@@ -156,7 +191,9 @@ def topk(
 
 @primitive()
 def _unique(xp, x, *, dim):
-    values, inverse, counts = xp.unique(x, return_inverse=True, return_counts=True, axis=dim)
+    values, inverse, counts = xp.unique(
+        x, return_inverse=True, return_counts=True, axis=dim
+    )
     return values, inverse.reshape(x.shape if dim is None else (x.shape[dim],)), counts
 
 
@@ -185,21 +222,35 @@ def unique(
 def _refuse_empty_slices(name: str, input: Tensor, dim: int) -> None:
     others = [length for at, length in enumerate(input._array.shape) if at != dim]
     if 0 in others:
-        raise RuntimeError(f"{name}: There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
+        raise RuntimeError(
+            f"{name}: There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"
+        )
 
 
 def _chosen(
-    values: Tensor, inverse: Tensor, counts: Tensor, return_inverse: bool, return_counts: bool
+    values: Tensor,
+    inverse: Tensor,
+    counts: Tensor,
+    return_inverse: bool,
+    return_counts: bool,
 ) -> Tensor | tuple[Tensor, ...]:
     if not return_inverse and not return_counts:
         return values
-    return (values, *((inverse,) if return_inverse else ()), *((counts,) if return_counts else ()))
+    return (
+        values,
+        *((inverse,) if return_inverse else ()),
+        *((counts,) if return_counts else ()),
+    )
 
 
 @primitive()
 def _unique_consecutive(xp, x, *, dim):
     shape = x.shape
-    rows = x.reshape(-1, 1) if dim is None else xp.moveaxis(x, dim, 0).reshape(shape[dim], x.size // max(shape[dim], 1))
+    rows = (
+        x.reshape(-1, 1)
+        if dim is None
+        else xp.moveaxis(x, dim, 0).reshape(shape[dim], x.size // max(shape[dim], 1))
+    )
     first = xp.ones(rows.shape[0], bool)
     first[1:] = (rows[1:] != rows[:-1]).any(axis=1)
     starts = xp.flatnonzero(first)
@@ -210,7 +261,10 @@ def _unique_consecutive(xp, x, *, dim):
 
 
 def unique_consecutive(
-    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    input: Tensor,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Tensor | tuple[Tensor, ...]:
     """Return ``input`` flattened (or its slices along ``dim``) with each run of equals as one.
 
@@ -220,7 +274,9 @@ def unique_consecutive(
     if dim is not None:
         dim = wrap_dim(dim, input._array.ndim)
         _refuse_empty_slices("unique_consecutive", input, dim)
-    values, inverse, counts = _unique_consecutive(input, dim=dim if input._array.ndim else None)
+    values, inverse, counts = _unique_consecutive(
+        input, dim=dim if input._array.ndim else None
+    )
     return _chosen(values, inverse, counts, return_inverse, return_counts)
 
 
@@ -283,43 +339,76 @@ def searchsorted(
     tensor([1, 2])
     """
     if side is not None and side not in ("left", "right"):
-        raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}".replace("torch.", ""))
+        raise RuntimeError(
+            f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}".replace(
+                "torch.", ""
+            )
+        )
     if side == "left" and right:
-        raise RuntimeError("searchsorted(): side and right can't be set to opposites, got side of left while right was True")
-    values = input if isinstance(input, TensorBase) else sorted_sequence.new_full((), input)
+        raise RuntimeError(
+            "searchsorted(): side and right can't be set to opposites, got side of left while right was True"
+        )
+    values = (
+        input if isinstance(input, TensorBase) else sorted_sequence.new_full((), input)
+    )
     if isinstance(input, TensorBase) and input.dtype is not sorted_sequence.dtype:
         raise RuntimeError(
-            "searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor dtype "
+            "searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor "
+            "dtype "
             f"{sorted_sequence.dtype.name} and input value tensor dtype {input.dtype.name}"
         )
     if not sorted_sequence.dim():
-        raise RuntimeError("searchsorted(): boundary tensor should have positive dimension, but got 0 dimension")
+        raise RuntimeError(
+            "searchsorted(): boundary tensor should have positive dimension, but got 0 dimension"
+        )
     if sorted_sequence.dim() > 1 and sorted_sequence.shape[:-1] != values.shape[:-1]:
         raise RuntimeError(
-            "searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
-            f"input value tensor must match, but we got boundaries tensor {list(sorted_sequence.shape)} and input value "
+            "searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            "tensor and "
+            f"input value tensor must match, but we got boundaries tensor {list(sorted_sequence.shape)} and input "
+            "value "
             f"tensor {list(values.shape)}"
         )
     if sorter is not None:
         if sorter.dtype is not dtypes.int64:
-            raise RuntimeError(f"searchsorted(): sorter must be a tensor of long dtype but got dtype {sorter.dtype.name}")
+            raise RuntimeError(
+                f"searchsorted(): sorter must be a tensor of long dtype but got dtype {sorter.dtype.name}"
+            )
         if sorter.shape != sorted_sequence.shape:
             raise RuntimeError(
                 "searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
                 f"{list(sorted_sequence.shape)} and got sorter tensor {list(sorter.shape)}"
             )
-        if sorter.numel() and not bool(((sorter >= 0) & (sorter < sorted_sequence.shape[-1])).all()):
+        if sorter.numel() and not bool(
+            ((sorter >= 0) & (sorter < sorted_sequence.shape[-1])).all()
+        ):
             raise RuntimeError("searchsorted(): sorter index out of range")
-    if out is not None and out.dtype is not (dtypes.int32 if out_int32 else dtypes.int64):
+    if out is not None and out.dtype is not (
+        dtypes.int32 if out_int32 else dtypes.int64
+    ):
         raise RuntimeError(
-            "searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on whether "
-            f"out_int32 flag is True, but we got output tensor's dtype {out.dtype.name} and out_int32 flag is {out_int32}"
+            "searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on "
+            "whether "
+            f"out_int32 flag is True, but we got output tensor's dtype {out.dtype.name} and out_int32 flag is "
+            f"{out_int32}"
         )
-    return _searchsorted(sorted_sequence, values, sorter, right=right or side == "right", out_int32=out_int32, out=out)
+    return _searchsorted(
+        sorted_sequence,
+        values,
+        sorter,
+        right=right or side == "right",
+        out_int32=out_int32,
+        out=out,
+    )
 
 
 def bucketize(
-    input: TensorLike, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out: Tensor | None = None
+    input: TensorLike,
+    boundaries: Tensor,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the index of the bucket, between the sorted ``boundaries``, each element lies in.
 
@@ -327,9 +416,13 @@ def bucketize(
     tensor([1, 3])
     """
     if boundaries.dim() != 1:
-        raise RuntimeError(f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries.dim()})")
+        raise RuntimeError(
+            f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries.dim()})"
+        )
     values = input if isinstance(input, TensorBase) else boundaries.new_full((), input)
-    return _searchsorted(boundaries, values, None, right=right, out_int32=out_int32, out=out)
+    return _searchsorted(
+        boundaries, values, None, right=right, out_int32=out_int32, out=out
+    )
 
 
 # Histograms.
@@ -338,17 +431,25 @@ def bucketize(
 @primitive()
 def _bincount(xp, x, weights, *, minlength):
     counts = xp.bincount(x.astype(np.int64), weights, minlength)
-    return counts if weights is None or weights.dtype != np.float32 else counts.astype(np.float32)
+    return (
+        counts
+        if weights is None or weights.dtype != np.float32
+        else counts.astype(np.float32)
+    )
 
 
-def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+def bincount(
+    input: Tensor, weights: Tensor | None = None, minlength: int = 0
+) -> Tensor:
     """Return how often each of 0, 1, 2, … occurs, or the sum of the ``weights`` where it does.
 
     >>> facula.bincount(facula.tensor([0, 2, 2]))
     tensor([1, 0, 2])
     """
     if input.dtype.category != dtypes.INTEGRAL:
-        raise RuntimeError(f'"bincount_cpu" not implemented for \'{input.dtype.name.title()}\'')
+        raise RuntimeError(
+            f"\"bincount_cpu\" not implemented for '{input.dtype.name.title()}'"
+        )
     if minlength < 0:
         raise RuntimeError(f"minlength should be >= 0, got {minlength}")
     if input.dim() != 1 or (input.numel() and bool((input < 0).any())):
@@ -362,12 +463,19 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 def _histc(xp, x, *, bins, low, high):
     flat = x.reshape(-1)
     flat = flat[(flat >= low) & (flat <= high)]
-    places = ((flat - x.dtype.type(low)) / x.dtype.type(high - low) * bins).astype(np.int64)
+    places = ((flat - x.dtype.type(low)) / x.dtype.type(high - low) * bins).astype(
+        np.int64
+    )
     return xp.bincount(xp.minimum(places, bins - 1), minlength=bins).astype(x.dtype)
 
 
 def histc(
-    input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0, *, out: Tensor | None = None
+    input: Tensor,
+    bins: int = 100,
+    min: Number = 0,
+    max: Number = 0,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return how many elements lie in each of ``bins`` equal parts of [min, max]; of their range when both are 0.
 
@@ -375,7 +483,9 @@ def histc(
     tensor([0., 2., 1., 0.])
     """
     if input.is_complex() or input.dtype is dtypes.bool_:
-        raise RuntimeError(f'"histogram_cpu" not implemented for \'{input.dtype.name.title()}\'')
+        raise RuntimeError(
+            f"\"histogram_cpu\" not implemented for '{input.dtype.name.title()}'"
+        )
     if bins <= 0:
         raise RuntimeError(f"bins must be > 0, but got {bins} for dimension 0")
     if min == max and input.numel():
