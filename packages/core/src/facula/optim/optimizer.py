@@ -1,0 +1,338 @@
+"""class Optimizer: parameter groups, state, closures, hooks and the step over all parameters."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+
+from facula.creation import tensor
+from facula.dtypes import float32
+from facula.graph.modes import enable_grad, no_grad
+from facula.graph.node import RemovableHandle
+from facula.tensor import Tensor
+from facula.tensor_base import storage_of
+
+Params = Iterable[Tensor] | Iterable[dict] | Iterable[tuple[str, Tensor]]
+Closure = Callable[[], Tensor | float]
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
+
+
+class Optimizer:
+    """Base class of optimizers.
+
+    A subclass passes its options' defaults to ``__init__`` and defines two small methods: ``init_state(param, group)``
+    returns the state a parameter starts with, and ``update(param, grad, state, group)`` changes the parameter's array in
+    place. Groups, closures, hooks, ``state_dict`` and the loop are here.
+    """
+
+    def __init__(self, params: Params, defaults: dict[str, object]) -> None:
+        self.defaults = defaults
+        self._optimizer_step_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
+        self._optimizer_step_post_hooks: OrderedDict[int, Callable] = OrderedDict()
+        self._optimizer_state_dict_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
+        self._optimizer_state_dict_post_hooks: OrderedDict[int, Callable] = (
+            OrderedDict()
+        )
+        self._optimizer_load_state_dict_pre_hooks: OrderedDict[int, Callable] = (
+            OrderedDict()
+        )
+        self._optimizer_load_state_dict_post_hooks: OrderedDict[int, Callable] = (
+            OrderedDict()
+        )
+        if isinstance(params, Tensor):
+            raise TypeError(
+                f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got {params.type()}"
+            )
+        self.state: defaultdict[Tensor, dict] = defaultdict(dict)
+        self.param_groups: list[dict] = []
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    # What a subclass defines.
+
+    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+        """Return the state of a parameter before its first update."""
+        return {}
+
+    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+        """Change ``param`` in place by its gradient."""
+        raise NotImplementedError(f"{type(self).__name__} defines no update")
+
+    # The step.
+
+    def step(self, closure: Closure | None = None) -> Tensor | float | None:
+        """Update all parameters that have a gradient; return what ``closure``, run with recording first, returns."""
+        for hook in tuple(self._optimizer_step_pre_hooks.values()):
+            hook(self, (closure,) if closure is not None else (), {})
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                self._step_group(group)
+        for hook in tuple(self._optimizer_step_post_hooks.values()):
+            hook(self, (closure,) if closure is not None else (), {})
+        return loss
+
+    def _step_group(self, group: dict) -> None:
+        maximize = group.get("maximize", False)
+        for param in group["params"]:
+            grad = param.grad
+            if grad is None:
+                continue
+            if param.is_complex():
+                raise NotImplementedError(
+                    f"{type(self).__name__} does not support complex parameters"
+                )
+            state = self.state[param]
+            if not state:
+                state.update(self.init_state(param, group))
+            self.update(param, -grad if maximize else grad, state, group)
+            storage_of(param).version += 1
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or set them to zero."""
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is None:
+                    continue
+                if set_to_none:
+                    param.grad = None
+                else:
+                    param.grad = param.grad.detach().zero_()
+
+    # Groups.
+
+    def add_param_group(self, param_group: dict) -> None:
+        """Add parameters with options of their own."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        params = param_group["params"]
+        if isinstance(params, Tensor):
+            params = [params]
+        elif isinstance(params, set):
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will change "
+                "between runs. Please use a list instead."
+            )
+        params = list(params)
+        named = [each for each in params if isinstance(each, tuple)]
+        if named:
+            if len(named) != len(params):
+                raise ValueError(
+                    "all optimizer params should be with/without names. Some param names are missing"
+                )
+            param_group["param_names"] = [name for name, _ in params]
+            params = [param for _, param in params]
+        param_group["params"] = params
+        for param in params:
+            if not isinstance(param, Tensor):
+                raise TypeError(
+                    f"optimizer can only optimize Tensors, but one of the params is {type(param).__name__}"
+                )
+            if not self.defaults.get("differentiable") and not param.is_leaf:
+                raise ValueError("can't optimize a non-leaf Tensor")
+        for name, default in self.defaults.items():
+            if default is required and name not in param_group:
+                raise ValueError(
+                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                )
+            param_group.setdefault(name, default)
+        if len(set(map(id, params))) != len(params):
+            raise ValueError(
+                "some parameters appear more than once in one parameter group"
+            )
+        present = {
+            id(param) for group in self.param_groups for param in group["params"]
+        }
+        if any(id(param) in present for param in params):
+            raise ValueError("some parameters appear in more than one parameter group")
+        self.param_groups.append(param_group)
+
+    # Saving.
+
+    def state_dict(self) -> dict[str, object]:
+        """Return the state and the groups' options, parameters being named by their position."""
+        for hook in tuple(self._optimizer_state_dict_pre_hooks.values()):
+            hook(self)
+        numbers: dict[int, int] = {}
+        packed_groups = []
+        for group in self.param_groups:
+            packed = {name: value for name, value in group.items() if name != "params"}
+            for param in group["params"]:
+                numbers.setdefault(id(param), len(numbers))
+            packed["params"] = [numbers[id(param)] for param in group["params"]]
+            packed_groups.append(packed)
+        state = {numbers[id(param)]: value for param, value in self.state.items()}
+        found = {"state": state, "param_groups": packed_groups}
+        for hook in tuple(self._optimizer_state_dict_post_hooks.values()):
+            replaced = hook(self, found)
+            found = found if replaced is None else replaced
+        return found
+
+    def load_state_dict(self, state_dict: Mapping[str, object]) -> None:
+        """Take over what `state_dict` returned, here or in PyTorch; state goes to the type and device of its parameter."""
+        state_dict = dict(state_dict)
+        for hook in tuple(self._optimizer_load_state_dict_pre_hooks.values()):
+            replaced = hook(self, state_dict)
+            state_dict = state_dict if replaced is None else replaced
+        groups, saved = self.param_groups, copy.deepcopy(state_dict["param_groups"])
+        if len(groups) != len(saved):
+            raise ValueError(
+                "loaded state dict has a different number of parameter groups"
+            )
+        if any(
+            len(mine["params"]) != len(theirs["params"])
+            for mine, theirs in zip(groups, saved)
+        ):
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+            )
+        by_number = dict(
+            zip(
+                chain.from_iterable(group["params"] for group in saved),
+                chain.from_iterable(group["params"] for group in groups),
+            )
+        )
+        state: defaultdict[Tensor, dict] = defaultdict(dict)
+        for number, value in state_dict["state"].items():
+            if number in by_number:
+                state[by_number[number]] = _adapted(value, by_number[number])
+            else:
+                state[number] = value
+        for mine, theirs in zip(groups, saved):
+            theirs["params"] = mine["params"]
+        self.__setstate__({"state": state, "param_groups": saved})
+        for hook in tuple(self._optimizer_load_state_dict_post_hooks.values()):
+            hook(self)
+
+    def __getstate__(self) -> dict:
+        return {
+            "defaults": self.defaults,
+            "state": self.state,
+            "param_groups": self.param_groups,
+        }
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        for name in (
+            "step_pre",
+            "step_post",
+            "state_dict_pre",
+            "state_dict_post",
+            "load_state_dict_pre",
+            "load_state_dict_post",
+        ):
+            self.__dict__.setdefault(f"_optimizer_{name}_hooks", OrderedDict())
+        for group in self.param_groups:
+            for name, value in self.defaults.items():
+                group.setdefault(name, value)
+
+    # Hooks.
+
+    def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` before each step."""
+        return RemovableHandle(self._optimizer_step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` after each step."""
+        return RemovableHandle(self._optimizer_step_post_hooks, hook)
+
+    def register_state_dict_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer)`` before `state_dict`."""
+        return RemovableHandle(self._optimizer_state_dict_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` after `state_dict`; what it returns replaces the result."""
+        return RemovableHandle(self._optimizer_state_dict_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` before `load_state_dict`; what it returns replaces the state."""
+        return RemovableHandle(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(optimizer)`` after `load_state_dict`."""
+        return RemovableHandle(
+            self._optimizer_load_state_dict_post_hooks, hook, prepend
+        )
+
+    def __repr__(self) -> str:
+        text = type(self).__name__ + " ("
+        for number, group in enumerate(self.param_groups):
+            text += f"\nParameter Group {number}\n"
+            text += "".join(
+                f"    {name}: {group[name]}\n"
+                for name in sorted(group)
+                if name != "params"
+            )
+        return text + ")"
+
+
+def _adapted(value: object, param: Tensor, name: str | None = None) -> object:
+    """Return a copy of loaded state, tensors being of the type and on the device of the parameter but for ``step``."""
+    if isinstance(value, Tensor):
+        if name == "step":
+            return value.clone()
+        kind = param.dtype if param.is_floating_point() else value.dtype
+        return value.to(device=param.device, dtype=kind, copy=True)
+    if isinstance(value, dict):
+        return {key: _adapted(each, param, key) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_adapted(each, param) for each in value)
+    return value
+
+
+def step_counter() -> Tensor:
+    """Return the count of updates at its start, as PyTorch keeps it: a float32 zero."""
+    return tensor(0.0, dtype=float32)
+
+
+def advance(state: dict) -> float:
+    """Add one to the count of updates in ``state`` and return it as a number."""
+    count = state["step"]
+    count._array[...] += 1
+    return float(count._array)
+
+
+def check_not_negative(**values: float) -> None:
+    """Raise ValueError for a negative option, named as PyTorch names it."""
+    labels = {
+        "lr": "learning rate",
+        "weight_decay": "weight_decay value",
+        "eps": "epsilon value",
+        "momentum": "momentum value",
+    }
+    for name, value in values.items():
+        if isinstance(value, Tensor):
+            value = value.item()
+        if not 0.0 <= value:
+            raise ValueError(f"Invalid {labels.get(name, name + ' value')}: {value}")
+
+
+def rate_of(group: dict) -> float:
+    """Return the learning rate of a group as a number."""
+    rate = group["lr"]
+    return float(rate.item()) if isinstance(rate, Tensor) else rate

@@ -1,0 +1,65 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from facula.optim.optimizer import Optimizer, Params, check_not_negative, rate_of
+from facula.tensor import Tensor
+from facula.tensor_base import wrap
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum. Sutskever et al. 2013, On the importance of initialization and momentum.
+
+    ``v = momentum * v + (1 - dampening) * g``, then ``p -= lr * v``, or ``lr * (g + momentum * v)`` with ``nesterov``.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float | Tensor = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float | Tensor = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        check_not_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+
+    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+        """Move against the gradient, or against its running sum."""
+        array, slope = param._array, grad._array
+        if group["weight_decay"]:
+            slope = slope + group["weight_decay"] * array
+        momentum = group["momentum"]
+        if momentum:
+            if state.get("momentum_buffer") is None:
+                state["momentum_buffer"] = wrap(slope.copy())
+                running = state["momentum_buffer"]._array
+            else:
+                running = state["momentum_buffer"]._array
+                running *= momentum
+                running += (
+                    slope
+                    if not group["dampening"]
+                    else (1 - group["dampening"]) * slope
+                )
+            slope = slope + momentum * running if group["nesterov"] else running
+        array -= rate_of(group) * slope

@@ -1,0 +1,3 @@
+"""Helpers beside the tensors: data loading."""
+
+from facula.utils import data
