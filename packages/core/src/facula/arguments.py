@@ -8,6 +8,4 @@ __all__ = ["need_tensor"]
 def need_tensor(function: str, value: object, argument: str = "input") -> None:
     """Refuse with a TypeError what is no tensor."""
     if not isinstance(value, TensorBase):
-        raise TypeError(
-            f"{function}(): argument '{argument}' must be Tensor, not {type(value).__name__}"
-        )
+        raise TypeError(f"{function}(): argument '{argument}' must be Tensor, not {type(value).__name__}")

@@ -52,6 +52,4 @@ def i0(xp: ModuleType, x: Array) -> Array:
 
 def i1(xp: ModuleType, x: Array) -> Array:
     """Return the function of order 1."""
-    return (
-        xp.sign(x) * _scaled(xp, x, 1) * xp.exp(xp.abs(x.astype(np.float64)))
-    ).astype(x.dtype)
+    return (xp.sign(x) * _scaled(xp, x, 1) * xp.exp(xp.abs(x.astype(np.float64)))).astype(x.dtype)

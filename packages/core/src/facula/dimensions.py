@@ -13,9 +13,7 @@ def wrap_dim(dim: int, ndim: int) -> int:
     """
     reach = ndim or 1
     if not -reach <= dim < reach:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-reach}, {reach - 1}], but got {dim})"
-        )
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-reach}, {reach - 1}], but got {dim})")
     return dim + reach if dim < 0 else dim
 
 
@@ -32,9 +30,7 @@ def wrap_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...] | N
         wrapped = tuple([wrap_dim(_index(each), ndim) for each in dim])
         if len(set(wrapped)) != len(wrapped):
             repeated = next(each for each in wrapped if wrapped.count(each) > 1)
-            raise RuntimeError(
-                f"dim {repeated} appears multiple times in the list of dims"
-            )
+            raise RuntimeError(f"dim {repeated} appears multiple times in the list of dims")
     else:
         wrapped = (wrap_dim(_index(dim), ndim),)
     return wrapped if ndim else None
@@ -42,9 +38,7 @@ def wrap_dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...] | N
 
 def _index(dim: object) -> int:
     if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise TypeError(
-            f"argument 'dim' must be int or a tuple of ints, not {type(dim).__name__}"
-        )
+        raise TypeError(f"argument 'dim' must be int or a tuple of ints, not {type(dim).__name__}")
     return operator.index(dim)
 
 
@@ -58,6 +52,4 @@ def count_along(shape: Sequence[int], dims: tuple[int, ...] | None) -> int:
 
 def kept_shape(shape: Sequence[int], dims: tuple[int, ...] | None) -> tuple[int, ...]:
     """Return ``shape`` with 1 for each of the dimensions ``dims``; for all of them when None."""
-    return tuple(
-        [1 if dims is None or at in dims else length for at, length in enumerate(shape)]
-    )
+    return tuple([1 if dims is None or at in dims else length for at, length in enumerate(shape)])

@@ -1,7 +1,7 @@
 """Linear algebra under PyTorch's names: ``facula.linalg``."""
 
 from facula.errors import LinAlgError
-from facula.ops.decompositions import eigh, eigvalsh, svdvals
+from facula.ops.decompositions import cholesky_ex, eig, eigh, eigvals, eigvalsh, svdvals
 from facula.ops.decompositions import linalg_cholesky as cholesky
 from facula.ops.decompositions import linalg_qr as qr
 from facula.ops.decompositions import linalg_svd as svd
@@ -15,7 +15,10 @@ from facula.ops.linear_algebra import (
     pinv,
     slogdet,
     solve,
+    solve_ex,
     solve_triangular,
+    tensorinv,
+    tensorsolve,
     vecdot,
 )
 from facula.ops.linear_algebra import linalg_cross as cross
@@ -26,7 +29,8 @@ from facula.ops.norms import linalg_norm as norm
 from facula.ops.shape import diagonal as _diagonal
 from facula.types import Tensor
 
-__all__ = [
+__all__ = ["cholesky_ex", "eig", "eigvals", "solve_ex", "tensorinv", "tensorsolve"]
+__all__ += [
     "LinAlgError",
     "cholesky",
     "cond",

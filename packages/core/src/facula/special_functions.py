@@ -65,11 +65,7 @@ def erf(xp: ModuleType, x: Array) -> Array:
     if x.dtype == np.float32:
         limited = xp.clip(x, np.float32(-4), np.float32(4))
         square = limited * limited
-        return (
-            limited
-            * _polynomial(_ERF32_TOP, square)
-            / _polynomial(_ERF32_BOTTOM, square)
-        )
+        return limited * _polynomial(_ERF32_TOP, square) / _polynomial(_ERF32_BOTTOM, square)
     size = xp.abs(x)
     square = x * x
     small = x * _ratio(_ERF_SMALL, square)
@@ -83,14 +79,10 @@ def erfc(xp: ModuleType, x: Array) -> Array:
     size = xp.abs(wide)
     tail = _erfc_positive(xp, size)
     near = 1 - wide * _ratio(_ERF_SMALL, wide * wide)
-    return xp.where(size <= 0.46875, near, xp.where(wide < 0, 2 - tail, tail)).astype(
-        x.dtype
-    )
+    return xp.where(size <= 0.46875, near, xp.where(wide < 0, 2 - tail, tail)).astype(x.dtype)
 
 
-def _ratio(
-    coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Array
-) -> Array:
+def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Array) -> Array:
     return _polynomial(coefficients[0], x) / _polynomial(coefficients[1], x)
 
 
@@ -157,12 +149,7 @@ def lgamma(xp: ModuleType, x: Array) -> Array:
         shifted = xp.where(step, shifted + 1, shifted)
     inverse = 1 / shifted
     series = _polynomial(tuple(reversed(_STIRLING)), inverse * inverse) * inverse
-    result = (
-        (shifted - 0.5) * xp.log(shifted)
-        - shifted
-        + 0.5 * math.log(2 * math.pi)
-        + series
-    )
+    result = (shifted - 0.5) * xp.log(shifted) - shifted + 0.5 * math.log(2 * math.pi) + series
     result = xp.where(low, result - xp.log(product), result)
     result = xp.where((argument == 1) | (argument == 2), 0.0, result)
     sine = xp.abs(xp.sin(math.pi * (wide - xp.round(wide))))
@@ -182,15 +169,8 @@ def digamma(xp: ModuleType, x: Array) -> Array:
         total = xp.where(step, total - 1 / argument, total)
         argument = xp.where(step, argument + 1, argument)
     inverse = 1 / (argument * argument)
-    terms = tuple(
-        number / (2 * k) for k, number in reversed(list(enumerate(_BERNOULLI, start=1)))
-    )
-    result = (
-        total
-        + xp.log(argument)
-        - 0.5 / argument
-        - inverse * _polynomial(terms, inverse)
-    )
+    terms = tuple(number / (2 * k) for k, number in reversed(list(enumerate(_BERNOULLI, start=1))))
+    result = total + xp.log(argument) - 0.5 / argument - inverse * _polynomial(terms, inverse)
     fraction = wide - xp.round(wide)
     result = xp.where(reflected, result - math.pi / xp.tan(math.pi * fraction), result)
     result = xp.where(reflected & (fraction == 0), np.nan, result)
@@ -212,9 +192,7 @@ def trigamma(xp: ModuleType, x: Array) -> Array:
     series = _polynomial(tuple(reversed(_BERNOULLI)), inverse) * inverse / argument
     result = total + 1 / argument + 0.5 * inverse + series
     sine = xp.sin(math.pi * (wide - xp.round(wide)))
-    return xp.where(reflected, math.pi**2 / (sine * sine) - result, result).astype(
-        x.dtype
-    )
+    return xp.where(reflected, math.pi**2 / (sine * sine) - result, result).astype(x.dtype)
 
 
 def zeta(xp: ModuleType, order: Array, x: Array) -> Array:
@@ -222,9 +200,7 @@ def zeta(xp: ModuleType, order: Array, x: Array) -> Array:
 
     inf at order 1 and at integers x up to 0; nan for an order below 1, and for a negative x with a broken order.
     """
-    order, x = xp.broadcast_arrays(
-        xp.asarray(order, np.float64), xp.asarray(x, np.float64)
-    )
+    order, x = xp.broadcast_arrays(xp.asarray(order, np.float64), xp.asarray(x, np.float64))
     shifted = xp.array(x)
     total = xp.zeros_like(shifted)
     finite = xp.where(xp.isfinite(shifted), shifted, np.float64(_SHIFT))
@@ -242,9 +218,7 @@ def zeta(xp: ModuleType, order: Array, x: Array) -> Array:
         factor = factor * (order + 2 * k - 1) * (order + 2 * k) / (shifted * shifted)
         factorial *= (2 * k + 1) * (2 * k + 2)
     result = xp.where((x <= 0) & (x == xp.floor(x)), np.inf, result)
-    result = xp.where(
-        (x < 0) & (x != xp.floor(x)) & (order != xp.floor(order)), np.nan, result
-    )
+    result = xp.where((x < 0) & (x != xp.floor(x)) & (order != xp.floor(order)), np.nan, result)
     return xp.where(order < 1, np.nan, xp.where(order == 1, np.inf, result))
 
 
@@ -256,9 +230,7 @@ def polygamma(xp: ModuleType, n: int, x: Array) -> Array:
     if n == 1:
         return trigamma(xp, x)
     sign = 1.0 if n % 2 else -1.0
-    return (
-        sign * math.gamma(n + 1) * zeta(xp, np.float64(n + 1), x.astype(np.float64))
-    ).astype(x.dtype)
+    return (sign * math.gamma(n + 1) * zeta(xp, np.float64(n + 1), x.astype(np.float64))).astype(x.dtype)
 
 
 def erfcx(xp: ModuleType, x: Array) -> Array:

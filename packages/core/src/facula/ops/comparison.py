@@ -85,12 +85,8 @@ _ge.kernel("cpu")(np.greater_equal)
 
 def _refuse_complex(name: str, *values: TensorLike) -> None:
     for each in values:
-        if isinstance(each, complex) or (
-            isinstance(each, TensorBase) and each._array.dtype.kind == "c"
-        ):
-            raise RuntimeError(
-                f"{name} is not supported for complex numbers, which have no order"
-            )
+        if isinstance(each, complex) or (isinstance(each, TensorBase) and each._array.dtype.kind == "c"):
+            raise RuntimeError(f"{name} is not supported for complex numbers, which have no order")
 
 
 def eq(input: Tensor, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
@@ -185,17 +181,11 @@ def isclose(
     need_tensor("isclose", input)
     need_tensor("isclose", other, "other")
     if input.dtype is not other.dtype:
-        raise RuntimeError(
-            f"{input.dtype.name.title()} did not match {other.dtype.name.title()}"
-        )
+        raise RuntimeError(f"{input.dtype.name.title()} did not match {other.dtype.name.title()}")
     if rtol < 0:
-        raise RuntimeError(
-            f"rtol must be greater than or equal to zero, but got {rtol}"
-        )
+        raise RuntimeError(f"rtol must be greater than or equal to zero, but got {rtol}")
     if atol < 0:
-        raise RuntimeError(
-            f"atol must be greater than or equal to zero, but got {atol}"
-        )
+        raise RuntimeError(f"atol must be greater than or equal to zero, but got {atol}")
     return _isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
@@ -221,9 +211,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     True
     """
     if not isinstance(other, TensorBase):
-        raise TypeError(
-            f"equal(): argument 'other' must be Tensor, not {type(other).__name__}"
-        )
+        raise TypeError(f"equal(): argument 'other' must be Tensor, not {type(other).__name__}")
     if input.dtype is not other.dtype:
         raise RuntimeError(
             f"Expected object of data type {input.dtype} but got data type {other.dtype} for argument 'other'"
@@ -425,24 +413,16 @@ def _right_shift(xp, x, other):
 def _refuse_non_integers(name: str, *values: TensorLike, boolean: bool = True) -> None:
     """Refuse what has no bits, and booleans too unless ``boolean``."""
     for each in values:
-        kind = (
-            dtypes.from_numpy_dtype[each._array.dtype]
-            if isinstance(each, TensorBase)
-            else dtypes.of_scalar(each)
-        )
+        kind = dtypes.from_numpy_dtype[each._array.dtype] if isinstance(each, TensorBase) else dtypes.of_scalar(each)
         if kind.category > dtypes.INTEGRAL:
             raise RuntimeError(f"\"{name}\" not implemented for '{kind.name.title()}'")
     if not boolean:
         kinds = [each.dtype for each in values if isinstance(each, TensorBase)]
-        if all(kind is dtypes.bool_ for kind in kinds) and all(
-            isinstance(each, (bool, TensorBase)) for each in values
-        ):
+        if all(kind is dtypes.bool_ for kind in kinds) and all(isinstance(each, (bool, TensorBase)) for each in values):
             raise RuntimeError(f"\"{name}\" not implemented for 'Bool'")
 
 
-def bitwise_and(
-    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
-) -> Tensor:
+def bitwise_and(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return the bits set in both; of booleans, whether both are true.
 
     >>> facula.bitwise_and(facula.tensor([6]), 3)
@@ -452,9 +432,7 @@ def bitwise_and(
     return _bitwise_and(input, other, out=out)
 
 
-def bitwise_or(
-    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
-) -> Tensor:
+def bitwise_or(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return the bits set in either; of booleans, whether one is true.
 
     >>> facula.bitwise_or(facula.tensor([6]), 3)
@@ -464,9 +442,7 @@ def bitwise_or(
     return _bitwise_or(input, other, out=out)
 
 
-def bitwise_xor(
-    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
-) -> Tensor:
+def bitwise_xor(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return the bits set in exactly one; of booleans, whether they differ.
 
     >>> facula.bitwise_xor(facula.tensor([6]), 3)
@@ -486,9 +462,7 @@ def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _bitwise_not(input, out=out)
 
 
-def bitwise_left_shift(
-    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
-) -> Tensor:
+def bitwise_left_shift(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return the bits moved up by ``other``: ``input * 2 ** other``.
 
     >>> facula.bitwise_left_shift(facula.tensor([1, 3]), 2)
@@ -498,9 +472,7 @@ def bitwise_left_shift(
     return _left_shift(input, other, out=out)
 
 
-def bitwise_right_shift(
-    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
-) -> Tensor:
+def bitwise_right_shift(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return the bits moved down by ``other``; the sign stays.
 
     >>> facula.bitwise_right_shift(facula.tensor([4, -8]), 2)

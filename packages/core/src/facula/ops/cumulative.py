@@ -46,15 +46,11 @@ def _cumsum(xp, x, *, dim, backwards):
         return x.astype(np.int64) if x.dtype.kind in "iub" else x.copy()
     wide = np.int64 if x.dtype.kind in "iub" else x.dtype
     if backwards:
-        return xp.ascontiguousarray(
-            xp.flip(xp.cumsum(xp.flip(x, dim), axis=dim, dtype=wide), dim)
-        )
+        return xp.ascontiguousarray(xp.flip(xp.cumsum(xp.flip(x, dim), axis=dim, dtype=wide), dim))
     return xp.cumsum(x, axis=dim, dtype=wide)
 
 
-@primitive(
-    dtype=promote, vjp={"x": lambda g, x, out, dim: _cumprod_slope(g, x, out, dim)}
-)
+@primitive(dtype=promote, vjp={"x": lambda g, x, out, dim: _cumprod_slope(g, x, out, dim)})
 def _cumprod(xp, x, *, dim):
     wide = np.int64 if x.dtype.kind in "iub" else x.dtype
     return xp.cumprod(x, axis=dim, dtype=wide) if x.ndim else x.astype(wide)
@@ -71,15 +67,11 @@ def _cumprod_slope(g: Tensor, x: Tensor, out: Tensor, dim: int) -> Tensor:
     along, g = x.transpose(dim, -1), g.transpose(dim, -1)
     length = along.shape[-1]
     upper = x.new_ones((length, length), dtype=dtypes.bool_).triu()
-    without = (
-        along.unsqueeze(-2).where(~(upper & upper.transpose(0, 1)), 1.0).cumprod(-1)
-    )
+    without = along.unsqueeze(-2).where(~(upper & upper.transpose(0, 1)), 1.0).cumprod(-1)
     return (without * g.unsqueeze(-2)).where(upper, 0.0).sum(-1).transpose(dim, -1)
 
 
-def cumsum(
-    input: Tensor, dim: int, *, dtype: DType | None = None, out: Tensor | None = None
-) -> Tensor:
+def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None, out: Tensor | None = None) -> Tensor:
     """Return the sums of the elements so far along ``dim``; of integers in int64.
 
     >>> facula.cumsum(facula.tensor([1, 2, 3]), 0)
@@ -93,9 +85,7 @@ def cumsum(
     return result if out is None else write_out(result, out, "cumsum")
 
 
-def cumprod(
-    input: Tensor, dim: int, *, dtype: DType | None = None, out: Tensor | None = None
-) -> Tensor:
+def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None, out: Tensor | None = None) -> Tensor:
     """Return the products of the elements so far along ``dim``; of integers in int64.
 
     >>> facula.cumprod(facula.tensor([1, 2, 3]), 0)
@@ -121,9 +111,7 @@ def _running(xp, x, dim, accumulate, better):
     hit = better(x, values)
     if x.dtype.kind == "f":
         hit |= xp.isnan(x)
-    places = xp.arange(x.shape[dim]).reshape(
-        [-1 if at == dim else 1 for at in range(x.ndim)]
-    )
+    places = xp.arange(x.shape[dim]).reshape([-1 if at == dim else 1 for at in range(x.ndim)])
     return values, xp.maximum.accumulate(xp.where(hit, places, 0), axis=dim)
 
 
@@ -143,52 +131,33 @@ def _cummin(xp, x, *, dim):
     return _running(xp, x, dim, xp.minimum.accumulate, xp.less_equal)
 
 
-def _written(
-    results: tuple[Tensor, ...], out: tuple[Tensor, ...] | None, name: str
-) -> tuple[Tensor, ...]:
+def _written(results: tuple[Tensor, ...], out: tuple[Tensor, ...] | None, name: str) -> tuple[Tensor, ...]:
     if out is None:
         return results
-    return tuple(
-        [
-            write_out(result, each, name)
-            for result, each in zip(results, out, strict=True)
-        ]
-    )
+    return tuple([write_out(result, each, name) for result, each in zip(results, out, strict=True)])
 
 
-def cummax(
-    input: Tensor, dim: int, *, out: tuple[Tensor, Tensor] | None = None
-) -> cummax_result:
+def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, Tensor] | None = None) -> cummax_result:
     """Return the largest elements so far along ``dim``, and their indices.
 
     >>> facula.cummax(facula.tensor([1, 3, 2]), 0).values
     tensor([1, 3, 3])
     """
-    return cummax_result(
-        *_written(_cummax(input, dim=wrap_dim(dim, input._array.ndim)), out, "cummax")
-    )
+    return cummax_result(*_written(_cummax(input, dim=wrap_dim(dim, input._array.ndim)), out, "cummax"))
 
 
-def cummin(
-    input: Tensor, dim: int, *, out: tuple[Tensor, Tensor] | None = None
-) -> cummin_result:
+def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, Tensor] | None = None) -> cummin_result:
     """Return the smallest elements so far along ``dim``, and their indices.
 
     >>> facula.cummin(facula.tensor([2, 1, 3]), 0).values
     tensor([2, 1, 1])
     """
-    return cummin_result(
-        *_written(_cummin(input, dim=wrap_dim(dim, input._array.ndim)), out, "cummin")
-    )
+    return cummin_result(*_written(_cummin(input, dim=wrap_dim(dim, input._array.ndim)), out, "cummin"))
 
 
 @primitive(
     dtype=to_float,
-    vjp={
-        "x": lambda g, x, out, dim, backwards: _logcumsumexp_slope(
-            g, x, out, dim, backwards
-        )
-    },
+    vjp={"x": lambda g, x, out, dim, backwards: _logcumsumexp_slope(g, x, out, dim, backwards)},
 )
 def _logcumsumexp(xp, x, *, dim, backwards):
     if not x.ndim or not x.size:
@@ -213,27 +182,17 @@ def _complex_running_logsumexp(xp, x):
     return result
 
 
-def _logcumsumexp_slope(
-    g: Tensor, x: Tensor, out: Tensor, dim: int, backwards: bool
-) -> Tensor:
+def _logcumsumexp_slope(g: Tensor, x: Tensor, out: Tensor, dim: int, backwards: bool) -> Tensor:
     """Return ``exp(x)`` times the sum of ``g / exp(out)`` from each element on, in logarithms for stability."""
     if not x.dim():
         return g
     if x.is_complex():
-        return (
-            x.exp()
-            * _cumsum((g.conj() * (-out).exp()), dim=dim, backwards=not backwards)
-        ).conj()
+        return (x.exp() * _cumsum((g.conj() * (-out).exp()), dim=dim, backwards=not backwards)).conj()
     total = None
     for sign in (1.0, -1.0):
         chosen = g * sign > 0
-        size = (
-            (g * sign).where(chosen, 1.0).log().where(chosen, dtypes.finfo(g.dtype).min)
-        )
-        part = (
-            sign
-            * (_logcumsumexp(size - out, dim=dim, backwards=not backwards) + x).exp()
-        )
+        size = (g * sign).where(chosen, 1.0).log().where(chosen, dtypes.finfo(g.dtype).min)
+        part = sign * (_logcumsumexp(size - out, dim=dim, backwards=not backwards) + x).exp()
         total = part if total is None else total + part
     return total
 
@@ -245,12 +204,8 @@ def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tenso
     tensor([0.0000, 0.6931])
     """
     if input.dtype.category < dtypes.FLOATING:
-        raise RuntimeError(
-            f"\"logcumsumexp_out_cpu\" not implemented for '{input.dtype.name.title()}'"
-        )
-    return _logcumsumexp(
-        input, dim=wrap_dim(dim, input._array.ndim), backwards=False, out=out
-    )
+        raise RuntimeError(f"\"logcumsumexp_out_cpu\" not implemented for '{input.dtype.name.title()}'")
+    return _logcumsumexp(input, dim=wrap_dim(dim, input._array.ndim), backwards=False, out=out)
 
 
 # Differences and areas.
@@ -284,14 +239,8 @@ def diff(
     dim = wrap_dim(dim, input.dim())
     for each in (prepend, append):
         if each is not None and each.dim() != input.dim():
-            raise RuntimeError(
-                "diff expects prepend or append to be the same dimension as input"
-            )
-    result = (
-        _joined([each for each in (prepend, input, append) if each is not None], dim)
-        if n
-        else input
-    )
+            raise RuntimeError("diff expects prepend or append to be the same dimension as input")
+    result = _joined([each for each in (prepend, input, append) if each is not None], dim) if n else input
     for _ in range(min(n, result.shape[dim])):
         length = result.shape[dim] - 1
         high, low = result.narrow(dim, 1, length), result.narrow(dim, 0, length)
@@ -314,17 +263,13 @@ def _panels(y: Tensor, x: Tensor | None, dx: Number, dim: int) -> Tensor:
             raise RuntimeError(
                 f"trapezoid: There must be one `x` value for each sample point, got {x.shape[0]} for {y.shape[dim]}"
             )
-        return height * (x[1:] - x[:-1]).reshape(
-            [-1 if at == dim else 1 for at in range(y.dim())]
-        )
+        return height * (x[1:] - x[:-1]).reshape([-1 if at == dim else 1 for at in range(y.dim())])
     x = x.reshape((1,) * (y.dim() - x.dim()) + tuple(x.shape))
     along = x.shape[dim] - 1
     return height * (x.narrow(dim, 1, along) - x.narrow(dim, 0, along))
 
 
-def trapezoid(
-    y: Tensor, x: Tensor | None = None, *, dx: Number = 1, dim: int = -1
-) -> Tensor:
+def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Number = 1, dim: int = -1) -> Tensor:
     """Return the area under the points ``y`` along ``dim``, at places ``x`` or ``dx`` apart, by trapezoids.
 
     >>> facula.trapezoid(facula.tensor([1.0, 5.0, 10.0]))
@@ -335,9 +280,7 @@ def trapezoid(
     return _panels(y, x, dx, dim).sum(dim)
 
 
-def cumulative_trapezoid(
-    y: Tensor, x: Tensor | None = None, *, dx: Number = 1, dim: int = -1
-) -> Tensor:
+def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Number = 1, dim: int = -1) -> Tensor:
     """Return the areas under the points ``y`` up to each point but the first.
 
     >>> facula.cumulative_trapezoid(facula.tensor([1.0, 5.0, 10.0]))
@@ -350,9 +293,7 @@ def cumulative_trapezoid(
 
 def _refuse_booleans(name: str, *values: Tensor | None) -> None:
     if any(each is not None and each.dtype is dtypes.bool_ for each in values):
-        raise RuntimeError(
-            f"{name}: received a bool input for `x` or `y`, but bool is not supported"
-        )
+        raise RuntimeError(f"{name}: received a bool input for `x` or `y`, but bool is not supported")
 
 
 trapz = trapezoid

@@ -43,21 +43,15 @@ def _h(x: Tensor) -> Tensor:
 
 def _need_matrix(name: str, x: Tensor, square: bool = False) -> None:
     if x.dim() < 2:
-        raise RuntimeError(
-            f"{name}: The input tensor A must have at least 2 dimensions."
-        )
+        raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
     if square and x.shape[-1] != x.shape[-2]:
         raise RuntimeError(
             f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
         )
     if not x.is_floating_point() and not x.is_complex():
-        raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}"
-        )
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}")
     if x.dtype in (dtypes.float16, dtypes.bfloat16):
-        raise RuntimeError(
-            f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}"
-        )
+        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}")
 
 
 def _guarded(function, *arrays):
@@ -68,14 +62,10 @@ def _guarded(function, *arrays):
         raise LinAlgError(f"linalg: {error}") from None
 
 
-def _written(
-    results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str
-) -> Sequence[Tensor]:
+def _written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str) -> Sequence[Tensor]:
     if out is None:
         return results
-    return [
-        write_out(result, each, name) for result, each in zip(results, out, strict=True)
-    ]
+    return [write_out(result, each, name) for result, each in zip(results, out, strict=True)]
 
 
 def _identity(x: Tensor) -> Tensor:
@@ -100,9 +90,7 @@ def _cholesky_slope(g: Tensor, out: Tensor) -> Tensor:
     return (slope + _h(slope)) / 2
 
 
-def linalg_cholesky(
-    A: Tensor, *, upper: bool = False, out: Tensor | None = None
-) -> Tensor:
+def linalg_cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
     """Return the lower triangular L with ``A = L @ L^H`` of each positive definite matrix, or ``upper``, L^H.
 
     RuntimeError when a matrix is not positive definite.
@@ -115,27 +103,21 @@ def linalg_cholesky(
     return result if out is None else write_out(result, out, "linalg.cholesky")
 
 
-def cholesky_solve(
-    B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None
-) -> Tensor:
+def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Return X with ``A @ X = B`` for ``A = L @ L^H``.
 
     >>> facula.cholesky_solve(facula.tensor([[8.0]]), facula.tensor([[2.0]]))
     tensor([[2.]])
     """
     if B.dim() < 2 or L.dim() < 2:
-        raise RuntimeError(
-            f"b should have at least 2 dimensions, but has {B.dim()} dimensions instead"
-        )
+        raise RuntimeError(f"b should have at least 2 dimensions, but has {B.dim()} dimensions instead")
     _need_matrix("cholesky_solve", L, square=True)
     factor = _h(L.triu()) if upper else L.tril()
     result = _h(factor).inverse() @ (factor.inverse() @ B)
     return result if out is None else write_out(result, out, "cholesky_solve")
 
 
-def cholesky_inverse(
-    L: Tensor, upper: bool = False, *, out: Tensor | None = None
-) -> Tensor:
+def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Return the inverse of A for ``A = L @ L^H``.
 
     >>> facula.cholesky_inverse(facula.tensor([[2.0]]))
@@ -159,9 +141,7 @@ def _qr_slope(g: list, out: tuple, mode: str) -> Tensor:
     gq, gr = g
     rows, columns = q.shape[-2], r.shape[-1]
     if mode == "complete" and rows > columns:
-        raise RuntimeError(
-            "The QR decomposition is not differentiable when mode='complete' and nrows > ncols"
-        )
+        raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols")
     if rows >= columns:
         return _tall_qr_slope(gq, gr, q, r)
     # Wide: the first columns X decompose as QU, the others are Q @ V.
@@ -181,9 +161,7 @@ def _qr_slope(g: list, out: tuple, mode: str) -> Tensor:
     return slope._joined(other, -1)
 
 
-def _tall_qr_slope(
-    gq: Tensor | None, gr: Tensor | None, q: Tensor, r: Tensor
-) -> Tensor:
+def _tall_qr_slope(gq: Tensor | None, gr: Tensor | None, q: Tensor, r: Tensor) -> Tensor:
     middle = None
     if gr is not None:
         middle = r @ _h(gr)
@@ -193,11 +171,7 @@ def _tall_qr_slope(
     middle = middle.tril()
     diagonal = middle.triu()
     # The lower triangle is copied to the upper one; the diagonal of R is real.
-    middle = (
-        middle + _h(middle - diagonal)
-        if not middle.is_complex()
-        else middle + _h(middle) - _real_part(diagonal)
-    )
+    middle = middle + _h(middle - diagonal) if not middle.is_complex() else middle + _h(middle) - _real_part(diagonal)
     if middle.is_complex():
         middle = middle - (diagonal - _h(diagonal)) / 2 * 0
     right = q @ middle
@@ -210,9 +184,7 @@ def _real_part(x: Tensor) -> Tensor:
     return (x + x.conj()) / 2
 
 
-def linalg_qr(
-    A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, Tensor] | None = None
-) -> qr_result:
+def linalg_qr(A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, Tensor] | None = None) -> qr_result:
     """Return orthonormal Q and upper triangular R with ``A = Q @ R``; ``mode`` is reduced, complete or r.
 
     >>> facula.linalg.qr(facula.tensor([[3.0], [4.0]])).R.abs()
@@ -225,9 +197,7 @@ def linalg_qr(
         )
     if mode == "r":
         if A.requires_grad:
-            raise RuntimeError(
-                "The derivative of linalg.qr is not implemented when mode='r'"
-            )
+            raise RuntimeError("The derivative of linalg.qr is not implemented when mode='r'")
         found = (A.new_zeros((0,)), _qr(A, mode="reduced")[1])
     else:
         found = _qr(A, mode=mode)
@@ -253,9 +223,7 @@ def _eigh_slope(g: list, out: tuple) -> Tensor:
     return vectors @ middle @ _h(vectors)
 
 
-def eigh(
-    A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, Tensor] | None = None
-) -> eigh_result:
+def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, Tensor] | None = None) -> eigh_result:
     """Return the eigenvalues, ascending, and the eigenvectors of each symmetric or Hermitian matrix.
 
     Only the lower triangle is looked at, or the upper one with ``UPLO="U"``.
@@ -266,9 +234,7 @@ def eigh(
     _need_matrix("linalg.eigh", A, square=True)
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    return eigh_result(
-        *_written(_eigh(A, lower=UPLO.upper() == "L"), out, "linalg.eigh")
-    )
+    return eigh_result(*_written(_eigh(A, lower=UPLO.upper() == "L"), out, "linalg.eigh"))
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
@@ -348,9 +314,7 @@ def linalg_svd(
     return svd_result(*_written(_svd(A, full=full_matrices), out, "linalg.svd"))
 
 
-def svdvals(
-    A: Tensor, *, driver: str | None = None, out: Tensor | None = None
-) -> Tensor:
+def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
     """Return the singular values of each matrix, descending.
 
     >>> facula.linalg.svdvals(facula.tensor([[3.0, 0.0], [0.0, 4.0]]))
@@ -358,6 +322,81 @@ def svdvals(
     """
     values = linalg_svd(A, False).S
     return values if out is None else write_out(values, out, "linalg.svdvals")
+
+
+class eig_result(NamedTuple):
+    """Complex eigenvalues, in no order, and the eigenvectors as columns."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+@primitive(vjp={"x": lambda g, out: _eig_slope(g, out)})
+def _eig(xp, x):
+    values, vectors = _guarded(xp.linalg.eig, x)
+    kind = np.complex64 if x.dtype.itemsize // (2 if x.dtype.kind == "c" else 1) == 4 else np.complex128
+    return values.astype(kind), vectors.astype(kind)
+
+
+def _eig_slope(g: list, out: tuple) -> Tensor:
+    """Return the gradient of eigenvalues and of eigenvectors of norm 1. Boeddeker et al. 2017, arXiv 1701.00392."""
+    values, vectors = out
+    middle = None if g[0] is None else g[0].diag_embed()
+    if g[1] is not None:
+        gaps = (values.unsqueeze(-2) - values.unsqueeze(-1)).conj()
+        back = _h(vectors) @ g[1]
+        # What only changes the length of an eigenvector is taken out.
+        lengths = back.diagonal(0, -2, -1).real.unsqueeze(-2)
+        turn = (back - (_h(vectors) @ vectors) * lengths) / gaps.where(~_identity(gaps).bool(), float("inf"))
+        middle = turn if middle is None else middle + turn
+    adjoint = _h(vectors)
+    return adjoint.inverse() @ middle @ adjoint
+
+
+def eig(A: Tensor, *, out: tuple[Tensor, Tensor] | None = None) -> eig_result:
+    """Return the complex eigenvalues and eigenvectors of each square matrix.
+
+    >>> facula.linalg.eig(facula.tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
+    tensor([2.+0.j, 1.+0.j])
+    """
+    _need_matrix("linalg.eig", A, square=True)
+    return eig_result(*_written(_eig(A), out, "linalg.eig"))
+
+
+def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the complex eigenvalues of each square matrix.
+
+    >>> facula.linalg.eigvals(facula.tensor([[2.0, 0.0], [0.0, 1.0]]))
+    tensor([2.+0.j, 1.+0.j])
+    """
+    values = eig(A).eigenvalues
+    return values if out is None else write_out(values, out, "linalg.eigvals")
+
+
+class cholesky_ex_result(NamedTuple):
+    """The Cholesky factor, and an integer that is 0 where that succeeded."""
+
+    L: Tensor
+    info: Tensor
+
+
+def cholesky_ex(
+    A: Tensor,
+    *,
+    upper: bool = False,
+    check_errors: bool = False,
+    out: tuple[Tensor, Tensor] | None = None,
+) -> cholesky_ex_result:
+    """Return the Cholesky factor of each matrix, and 0 for each; RuntimeError when one is not positive definite.
+
+    >>> facula.linalg.cholesky_ex(facula.tensor([[4.0]])).L
+    tensor([[2.]])
+    """
+    found = (
+        linalg_cholesky(A, upper=upper),
+        A.new_zeros(A.shape[:-2], dtype=dtypes.int32),
+    )
+    return cholesky_ex_result(*_written(found, out, "linalg.cholesky_ex"))
 
 
 # The names of before facula.linalg, with their own conventions.
@@ -371,16 +410,12 @@ class old_svd_result(NamedTuple):
     V: Tensor
 
 
-def cholesky(
-    input: Tensor, upper: bool = False, *, out: Tensor | None = None
-) -> Tensor:
+def cholesky(input: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Return the Cholesky factor of each positive definite matrix; see `facula.linalg.cholesky`."""
     return linalg_cholesky(input, upper=upper, out=out)
 
 
-def qr(
-    input: Tensor, some: bool = True, *, out: tuple[Tensor, Tensor] | None = None
-) -> qr_result:
+def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, Tensor] | None = None) -> qr_result:
     """Return the QR decomposition, reduced when ``some``, else complete; see `facula.linalg.qr`."""
     return linalg_qr(input, "reduced" if some else "complete", out=out)
 

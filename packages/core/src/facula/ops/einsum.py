@@ -25,10 +25,7 @@ def einsum(*args: object) -> Tensor:
     """
     equation, operands = _arguments(args)
     inputs, result = _parsed(equation, operands)
-    operands = [
-        _without_repeats(tensor, labels)
-        for tensor, labels in zip(operands, inputs, strict=True)
-    ]
+    operands = [_without_repeats(tensor, labels) for tensor, labels in zip(operands, inputs, strict=True)]
     total, labels = operands[0]
     for at, (other, others) in enumerate(operands[1:], start=1):
         later = {label for _, each in operands[at + 1 :] for label in each}
@@ -50,9 +47,7 @@ def _arguments(args: tuple) -> tuple[str, list[Tensor]]:
         return equation, operands
     terms = [_term(each) for each in args[1::2]]
     result = "->" + _term(args[-1]) if len(args) % 2 else ""
-    return ",".join(terms[: len(args) // 2]) + result, list(
-        args[: len(args) - len(args) % 2 : 2]
-    )
+    return ",".join(terms[: len(args) // 2]) + result, list(args[: len(args) - len(args) % 2 : 2])
 
 
 def _term(numbers: Sequence) -> str:
@@ -71,9 +66,7 @@ def _term(numbers: Sequence) -> str:
     return term
 
 
-def _parsed(
-    equation: str, operands: list[Tensor]
-) -> tuple[list[list[Label]], list[Label]]:
+def _parsed(equation: str, operands: list[Tensor]) -> tuple[list[list[Label]], list[Label]]:
     """Return the labels of each operand's dimensions and of the result's."""
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = left.split(",")
@@ -81,13 +74,8 @@ def _parsed(
         raise ValueError("einsum(): must provide at least one operand")
     if len(terms) != len(operands):
         more = "fewer" if len(terms) > len(operands) else "more"
-        raise RuntimeError(
-            f"einsum(): {more} operands were provided than specified in the equation"
-        )
-    inputs = [
-        _labels(term, tensor.dim(), at)
-        for at, (term, tensor) in enumerate(zip(terms, operands, strict=True))
-    ]
+        raise RuntimeError(f"einsum(): {more} operands were provided than specified in the equation")
+    inputs = [_labels(term, tensor.dim(), at) for at, (term, tensor) in enumerate(zip(terms, operands, strict=True))]
     _check_sizes(inputs, operands)
     everything = [label for labels in inputs for label in labels]
     dots = sorted({label for label in everything if isinstance(label, int)})
@@ -98,9 +86,7 @@ def _parsed(
             *(label for label in letters if everything.count(label) == 1),
         ]
     if right.count(ELLIPSIS) > 1:
-        raise RuntimeError(
-            "einsum(): found '.' for output but an ellipsis (...) was already found"
-        )
+        raise RuntimeError("einsum(): found '.' for output but an ellipsis (...) was already found")
     before, ellipsis, after = right.partition(ELLIPSIS)
     result = [*before, *(dots if ellipsis else ()), *after]
     for label in result:
@@ -113,9 +99,7 @@ def _parsed(
                 f"einsum(): output subscript {label} does not appear in the equation for any input operand"
             )
         if result.count(label) > 1:
-            raise RuntimeError(
-                f"einsum(): output subscript {label} appears more than once in the output"
-            )
+            raise RuntimeError(f"einsum(): output subscript {label} appears more than once in the output")
     return inputs, result
 
 
@@ -132,8 +116,7 @@ def _labels(term: str, ndim: int, operand: int) -> list[Label]:
         raise RuntimeError(
             f"einsum(): the number of subscripts in the equation ({len(before) + len(after)}) does not match the "
             "number of "
-            f"dimensions ({ndim}) for operand {operand}"
-            + ("" if ellipsis else " and no ellipsis was given")
+            f"dimensions ({ndim}) for operand {operand}" + ("" if ellipsis else " and no ellipsis was given")
         )
     return [*before, *range(-covered, 0), *after]
 
@@ -164,15 +147,11 @@ def _without_repeats(tensor: Tensor, labels: list[Label]) -> tuple[Tensor, list[
             first = labels.index(label)
             second = labels.index(label, first + 1)
             tensor = tensor.diagonal(0, first, second)
-            labels = [
-                each for at, each in enumerate(labels) if at not in (first, second)
-            ] + [label]
+            labels = [each for at, each in enumerate(labels) if at not in (first, second)] + [label]
     return tensor, labels
 
 
-def _summed(
-    tensor: Tensor, labels: list[Label], keep: set[Label]
-) -> tuple[Tensor, list[Label]]:
+def _summed(tensor: Tensor, labels: list[Label], keep: set[Label]) -> tuple[Tensor, list[Label]]:
     """Return the sum over the labels that nothing needs any more."""
     over = [at for at, label in enumerate(labels) if label not in keep]
     if not over:
@@ -203,16 +182,10 @@ def _contracted(
     if not over:
         # Nothing to sum: an element-wise product with broadcasting.
         first = _arranged(left, left_labels, [*batch, *rows]).reshape(
-            [
-                left.shape[left_labels.index(label)] if label in left_labels else 1
-                for label in labels
-            ]
+            [left.shape[left_labels.index(label)] if label in left_labels else 1 for label in labels]
         )
         second = _arranged(right, right_labels, [*batch, *columns]).reshape(
-            [
-                right.shape[right_labels.index(label)] if label in right_labels else 1
-                for label in labels
-            ]
+            [right.shape[right_labels.index(label)] if label in right_labels else 1 for label in labels]
         )
         return first * second, labels
     first = _as_matrices(left, left_labels, (batch, rows, over), sizes)
@@ -221,16 +194,10 @@ def _contracted(
 
 
 def _arranged(tensor: Tensor, labels: list[Label], order: list[Label]) -> Tensor:
-    return (
-        tensor
-        if labels == order
-        else tensor.permute([labels.index(label) for label in order])
-    )
+    return tensor if labels == order else tensor.permute([labels.index(label) for label in order])
 
 
-def _as_matrices(
-    tensor: Tensor, labels: list[Label], groups: tuple, sizes: dict[Label, int]
-) -> Tensor:
+def _as_matrices(tensor: Tensor, labels: list[Label], groups: tuple, sizes: dict[Label, int]) -> Tensor:
     """Return ``tensor`` with three groups of dimensions, each folded into one; a single matrix without a batch."""
     order = [label for group in groups for label in group]
     arranged = _arranged(tensor, labels, order)

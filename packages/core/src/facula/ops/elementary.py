@@ -250,9 +250,7 @@ def asinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _asinh(input, out=out)
 
 
-@primitive(
-    dtype=to_float, vjp={"x": lambda g, x: g / _conj((x - 1).sqrt() * (x + 1).sqrt())}
-)
+@primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj((x - 1).sqrt() * (x + 1).sqrt())})
 def _acosh(xp, x):
     return xp.arccosh(x)
 
@@ -275,12 +273,8 @@ def atanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @primitive(
     dtype=to_float,
     vjp={
-        "x": lambda g, x, other: (
-            g * (other / (x * x + other * other)).where((x != 0) | (other != 0), 0.0)
-        ),
-        "other": lambda g, x, other: (
-            g * (-x / (x * x + other * other)).where((x != 0) | (other != 0), 0.0)
-        ),
+        "x": lambda g, x, other: g * (other / (x * x + other * other)).where((x != 0) | (other != 0), 0.0),
+        "other": lambda g, x, other: g * (-x / (x * x + other * other)).where((x != 0) | (other != 0), 0.0),
     },
 )
 def _atan2(xp, x, other):
@@ -311,9 +305,7 @@ def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _sigmoid(input, out=out)
 
 
-def logit(
-    input: Tensor, eps: float | None = None, *, out: Tensor | None = None
-) -> Tensor:
+def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None) -> Tensor:
     """Return ``log(x / (1 - x))``, with x first limited to [eps, 1 - eps] when ``eps`` is given."""
     x = (
         input
@@ -367,11 +359,7 @@ def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Te
 
 @primitive(
     dtype=to_float,
-    vjp={
-        "x": lambda g, x, out: (
-            g * ((math.pi * x).cos() - out).where(x != 0, 0.0) / x.where(x != 0, 1.0)
-        )
-    },
+    vjp={"x": lambda g, x, out: g * ((math.pi * x).cos() - out).where(x != 0, 0.0) / x.where(x != 0, 1.0)},
 )
 def _sinc(xp, x):
     return xp.sinc(x)
@@ -540,9 +528,7 @@ def real(input: Tensor) -> Tensor:
 def imag(input: Tensor) -> Tensor:
     """Return the imaginary parts, as a view; RuntimeError for a real tensor."""
     if not input.is_complex():
-        raise RuntimeError(
-            "imag is not implemented for tensors with non-complex dtypes."
-        )
+        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
     return _imag(input)
 
 
@@ -581,9 +567,7 @@ def view_as_complex(input: Tensor) -> Tensor:
 def _angle(xp, x):
     if x.dtype.kind == "c":
         return xp.angle(x)
-    return xp.where(
-        xp.isnan(x), x, xp.where(x < 0, x.dtype.type(math.pi), x.dtype.type(0))
-    )
+    return xp.where(xp.isnan(x), x, xp.where(x < 0, x.dtype.type(math.pi), x.dtype.type(0)))
 
 
 def _angle_gradient(g: Tensor, x: Tensor) -> Tensor:

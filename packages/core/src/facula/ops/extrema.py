@@ -82,9 +82,7 @@ Out = tuple[Tensor, Tensor] | None
 
 def _refuse(name: str, input: Tensor) -> None:
     if input.is_complex():
-        raise RuntimeError(
-            f"\"{name}\" not implemented for '{input.dtype.name.title()}'"
-        )
+        raise RuntimeError(f"\"{name}\" not implemented for '{input.dtype.name.title()}'")
 
 
 def _refuse_empty(name: str, input: Tensor, dims: tuple[int, ...] | None) -> None:
@@ -100,17 +98,13 @@ def _refuse_empty(name: str, input: Tensor, dims: tuple[int, ...] | None) -> Non
         return
     for dim in dims:
         if shape[dim] == 0:
-            raise IndexError(
-                f"{name}(): Expected reduction dim {dim} to have non-zero size."
-            )
+            raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
 
 
 # Extreme values: elements that tie share the gradient.
 
 
-def _ties(
-    g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool
-) -> Tensor:
+def _ties(g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool) -> Tensor:
     if not keepdim:
         shape = kept_shape(x.shape, dims)
         g, out = g.reshape(shape), out.reshape(shape)
@@ -170,9 +164,7 @@ def amin(
     return _amin(input, dims=dims, keepdim=keepdim, out=out)
 
 
-def aminmax(
-    input: Tensor, *, dim: int | None = None, keepdim: bool = False, out: Out = None
-) -> aminmax_result:
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, out: Out = None) -> aminmax_result:
     """Return the smallest and the largest elements along ``dim``, or of everything.
 
     >>> facula.aminmax(facula.tensor([3, 1, 2])).max
@@ -193,15 +185,11 @@ def aminmax(
     return aminmax_result(*_written((low, high), out, "aminmax"))
 
 
-def _written(
-    results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str
-) -> Sequence[Tensor]:
+def _written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str) -> Sequence[Tensor]:
     """Return the results, or ``out`` after they were written into it."""
     if out is None:
         return results
-    return [
-        write_out(result, each, name) for result, each in zip(results, out, strict=True)
-    ]
+    return [write_out(result, each, name) for result, each in zip(results, out, strict=True)]
 
 
 # One element along a dimension, chosen by its index, which takes the gradient.
@@ -230,34 +218,18 @@ def _of_one(x: np.ndarray) -> tuple:
 
 @primitive(
     dtype=promote,
-    vjp={
-        "x": lambda g, x_shape, out, dim, keepdim: _to_index(
-            g, out, x_shape, dim, keepdim
-        )
-    },
+    vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)},
 )
 def _max_along(xp, x, *, dim, keepdim):
-    return (
-        _picked(xp, x, xp.argmax(x, axis=dim, keepdims=True), dim, keepdim)
-        if x.ndim
-        else _of_one(x)
-    )
+    return _picked(xp, x, xp.argmax(x, axis=dim, keepdims=True), dim, keepdim) if x.ndim else _of_one(x)
 
 
 @primitive(
     dtype=promote,
-    vjp={
-        "x": lambda g, x_shape, out, dim, keepdim: _to_index(
-            g, out, x_shape, dim, keepdim
-        )
-    },
+    vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)},
 )
 def _min_along(xp, x, *, dim, keepdim):
-    return (
-        _picked(xp, x, xp.argmin(x, axis=dim, keepdims=True), dim, keepdim)
-        if x.ndim
-        else _of_one(x)
-    )
+    return _picked(xp, x, xp.argmin(x, axis=dim, keepdims=True), dim, keepdim) if x.ndim else _of_one(x)
 
 
 def max(
@@ -278,20 +250,14 @@ def max(
     need_tensor("max", input)
     other = dim if isinstance(dim, TensorBase) else other
     if other is not None:
-        return (
-            input.maximum(other)
-            if out is None
-            else write_out(input.maximum(other), out, "max")
-        )
+        return input.maximum(other) if out is None else write_out(input.maximum(other), out, "max")
     _refuse("max", input)
     if dim is None:
         _refuse_empty("max", input, None)
         return _amax(input, dims=None, keepdim=False, out=out)
     dim = wrap_dim(dim, input._array.ndim)
     _refuse_empty("max", input, (dim,) if input._array.ndim else None)
-    return max_result(
-        *_written(_max_along(input, dim=dim, keepdim=keepdim), out, "max")
-    )
+    return max_result(*_written(_max_along(input, dim=dim, keepdim=keepdim), out, "max"))
 
 
 def min(
@@ -312,20 +278,14 @@ def min(
     need_tensor("min", input)
     other = dim if isinstance(dim, TensorBase) else other
     if other is not None:
-        return (
-            input.minimum(other)
-            if out is None
-            else write_out(input.minimum(other), out, "min")
-        )
+        return input.minimum(other) if out is None else write_out(input.minimum(other), out, "min")
     _refuse("min", input)
     if dim is None:
         _refuse_empty("min", input, None)
         return _amin(input, dims=None, keepdim=False, out=out)
     dim = wrap_dim(dim, input._array.ndim)
     _refuse_empty("min", input, (dim,) if input._array.ndim else None)
-    return min_result(
-        *_written(_min_along(input, dim=dim, keepdim=keepdim), out, "min")
-    )
+    return min_result(*_written(_min_along(input, dim=dim, keepdim=keepdim), out, "min"))
 
 
 @primitive(dtype=promote)
@@ -347,14 +307,10 @@ def _index_of(
     out: Tensor | None,
 ) -> Tensor:
     if input.is_complex() or input.dtype is dtypes.bool_:
-        raise RuntimeError(
-            f"\"{name}_cpu\" not implemented for '{input.dtype.name.title()}'"
-        )
+        raise RuntimeError(f"\"{name}_cpu\" not implemented for '{input.dtype.name.title()}'")
     if dim is not None:
         dim = wrap_dim(dim, input._array.ndim)
-    _refuse_empty(
-        name, input, (dim,) if dim is not None and input._array.ndim else None
-    )
+    _refuse_empty(name, input, (dim,) if dim is not None and input._array.ndim else None)
     return function(input, dim=dim, keepdim=keepdim, out=out)
 
 
@@ -390,11 +346,7 @@ def argmin(
 
 @primitive(
     dtype=promote,
-    vjp={
-        "x": lambda g, x_shape, out, dim, keepdim: _to_index(
-            g, out, x_shape, dim, keepdim
-        )
-    },
+    vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)},
 )
 def _kth(xp, x, *, k, dim, keepdim):
     """The element of rank k, from 0; nan ranks last."""
@@ -406,11 +358,7 @@ def _kth(xp, x, *, k, dim, keepdim):
 
 @primitive(
     dtype=promote,
-    vjp={
-        "x": lambda g, x_shape, out, dim, keepdim: _to_index(
-            g, out, x_shape, dim, keepdim
-        )
-    },
+    vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)},
 )
 def _median(xp, x, *, dim, keepdim, ignore_nan):
     """The middle element, the lower of two; with a nan among them the nan, unless they are to be ignored."""
@@ -420,21 +368,13 @@ def _median(xp, x, *, dim, keepdim, ignore_nan):
     count = x.shape[dim]
     middle = (count - 1) // 2
     if x.dtype.kind != "f":
-        return _picked(
-            xp, x, xp.take(order, xp.asarray([middle]), axis=dim), dim, keepdim
-        )
+        return _picked(xp, x, xp.take(order, xp.asarray([middle]), axis=dim), dim, keepdim)
     numbers = count - xp.count_nonzero(xp.isnan(x), axis=dim, keepdims=True)
-    rank = (
-        xp.maximum(numbers - 1, 0) // 2
-        if ignore_nan
-        else xp.where(numbers < count, numbers, middle)
-    )
+    rank = xp.maximum(numbers - 1, 0) // 2 if ignore_nan else xp.where(numbers < count, numbers, middle)
     return _picked(xp, x, xp.take_along_axis(order, rank, dim), dim, keepdim)
 
 
-def kthvalue(
-    input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Out = None
-) -> kthvalue_result:
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Out = None) -> kthvalue_result:
     """Return the ``k``-th smallest element along ``dim``, counted from 1, and its index.
 
     >>> facula.kthvalue(facula.tensor([3, 1, 2]), 2).values
@@ -444,42 +384,26 @@ def kthvalue(
     dim = wrap_dim(dim, input._array.ndim)
     length = input._array.shape[dim] if input._array.ndim else 1
     if length == 0:
-        raise IndexError(
-            f"kthvalue(): Expected reduction dim {dim} to have non-zero size."
-        )
+        raise IndexError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
     if not 1 <= k <= length:
-        raise RuntimeError(
-            f"kthvalue(): selected number k out of range for dimension {dim}: {k} of {length}"
-        )
-    return kthvalue_result(
-        *_written(_kth(input, k=k - 1, dim=dim, keepdim=keepdim), out, "kthvalue")
-    )
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}: {k} of {length}")
+    return kthvalue_result(*_written(_kth(input, k=k - 1, dim=dim, keepdim=keepdim), out, "kthvalue"))
 
 
-def _middle(
-    name: str, input: Tensor, dim: int | None, keepdim: bool, out: Out, ignore_nan: bool
-) -> tuple | Tensor:
+def _middle(name: str, input: Tensor, dim: int | None, keepdim: bool, out: Out, ignore_nan: bool) -> tuple | Tensor:
     _refuse(f"{name}_cpu", input)
     if dim is None:
         if input._array.size == 0:
-            nothing = input.new_full(
-                (), float("nan") if input.is_floating_point() else 0
-            )
+            nothing = input.new_full((), float("nan") if input.is_floating_point() else 0)
             return nothing if out is None else write_out(nothing, out, name)
-        values = _median(
-            input.reshape(-1), dim=0, keepdim=False, ignore_nan=ignore_nan
-        )[0]
+        values = _median(input.reshape(-1), dim=0, keepdim=False, ignore_nan=ignore_nan)[0]
         return values if out is None else write_out(values, out, name)
     dim = wrap_dim(dim, input._array.ndim)
     _refuse_empty(name, input, (dim,) if input._array.ndim else None)
-    return _written(
-        _median(input, dim=dim, keepdim=keepdim, ignore_nan=ignore_nan), out, name
-    )
+    return _written(_median(input, dim=dim, keepdim=keepdim, ignore_nan=ignore_nan), out, name)
 
 
-def median(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Out = None
-) -> Tensor | median_result:
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Out = None) -> Tensor | median_result:
     """Return the middle element, the lower of two; along ``dim``, values and indices; nan where there is one.
 
     >>> facula.median(facula.tensor([4.0, 1.0, 3.0, 2.0]))
@@ -503,11 +427,7 @@ def nanmedian(
 
 @primitive(
     dtype=promote,
-    vjp={
-        "x": lambda g, x_shape, out, dim, keepdim: _to_index(
-            g, out, x_shape, dim, keepdim
-        )
-    },
+    vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)},
 )
 def _mode(xp, x, *, dim, keepdim):
     if not x.ndim:
@@ -517,12 +437,8 @@ def _mode(xp, x, *, dim, keepdim):
     length = x.shape[dim]
     places = xp.arange(length).reshape([-1 if at == dim else 1 for at in range(x.ndim)])
     first = xp.ones(x.shape, bool)
-    after = tuple(
-        [slice(1, None) if at == dim else slice(None) for at in range(x.ndim)]
-    )
-    before = tuple(
-        [slice(None, -1) if at == dim else slice(None) for at in range(x.ndim)]
-    )
+    after = tuple([slice(1, None) if at == dim else slice(None) for at in range(x.ndim)])
+    before = tuple([slice(None, -1) if at == dim else slice(None) for at in range(x.ndim)])
     first[after] = ordered[after] != ordered[before]
     # How far each element of a run of equals is from its first; the end of the longest run is where this is largest.
     distance = places - xp.maximum.accumulate(xp.where(first, places, 0), axis=dim)
@@ -530,9 +446,7 @@ def _mode(xp, x, *, dim, keepdim):
     return _picked(xp, x, xp.take_along_axis(order, end, dim), dim, keepdim)
 
 
-def mode(
-    input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Out = None
-) -> mode_result:
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Out = None) -> mode_result:
     """Return the most frequent element along ``dim``, the smallest among equally frequent, and the last index of it.
 
     >>> facula.mode(facula.tensor([1, 2, 2])).values
@@ -560,9 +474,7 @@ def _quantile(
     ignore_nan: bool,
 ) -> Tensor:
     if input.dtype not in (dtypes.float32, dtypes.float64):
-        raise RuntimeError(
-            f"{name}() input tensor must be either float or double dtype"
-        )
+        raise RuntimeError(f"{name}() input tensor must be either float or double dtype")
     if interpolation not in INTERPOLATIONS:
         raise RuntimeError(
             f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
@@ -585,9 +497,7 @@ def _quantile(
         kept = (1,) * ndim
     else:
         dim = wrap_dim(dim, ndim)
-        ordered = (
-            (input if ndim else input.reshape(1)).movedim(dim, -1).sort(dim=-1).values
-        )
+        ordered = (input if ndim else input.reshape(1)).movedim(dim, -1).sort(dim=-1).values
         kept = kept_shape(input.shape, (dim,))
     if ignore_nan:
         last = (~ordered.isnan()).sum(-1, True) - 1
@@ -595,16 +505,10 @@ def _quantile(
     else:
         last = ordered.shape[-1] - 1
         # With a nan anywhere (sorted last), every quantile is nan.
-        position = (q.reshape(-1) * last).where(
-            ~ordered.narrow(-1, last, 1).isnan(), float(last)
-        )
+        position = (q.reshape(-1) * last).where(~ordered.narrow(-1, last, 1).isnan(), float(last))
     if interpolation == "nearest":
         position = position.round()
-    below = (
-        position.detach().ceil()
-        if interpolation == "higher"
-        else position.detach().floor()
-    )
+    below = position.detach().ceil() if interpolation == "higher" else position.detach().floor()
     low = ordered.gather(-1, below.long())
     if interpolation in ("linear", "midpoint"):
         high = ordered.gather(-1, position.detach().ceil().long())

@@ -1,6 +1,7 @@
 """Inverses, determinants, solutions of linear systems, powers."""
 
 import builtins
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -56,21 +57,15 @@ def _h(x: Tensor) -> Tensor:
 
 def _need_matrix(name: str, x: Tensor, square: bool = False) -> None:
     if x.dim() < 2:
-        raise RuntimeError(
-            f"{name}: The input tensor A must have at least 2 dimensions."
-        )
+        raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
     if square and x.shape[-1] != x.shape[-2]:
         raise RuntimeError(
             f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
         )
     if not x.is_floating_point() and not x.is_complex():
-        raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}"
-        )
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}")
     if x.dtype in (dtypes.float16, dtypes.bfloat16):
-        raise RuntimeError(
-            f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}"
-        )
+        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}")
 
 
 def _guarded(function, *arrays):
@@ -81,14 +76,10 @@ def _guarded(function, *arrays):
         raise LinAlgError(f"linalg: {error}") from None
 
 
-def _written(
-    results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str
-) -> Sequence[Tensor]:
+def _written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str) -> Sequence[Tensor]:
     if out is None:
         return results
-    return [
-        write_out(result, each, name) for result, each in zip(results, out, strict=True)
-    ]
+    return [write_out(result, each, name) for result, each in zip(results, out, strict=True)]
 
 
 # Inverses and linear systems.
@@ -121,9 +112,7 @@ def _solve(xp, x, other):
     return _guarded(xp.linalg.solve, x, other)
 
 
-def solve(
-    A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None
-) -> Tensor:
+def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """Return X with ``A @ X = B``, or with ``X @ A = B`` unless ``left``; B may be a vector or a batch of them.
 
     >>> facula.linalg.solve(facula.tensor([[2.0, 0.0], [0.0, 4.0]]), facula.tensor([2.0, 4.0]))
@@ -171,11 +160,7 @@ def solve_triangular(
     tensor([[2.]])
     """
     _need_matrix("linalg.solve_triangular", A, square=True)
-    triangle = (
-        A.triu(1 if unitriangular else 0)
-        if upper
-        else A.tril(-1 if unitriangular else 0)
-    )
+    triangle = A.triu(1 if unitriangular else 0) if upper else A.tril(-1 if unitriangular else 0)
     if unitriangular:
         triangle = triangle + _identity(A)
     return solve(triangle, B if B.dim() > 1 else B.unsqueeze(-1), left=left, out=out)
@@ -188,12 +173,17 @@ def _identity(x: Tensor) -> Tensor:
 
 
 def lstsq(
-    A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None
+    A: Tensor,
+    B: Tensor,
+    rcond: float | None = None,
+    *,
+    driver: str | None = None,
+    out: tuple[Tensor, Tensor, Tensor, Tensor] | None = None,
 ) -> lstsq_result:
     """Return X that minimises ``A @ X - B``, with residuals, rank and singular values as NumPy's LAPACK gives them.
 
     >>> facula.linalg.lstsq(facula.tensor([[1.0], [1.0]]), facula.tensor([[1.0], [3.0]])).solution
-    tensor([[2.]])
+    tensor([[2.0000]])
     """
     _need_matrix("linalg.lstsq", A)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
@@ -207,21 +197,14 @@ def lstsq(
     solution = pinv(A, rtol=rcond) @ right
     rows, columns = A.shape[-2:]
     real = A.dtype.to_real()
-    residuals = A.new_zeros((0,), dtype=real)
+    residuals = A.reshape((A.numel(),)).narrow(0, 0, 0).abs()
     if rows > columns and driver != "gelsy":
         distance = A @ solution - right
         residuals = (distance.abs() ** 2).sum(-2)
-    rank = (
-        A.new_zeros((0,), dtype=dtypes.int64) if driver == "gels" else _rank(A.detach())
-    )
-    values = (
-        A.detach().svd().S
-        if driver in ("gelsd", "gelss")
-        else A.new_zeros((0,), dtype=real)
-    )
-    return lstsq_result(
-        solution.squeeze(-1) if vector else solution, residuals, rank, values
-    )
+    rank = A.new_zeros((0,), dtype=dtypes.int64) if driver == "gels" else _rank(A.detach())
+    values = A.detach().svd().S if driver in ("gelsd", "gelss") else A.new_zeros((0,), dtype=real)
+    found = (solution.squeeze(-1) if vector else solution, residuals, rank, values)
+    return lstsq_result(*_written(found, out, "linalg.lstsq"))
 
 
 def _rank(A: Tensor) -> Tensor:
@@ -247,15 +230,9 @@ def _determinant_slope(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
         return scale.unsqueeze(-1).unsqueeze(-1) * _h(_inv(x))
     u, s, v = x.svd()
     vh = _h(v)
-    others = (
-        s.unsqueeze(-2)
-        .where(~_identity(s.unsqueeze(-1) * s.unsqueeze(-2)).bool(), 1.0)
-        .prod(-1)
-    )
+    others = s.unsqueeze(-2).where(~_identity(s.unsqueeze(-1) * s.unsqueeze(-2)).bool(), 1.0).prod(-1)
     turn = det(u) * det(vh)
-    inner = _h(vh) * (
-        others * (turn * g.conj() if g.is_complex() else turn * g).unsqueeze(-1)
-    ).unsqueeze(-2)
+    inner = _h(vh) * (others * (turn * g.conj() if g.is_complex() else turn * g).unsqueeze(-1)).unsqueeze(-2)
     return _h(inner @ _h(u))
 
 
@@ -358,20 +335,10 @@ def _pinv_slope(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
     if x.shape[-2] <= x.shape[-1]:
         along = back @ out
         beside = along @ adjoint
-        return (
-            beside
-            - _h(out @ along)
-            - (x @ out) @ beside
-            + (adjoint @ out) @ (back - along @ x)
-        )
+        return beside - _h(out @ along) - (x @ out) @ beside + (adjoint @ out) @ (back - along @ x)
     along = out @ back
     beside = adjoint @ along
-    return (
-        beside
-        - _h(along @ out)
-        + ((back - x @ along) @ out) @ adjoint
-        - (beside @ out) @ x
-    )
+    return beside - _h(along @ out) + ((back - x @ along) @ out) @ adjoint - (beside @ out) @ x
 
 
 def _tolerances(
@@ -396,9 +363,7 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     return pinv(input, rtol=rcond)
 
 
-def inv_ex(
-    A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, Tensor] | None = None
-) -> inv_ex_result:
+def inv_ex(A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, Tensor] | None = None) -> inv_ex_result:
     """Return the inverse of each matrix, and an integer that is 0 where that succeeded.
 
     >>> facula.linalg.inv_ex(facula.tensor([[2.0]])).info
@@ -407,6 +372,73 @@ def inv_ex(
     inverse = inv(A)
     found = (inverse, A.new_zeros(A.shape[:-2], dtype=dtypes.int32))
     return inv_ex_result(*_written(found, out, "linalg.inv_ex"))
+
+
+class solve_ex_result(NamedTuple):
+    """The solution, and an integer that is 0 where there is one."""
+
+    result: Tensor
+    info: Tensor
+
+
+def solve_ex(
+    A: Tensor,
+    B: Tensor,
+    *,
+    left: bool = True,
+    check_errors: bool = False,
+    out: tuple[Tensor, Tensor] | None = None,
+) -> solve_ex_result:
+    """Return the solution of each linear system as `solve` does, and 0 for each.
+
+    >>> facula.linalg.solve_ex(facula.tensor([[2.0]]), facula.tensor([4.0])).result
+    tensor([2.])
+    """
+    found = (solve(A, B, left=left), A.new_zeros(A.shape[:-2], dtype=dtypes.int32))
+    return solve_ex_result(*_written(found, out, "linalg.solve_ex"))
+
+
+def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
+    """Return the inverse of ``A`` taken as a matrix with its first ``ind`` dimensions as rows.
+
+    >>> facula.linalg.tensorinv(facula.eye(4).reshape(2, 2, 4), ind=2).shape
+    facula.Size([4, 2, 2])
+    """
+    if ind <= 0:
+        raise RuntimeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
+    rows = math.prod(A.shape[:ind])
+    columns = math.prod(A.shape[ind:])
+    if rows != columns:
+        raise RuntimeError(
+            f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
+            f"{columns} != {rows}"
+        )
+    result = inv(A.reshape((rows, columns))).reshape((*A.shape[ind:], *A.shape[:ind]))
+    return result if out is None else write_out(result, out, "linalg.tensorinv")
+
+
+def tensorsolve(
+    A: Tensor,
+    B: Tensor,
+    dims: Sequence[int] | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Return X with ``tensordot(A, X, X.dim()) = B``, after the dimensions ``dims`` of A were moved to its end.
+
+    >>> facula.linalg.tensorsolve(facula.eye(4).reshape(2, 2, 4), facula.ones(2, 2)).shape
+    facula.Size([4])
+    """
+    if dims is not None:
+        A = A.movedim(tuple(dims), tuple(range(A.dim() - len(dims), A.dim())))
+    shape = A.shape[B.dim() :]
+    if math.prod(shape) != B.numel() or math.prod(A.shape[: B.dim()]) != B.numel():
+        raise RuntimeError(
+            "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but "
+            f"got {list(A.shape)} for other of shape {list(B.shape)}"
+        )
+    result = solve(A.reshape((B.numel(), B.numel())), B.reshape((B.numel(),))).reshape(shape)
+    return result if out is None else write_out(result, out, "linalg.tensorsolve")
 
 
 def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
@@ -435,9 +467,7 @@ def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
     return result if out is None else write_out(result, out, "linalg.matrix_power")
 
 
-def cross(
-    input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor | None = None
-) -> Tensor:
+def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
     """Return the vector product of vectors of length 3 along ``dim``, the first such dimension by default.
 
     >>> facula.cross(facula.tensor([1, 0, 0]), facula.tensor([0, 1, 0]))
@@ -446,16 +476,12 @@ def cross(
     if dim is None:
         found = [at for at, length in enumerate(input.shape) if length == 3]
         if not found:
-            raise RuntimeError(
-                f"no dimension of size 3 in input of shape {list(input.shape)}"
-            )
+            raise RuntimeError(f"no dimension of size 3 in input of shape {list(input.shape)}")
         dim = found[0]
     return linalg_cross(input, other, dim=dim, out=out)
 
 
-def linalg_cross(
-    input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None
-) -> Tensor:
+def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """Return the vector product of vectors of length 3 along ``dim``."""
     if input.dim() != other.dim():
         raise RuntimeError(
@@ -470,16 +496,8 @@ def linalg_cross(
         [input.select(dim, at) for at in range(3)],
         [other.select(dim, at) for at in range(3)],
     )
-    parts = [
-        x[(at + 1) % 3] * y[(at + 2) % 3] - x[(at + 2) % 3] * y[(at + 1) % 3]
-        for at in range(3)
-    ]
-    joined = (
-        parts[0]
-        .unsqueeze(dim)
-        ._joined(parts[1].unsqueeze(dim), dim)
-        ._joined(parts[2].unsqueeze(dim), dim)
-    )
+    parts = [x[(at + 1) % 3] * y[(at + 2) % 3] - x[(at + 2) % 3] * y[(at + 1) % 3] for at in range(3)]
+    joined = parts[0].unsqueeze(dim)._joined(parts[1].unsqueeze(dim), dim)._joined(parts[2].unsqueeze(dim), dim)
     return joined if out is None else write_out(joined, out, "linalg.cross")
 
 
@@ -492,9 +510,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
             [3, 1]])
     """
     if x.dim() != 1:
-        raise RuntimeError(
-            f"x must be a one-dimensional tensor, got {x.dim()} dimensions"
-        )
+        raise RuntimeError(f"x must be a one-dimensional tensor, got {x.dim()} dimensions")
     if N is not None and N < 0:
         raise RuntimeError("N must be non-negative.")
     rising = linalg_vander(x, N=N)
@@ -521,17 +537,13 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
     facula.Size([2])
     """
     if len(tensors) < 2:
-        raise RuntimeError(
-            f"multi_dot(): expected at least 2 tensors but got {len(tensors)}"
-        )
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
     matrices = list(tensors)
     for at, each in enumerate(matrices):
         ends = at in (0, len(matrices) - 1)
         if each.dim() not in ((1, 2) if ends else (2,)):
             kind = "1D or 2D" if ends else "2D"
-            raise RuntimeError(
-                f"multi_dot(): tensor {at} must be {kind} but got {each.dim()}D"
-            )
+            raise RuntimeError(f"multi_dot(): tensor {at} must be {kind} but got {each.dim()}D")
         if each.dtype is not matrices[0].dtype:
             raise RuntimeError(
                 f"multi_dot(): all tensors must have the same dtype but got {each.dtype.name} for tensor {at}"

@@ -36,11 +36,7 @@ def _swapped(x: Tensor) -> Tensor:
 
 def _rows(x: Tensor) -> Tensor:
     """Return ``x`` as one matrix: all leading dimensions folded into the first."""
-    return (
-        x
-        if x._array.ndim == 2
-        else x.reshape((math.prod(x._array.shape[:-1]), x._array.shape[-1]))
-    )
+    return x if x._array.ndim == 2 else x.reshape((math.prod(x._array.shape[:-1]), x._array.shape[-1]))
 
 
 # Two matrices: the usual case, kept short.
@@ -99,10 +95,7 @@ def _slope_of_right(g: Tensor, x: Tensor, other_shape: tuple) -> Tensor:
 
 
 def _check_types(input: Tensor, other: Tensor) -> None:
-    if (
-        input._array.dtype is not other._array.dtype
-        and input._array.dtype != other._array.dtype
-    ):
+    if input._array.dtype is not other._array.dtype and input._array.dtype != other._array.dtype:
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {input.dtype.name} != {other.dtype.name}"
         )
@@ -122,9 +115,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     if x.ndim == 2 and y.ndim == 2 and x.shape[1] == y.shape[0]:
         return _mm(input, other, out=out)
     if not x.ndim or not y.ndim:
-        raise RuntimeError(
-            f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D"
-        )
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D")
     if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
         raise RuntimeError(_mismatch(x.shape, y.shape))
     return _matmul(input, other, out=out)
@@ -143,9 +134,7 @@ def _need_dimensions(name: str, **expected: tuple[Tensor, int]) -> None:
     for argument, (tensor, count) in expected.items():
         if tensor._array.ndim != count:
             kind = {1: "vector", 2: "matrix", 3: "3D tensor"}[count]
-            raise RuntimeError(
-                f"{name}: Expected {argument} to be a {kind}, but got a {tensor._array.ndim}D tensor"
-            )
+            raise RuntimeError(f"{name}: Expected {argument} to be a {kind}, but got a {tensor._array.ndim}D tensor")
 
 
 def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -194,9 +183,7 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor(11.)
     """
     if input._array.ndim != 1 or tensor._array.ndim != 1:
-        raise RuntimeError(
-            f"1D tensors expected, but got {input._array.ndim}D and {tensor._array.ndim}D tensors"
-        )
+        raise RuntimeError(f"1D tensors expected, but got {input._array.ndim}D and {tensor._array.ndim}D tensors")
     if input._array.dtype != tensor._array.dtype:
         raise RuntimeError(
             f"dot : expected both vectors to have same dtype, but found {input.dtype.name.title()} and "
@@ -401,21 +388,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         product = matmul(input, weight.t())
         return product if bias is None else product + bias
     if x.shape[-1] != w.shape[1]:
-        raise RuntimeError(
-            _mismatch(x.shape if x.ndim > 1 else (1, *x.shape), w.shape[::-1])
-        )
+        raise RuntimeError(_mismatch(x.shape if x.ndim > 1 else (1, *x.shape), w.shape[::-1]))
     if bias is not None and bias._array.shape != w.shape[:1]:
         return matmul(input, weight.t()) + bias
-    return (
-        _linear(input, weight, bias)
-        if bias is not None
-        else _linear(input, weight, None)
-    )
+    return _linear(input, weight, bias) if bias is not None else _linear(input, weight, None)
 
 
-def bilinear(
-    input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
-) -> Tensor:
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``input1 @ weight[k] @ input2 + bias[k]`` for each output feature k.
 
     Shapes (..., in1), (..., in2) and a weight of (out, in1, in2) give (..., out).
@@ -435,12 +414,8 @@ def bilinear(
     features, size1, size2 = weight.shape
     rows = _rows(input1)
     # (n, in1) x (in1, out * in2), then with input2 along in2.
-    partial = matmul(
-        rows, weight.permute(1, 0, 2).reshape((size1, features * size2))
-    ).reshape((-1, features, size2))
-    result = matmul(partial, _rows(input2).unsqueeze(-1)).reshape(
-        (*input1.shape[:-1], features)
-    )
+    partial = matmul(rows, weight.permute(1, 0, 2).reshape((size1, features * size2))).reshape((-1, features, size2))
+    result = matmul(partial, _rows(input2).unsqueeze(-1)).reshape((*input1.shape[:-1], features))
     return result if bias is None else result + bias
 
 
@@ -464,16 +439,12 @@ def tensordot(
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
         if dims > builtins.min(a.dim(), b.dim()):
-            raise RuntimeError(
-                f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}"
-            )
+            raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
         dims = (list(range(a.dim() - dims, a.dim())), list(range(dims)))
     left = [dim % a.dim() if a.dim() else dim for dim in _as_list(dims[0])]
     right = [dim % b.dim() if b.dim() else dim for dim in _as_list(dims[1])]
     if len(left) != len(right):
-        raise RuntimeError(
-            f"both dimension lists should have same length, got {left} and {right}"
-        )
+        raise RuntimeError(f"both dimension lists should have same length, got {left} and {right}")
     for one, other in zip(left, right, strict=True):
         # A length of 1 broadcasts: the other side is summed.
         if a.shape[one] == 1 and b.shape[other] != 1:
@@ -516,9 +487,7 @@ def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     right = (1,) * (ndim - other.dim()) + tuple(other.shape)
     spread = input.reshape([length for each in left for length in (each, 1)])
     tile = other.reshape([length for each in right for length in (1, each)])
-    result = (spread * tile).reshape(
-        [one * two for one, two in zip(left, right, strict=True)]
-    )
+    result = (spread * tile).reshape([one * two for one, two in zip(left, right, strict=True)])
     return result if out is None else write_out(result, out, "kron")
 
 
@@ -532,9 +501,7 @@ def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
         raise RuntimeError("chain_matmul(): Expected one or more matrices")
     for each in matrices:
         if each.dim() != 2:
-            raise RuntimeError(
-                f"chain_matmul(): Expected matrices, but got a tensor of {each.dim()} dimensions"
-            )
+            raise RuntimeError(f"chain_matmul(): Expected matrices, but got a tensor of {each.dim()} dimensions")
     result = _chain(list(matrices))
     return result if out is None else write_out(result, out, "chain_matmul")
 
@@ -549,9 +516,7 @@ def _chain(matrices: list[Tensor]) -> Tensor:
             end = start + length
             cost[start, end] = builtins.min(
                 (
-                    cost[start, cut][0]
-                    + cost[cut + 1, end][0]
-                    + sizes[start] * sizes[cut + 1] * sizes[end + 1],
+                    cost[start, cut][0] + cost[cut + 1, end][0] + sizes[start] * sizes[cut + 1] * sizes[end + 1],
                     cut,
                 )
                 for cut in range(start, end)

@@ -17,11 +17,7 @@ Dims = int | Sequence[int] | None
 
 @primitive(
     dtype=promote,
-    vjp={
-        "x": lambda g, x, out, order, dims, keepdim: _vector_slope(
-            g, x, out, order, dims, keepdim
-        )
-    },
+    vjp={"x": lambda g, x, out, order, dims, keepdim: _vector_slope(g, x, out, order, dims, keepdim)},
 )
 def _vector_norm(xp, x, *, order, dims, keepdim):
     if order == 2:
@@ -39,9 +35,7 @@ def _vector_norm(xp, x, *, order, dims, keepdim):
     return xp.sum(size**order, axis=dims, keepdims=keepdim) ** (1.0 / order)
 
 
-def _vector_slope(
-    g: Tensor, x: Tensor, out: Tensor, order: float, dims: tuple | None, keepdim: bool
-) -> Tensor:
+def _vector_slope(g: Tensor, x: Tensor, out: Tensor, order: float, dims: tuple | None, keepdim: bool) -> Tensor:
     """Return the gradient of a norm; 0 where the norm or, below order 2, the element is 0."""
     if not keepdim:
         shape = kept_shape(x.shape, dims)
@@ -59,33 +53,21 @@ def _vector_slope(
         hit = (size == out) | (size.isnan() & out.isnan())
         return x.sgn() * (g / hit.sum(dims, True)).where(hit, 0.0)
     if order < 1:
-        return (x.sgn() * size.where(x != 0, 1.0).pow(order - 1)).where(x != 0, 0.0) * (
-            g * out.pow(1 - order)
-        )
+        return (x.sgn() * size.where(x != 0, 1.0).pow(order - 1)).where(x != 0, 0.0) * (g * out.pow(1 - order))
     if order < 2:
         scale = (g / out.where(out != 0, 1.0).pow(order - 1)).where(out != 0, 0.0)
-        return (x.sgn() * size.where(x != 0, 1.0).pow(order - 1)).where(
-            x != 0, 0.0
-        ) * scale
+        return (x.sgn() * size.where(x != 0, 1.0).pow(order - 1)).where(x != 0, 0.0) * scale
     scale = (g / out.where(out != 0, 1.0).pow(order - 1)).where(out != 0, 0.0)
-    return (
-        x * size.where(x != 0, 1.0).pow(order - 2).where(x != 0, 0.0) * scale
-        if order != 2
-        else x * scale
-    )
+    return x * size.where(x != 0, 1.0).pow(order - 2).where(x != 0, 0.0) * scale if order != 2 else x * scale
 
 
 def _as_floats(name: str, x: Tensor, dtype: DType | None) -> Tensor:
     if not x.is_floating_point() and not x.is_complex():
-        raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}"
-        )
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}")
     if dtype is None:
         return x
     if dtype.category < dtypes.FLOATING:
-        raise RuntimeError(
-            f"{name}: dtype should be floating point or complex, but got {dtype.name.title()}"
-        )
+        raise RuntimeError(f"{name}: dtype should be floating point or complex, but got {dtype.name.title()}")
     if dtype.is_complex != x.is_complex():
         raise RuntimeError(
             f"{name}: dtype should be {'complex' if x.is_complex() else 'real'} for {x.dtype.name.title()} inputs, "
@@ -114,11 +96,7 @@ def vector_norm(
     dims = wrap_dims(dim, x._array.ndim)
     order = builtins.float(ord)
     empty = count_along(x.shape, dims) == 0 if x._array.ndim else False
-    if (
-        empty
-        and (order < 0 or order == math.inf)
-        and (dims is None or order < 0 or 0 in [x.shape[at] for at in dims])
-    ):
+    if empty and (order < 0 or order == math.inf) and (dims is None or order < 0 or 0 in [x.shape[at] for at in dims]):
         raise RuntimeError(
             f"linalg.vector_norm cannot compute the {ord} norm on an empty tensor because the operation does not "
             "have an identity"
@@ -141,27 +119,22 @@ def matrix_norm(
     tensor(5.)
     """
     if A.dim() < 2:
-        raise RuntimeError(
-            "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
-        )
+        raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
     A = _as_floats("linalg.matrix_norm", A, dtype)
     if isinstance(dim, builtins.int) or len(dim) != 2:
         raise RuntimeError("linalg.matrix_norm: dim must be a 2-tuple of ints")
     rows, columns = (wrap_dim(each, A.dim()) for each in dim)
     if rows == columns:
-        raise RuntimeError(
-            f"linalg.matrix_norm: dims must be different. Got {tuple(dim)}"
-        )
+        raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got {tuple(dim)}")
     if ord == "fro":
-        return _vector_norm(
-            A, order=2.0, dims=(rows, columns), keepdim=keepdim, out=out
-        )
+        return _vector_norm(A, order=2.0, dims=(rows, columns), keepdim=keepdim, out=out)
     if ord == "nuc" or ord in (2, -2):
         values = A.movedim((rows, columns), (-2, -1)).svd().S
         if ord == "nuc":
             found = values.sum(-1)
         else:
-            found = values.amax(-1) if ord == 2 else values.amin(-1)
+            empty = ord == 2 and not values.shape[-1]
+            found = values.sum(-1) if empty else values.amax(-1) if ord == 2 else values.amin(-1)
         if keepdim:
             found = found.reshape(kept_shape(A.shape, (rows, columns)))
     elif not isinstance(ord, str) and builtins.abs(ord) in (1, math.inf):
@@ -173,9 +146,7 @@ def matrix_norm(
         else:
             found = totals.amax(taken, True) if ord > 0 else totals.amin(taken, True)
         if not keepdim:
-            found = found.squeeze(builtins.max(rows, columns)).squeeze(
-                builtins.min(rows, columns)
-            )
+            found = found.squeeze(builtins.max(rows, columns)).squeeze(builtins.min(rows, columns))
     else:
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     return found if out is None else write_out(found, out, "linalg.matrix_norm")
@@ -225,9 +196,7 @@ def norm(
     """
     if p == "nuc":
         if dim is None and input.dim() != 2:
-            raise RuntimeError(
-                f"linalg.matrix_norm: nuclear norm needs 2 dimensions, got {input.dim()}"
-            )
+            raise RuntimeError(f"linalg.matrix_norm: nuclear norm needs 2 dimensions, got {input.dim()}")
         return matrix_norm(
             input,
             "nuc",
@@ -238,9 +207,7 @@ def norm(
         )
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"norm(): order {p} is not supported")
-    return vector_norm(
-        input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype=dtype, out=out
-    )
+    return vector_norm(input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype=dtype, out=out)
 
 
 def dist(input: Tensor, other: Tensor, p: Number = 2) -> Tensor:
@@ -265,17 +232,11 @@ def cdist(
     """
     for name, each in (("X1", x1), ("X2", x2)):
         if not each.is_floating_point():
-            raise RuntimeError(
-                f"cdist only supports floating-point dtypes, {name} got: {each.dtype.name.title()}"
-            )
+            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {each.dtype.name.title()}")
         if each.dim() < 2:
-            raise RuntimeError(
-                f"cdist only supports at least 2D tensors, {name} got: {each.dim()}D"
-            )
+            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {each.dim()}D")
     if x1.shape[-1] != x2.shape[-1]:
-        raise RuntimeError(
-            f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
-        )
+        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}")
     if p < 0:
         raise RuntimeError("cdist only supports non-negative p values")
     if compute_mode not in (
@@ -296,9 +257,7 @@ def _last(x1: Tensor, x2: Tensor) -> tuple[int]:
     return (builtins.max(x1.dim(), x2.dim()),)
 
 
-def renorm(
-    input: Tensor, p: Number, dim: int, maxnorm: Number, *, out: Tensor | None = None
-) -> Tensor:
+def renorm(input: Tensor, p: Number, dim: int, maxnorm: Number, *, out: Tensor | None = None) -> Tensor:
     """Return ``input`` with each slice along ``dim`` scaled down to a ``p``-norm of at most ``maxnorm``.
 
     >>> facula.renorm(facula.tensor([[3.0, 4.0], [0.3, 0.4]]), 2, 0, 1.0)
@@ -306,9 +265,7 @@ def renorm(
             [0.3000, 0.4000]])
     """
     if input.dim() < 2:
-        raise RuntimeError(
-            f"renorm: input needs at least 2 dimensions, got {input.dim()} dimensions"
-        )
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input.dim()} dimensions")
     if p <= 0:
         raise RuntimeError("renorm: non-positive-norm not supported")
     if maxnorm < 0:
@@ -336,9 +293,7 @@ def matrix_rank(
     tensor(1)
     """
     if A.dim() < 2:
-        raise RuntimeError(
-            "linalg.matrix_rank: The input tensor A must have at least 2 dimensions."
-        )
+        raise RuntimeError("linalg.matrix_rank: The input tensor A must have at least 2 dimensions.")
     A = A.detach()
     if A.numel() == 0:
         found = A.new_zeros(A.shape[:-2], dtype=dtypes.int64)
@@ -352,11 +307,7 @@ def matrix_rank(
         if atol is None:
             rtol = eps
         else:
-            rtol = (
-                (atol == 0) * eps
-                if isinstance(atol, Tensor)
-                else (eps if atol == 0 else 0.0)
-            )
+            rtol = (atol == 0) * eps if isinstance(atol, Tensor) else (eps if atol == 0 else 0.0)
     least = sizes.amax(-1) * rtol
     if atol is not None:
         least = (least * 0 + atol).maximum(least)
@@ -364,18 +315,14 @@ def matrix_rank(
     return found if out is None else write_out(found, out, "linalg.matrix_rank")
 
 
-def cond(
-    A: Tensor, p: Number | str | None = None, *, out: Tensor | None = None
-) -> Tensor:
+def cond(A: Tensor, p: Number | str | None = None, *, out: Tensor | None = None) -> Tensor:
     """Return the condition number of each matrix: its norm times that of its inverse, by singular values for p 2.
 
     >>> facula.linalg.cond(facula.tensor([[2.0, 0.0], [0.0, 1.0]]))
     tensor(2.)
     """
     if A.dim() < 2:
-        raise RuntimeError(
-            "linalg.cond: The input tensor A must have at least 2 dimensions."
-        )
+        raise RuntimeError("linalg.cond: The input tensor A must have at least 2 dimensions.")
     if p is None or p in (2, -2):
         values = A.svd().S
         high, low = values.select(-1, 0), values.select(-1, -1)

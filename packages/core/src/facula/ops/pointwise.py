@@ -57,11 +57,7 @@ def _is_integral(value: TensorLike) -> bool:
 
 
 def _is_boolean(value: TensorLike) -> bool:
-    return (
-        value._array.dtype.kind == "b"
-        if isinstance(value, TensorBase)
-        else isinstance(value, bool)
-    )
+    return value._array.dtype.kind == "b" if isinstance(value, TensorBase) else isinstance(value, bool)
 
 
 def _conj(x: Tensor) -> Tensor:
@@ -121,9 +117,7 @@ def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> TensorLike:
     if isinstance(alpha, bool) and not _is_boolean(other):
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if isinstance(alpha, float) and _is_integral(input) and _is_integral(other):
-        raise RuntimeError(
-            "For integral input tensors, argument alpha must not be a floating point number."
-        )
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     return _mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
 
 
@@ -198,9 +192,7 @@ def div(
         return _floor_divide(input, other, out=out)
     if rounding_mode == "trunc":
         return _trunc_divide(input, other, out=out)
-    raise RuntimeError(
-        f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
-    )
+    raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
 def _refuse_integer_zero(x: np.ndarray, other: object) -> None:
@@ -226,15 +218,11 @@ def _trunc_divide(xp, x, other):
     if np.result_type(x, other).kind in "iub":
         quotient = xp.floor_divide(x, other)
         inexact = xp.multiply(quotient, other) != x
-        return quotient + (
-            inexact & ((xp.asarray(x) < 0) != (xp.asarray(other) < 0))
-        ).astype(quotient.dtype)
+        return quotient + (inexact & ((xp.asarray(x) < 0) != (xp.asarray(other) < 0))).astype(quotient.dtype)
     return xp.trunc(xp.true_divide(x, other))
 
 
-def floor_divide(
-    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
-) -> Tensor:
+def floor_divide(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return the quotient rounded down."""
     return _floor_divide(input, other, out=out)
 
@@ -252,9 +240,7 @@ def _remainder(xp, x, other):
     return xp.remainder(x, other)
 
 
-def remainder(
-    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
-) -> Tensor:
+def remainder(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return the remainder of the division rounded down; its sign is that of ``other``."""
     return _remainder(input, other, out=out)
 
@@ -331,9 +317,7 @@ def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _sqrt(input, out=out)
 
 
-@primitive(
-    dtype=to_float, vjp={"x": lambda g, out: g * (-0.5 * _conj(out * out * out))}
-)
+@primitive(dtype=to_float, vjp={"x": lambda g, out: g * (-0.5 * _conj(out * out * out))})
 def _rsqrt(xp, x):
     return 1 / xp.sqrt(x)
 
@@ -352,9 +336,7 @@ def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     dtype=promote,
     vjp={
         "x": lambda g, x, exponent: _pow_slope_of_base(g, x, exponent),
-        "exponent": lambda g, x, exponent, out: _pow_slope_of_exponent(
-            g, x, exponent, out
-        ),
+        "exponent": lambda g, x, exponent, out: _pow_slope_of_exponent(g, x, exponent, out),
     },
 )
 def _pow(xp, x, exponent):
@@ -378,33 +360,21 @@ def _pow_slope_of_base(g: Tensor, x: Tensor, exponent: TensorLike) -> Tensor:
     return g * _conj(slope).where(exponent != 0, 0.0)
 
 
-def _pow_slope_of_exponent(
-    g: Tensor, x: TensorLike, exponent: Tensor, out: Tensor
-) -> Tensor:
-    base = (
-        x
-        if isinstance(x, TensorBase)
-        else exponent.detach().new_full((), x, dtype=None)
-    )
+def _pow_slope_of_exponent(g: Tensor, x: TensorLike, exponent: Tensor, out: Tensor) -> Tensor:
+    base = x if isinstance(x, TensorBase) else exponent.detach().new_full((), x, dtype=None)
     # 0 ** y is constant for y > 0, and log 0 must not spoil that.
     flat = (base == 0) & ((exponent.real if exponent.is_complex() else exponent) >= 0)
     slope = out * base.where(~flat, 1.0).log()
     return g * _conj(slope).where(~flat, 0.0)
 
 
-def pow(
-    input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None
-) -> Tensor:
+def pow(input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return ``input ** exponent``; RuntimeError for an integer to a negative integer number."""
     if not isinstance(exponent, TensorBase):
         need_tensor("pow", input)
     if isinstance(exponent, int) and exponent < 0 and _is_integral(input):
         raise RuntimeError("Integers to negative integer powers are not allowed.")
-    if (
-        isinstance(exponent, TensorBase)
-        and _is_integral(exponent)
-        and _is_integral(input)
-    ):
+    if isinstance(exponent, TensorBase) and _is_integral(exponent) and _is_integral(input):
         return _integer_pow(input, exponent, out=out)
     return _pow(input, exponent, out=out)
 
@@ -420,9 +390,7 @@ def _integer_pow(xp, x, exponent):
     return xp.where(negative & (xp.abs(x) != 1), 0, power).astype(power.dtype)
 
 
-def float_power(
-    input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None
-) -> Tensor:
+def float_power(input: TensorLike, exponent: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return ``input ** exponent`` in float64 or complex128."""
 
     def widen(value: TensorLike) -> TensorLike:
@@ -434,9 +402,7 @@ def float_power(
         need_tensor("float_power", exponent, "exponent")
     input, exponent = widen(input), widen(exponent)
     if not isinstance(input, TensorBase):
-        input = exponent.detach().new_full(
-            (), input, dtype=dtypes.complex128 if isinstance(input, complex) else None
-        )
+        input = exponent.detach().new_full((), input, dtype=dtypes.complex128 if isinstance(input, complex) else None)
     return pow(input, exponent, out=out)
 
 
@@ -471,9 +437,7 @@ def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 )
 def _xlogy(xp, x, other):
     result = x * xp.log(other)
-    return xp.where(
-        (xp.asarray(x) == 0) & ~xp.isnan(other), result.dtype.type(0), result
-    )
+    return xp.where((xp.asarray(x) == 0) & ~xp.isnan(other), result.dtype.type(0), result)
 
 
 def _number_log(value: Number) -> float:
@@ -485,34 +449,20 @@ def xlogy(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) ->
     return _xlogy(input, other, out=out)
 
 
-def lerp(
-    input: Tensor, end: Tensor, weight: TensorLike, *, out: Tensor | None = None
-) -> Tensor:
+def lerp(input: Tensor, end: Tensor, weight: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return ``input + weight * (end - input)``."""
     if input.dtype != end.dtype:
-        raise RuntimeError(
-            f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}"
-        )
+        raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
     if isinstance(weight, TensorBase) and weight.dtype != input.dtype:
-        raise RuntimeError(
-            f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}"
-        )
+        raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")
     if isinstance(weight, TensorBase) and weight.numel() != 1:
         near = input + weight * (end - input)
         far = end - (end - input) * (1 - weight)
         result = near.where(weight.abs() < 0.5, far)
     else:
         value = weight
-        size = (
-            weight.abs().item()
-            if isinstance(weight, TensorBase)
-            else builtins.abs(weight)
-        )
-        result = (
-            input + value * (end - input)
-            if size < 0.5
-            else end - (end - input) * (1 - value)
-        )
+        size = weight.abs().item() if isinstance(weight, TensorBase) else builtins.abs(weight)
+        result = input + value * (end - input) if size < 0.5 else end - (end - input) * (1 - value)
     return result if out is None else write_out(result, out, "lerp")
 
 

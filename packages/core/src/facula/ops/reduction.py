@@ -42,11 +42,7 @@ def _wide(x: np.ndarray) -> np.dtype | None:
 
 @primitive(
     dtype=promote,
-    vjp={
-        "x": lambda g, x_shape, dims, keepdim: _spread(
-            g, x_shape, dims, keepdim
-        ).expand(x_shape)
-    },
+    vjp={"x": lambda g, x_shape, dims, keepdim: _spread(g, x_shape, dims, keepdim).expand(x_shape)},
 )
 def _sum(xp, x, *, dims, keepdim):
     return xp.sum(x, axis=dims, keepdims=keepdim, dtype=_wide(x))
@@ -84,11 +80,7 @@ def _sum_to_size(xp, x, *, shape):
     extra = x.ndim - len(shape)
     over = (
         *range(extra),
-        *(
-            at + extra
-            for at, length in enumerate(shape)
-            if length == 1 and x.shape[at + extra] != 1
-        ),
+        *(at + extra for at, length in enumerate(shape) if length == 1 and x.shape[at + extra] != 1),
     )
     if x.dtype.kind == "V":
         return xp.sum(x.astype(np.float32), axis=over).reshape(shape).astype(x.dtype)
@@ -97,36 +89,28 @@ def _sum_to_size(xp, x, *, shape):
 
 def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     """Return ``input`` summed to a shape that broadcasts to its own."""
-    shape = (
-        tuple(size[0])
-        if len(size) == 1 and not isinstance(size[0], int)
-        else tuple(size)
-    )
+    shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
     if shape == input._array.shape and shape:
         return input
     have = input._array.shape
     extra = len(have) - len(shape)
     if extra < 0 or not _fits(shape, have[extra:]):
-        raise RuntimeError(
-            f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}."
-        )
+        raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
     if input._array.dtype.kind in "iub":
         input = input.to(dtypes.int64)
     return _sum_to_size(input, shape=shape)
 
 
 def _fits(shape: tuple, have: tuple) -> bool:
-    return not [
-        1 for want, length in zip(shape, have, strict=True) if want not in (1, length)
-    ]
+    return not [1 for want, length in zip(shape, have, strict=True) if want not in (1, length)]
 
 
 @primitive(
     dtype=promote,
     vjp={
-        "x": lambda g, x_shape, dims, keepdim: (
-            _spread(g, x_shape, dims, keepdim) / count_along(x_shape, dims)
-        ).expand(x_shape)
+        "x": lambda g, x_shape, dims, keepdim: (_spread(g, x_shape, dims, keepdim) / count_along(x_shape, dims)).expand(
+            x_shape
+        )
     },
 )
 def _mean(xp, x, *, dims, keepdim):
@@ -160,9 +144,7 @@ def mean(
     _refuse_integers("mean", input, dtype)
     if dtype is not None:
         input = input.to(dtype)
-    return _mean(
-        input, dims=wrap_dims(dim, input._array.ndim), keepdim=keepdim, out=out
-    )
+    return _mean(input, dims=wrap_dims(dim, input._array.ndim), keepdim=keepdim, out=out)
 
 
 def nansum(
@@ -209,17 +191,13 @@ def nanmean(
 
 @primitive(
     dtype=promote,
-    vjp={
-        "x": lambda g, x, out, dims, keepdim: _product_slope(g, x, out, dims, keepdim)
-    },
+    vjp={"x": lambda g, x, out, dims, keepdim: _product_slope(g, x, out, dims, keepdim)},
 )
 def _prod(xp, x, *, dims, keepdim):
     return xp.prod(x, axis=dims, keepdims=keepdim, dtype=_wide(x))
 
 
-def _product_slope(
-    g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool
-) -> Tensor:
+def _product_slope(g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool) -> Tensor:
     """Return the gradient of a product: for each element, the product of the others."""
     if x.is_complex():
         x, out = x.conj(), out.conj()
@@ -269,11 +247,7 @@ def _variance(xp, x, dims, keepdim, correction):
         square = distance.real**2
         square += distance.imag**2
     else:
-        square = (
-            xp.multiply(distance, distance, out=distance)
-            if distance.ndim
-            else distance * distance
-        )
+        square = xp.multiply(distance, distance, out=distance) if distance.ndim else distance * distance
     total = xp.sum(square, axis=dims, keepdims=keepdim)
     return total / total.dtype.type(builtins.max(count - correction, 0))
 
@@ -300,8 +274,7 @@ def _var(xp, x, *, dims, keepdim, correction):
     dtype=promote,
     vjp={
         "x": lambda g, x, out, dims, keepdim, correction: (
-            _spread((g / (out * 2)).where(out != 0, 0.0), x.shape, dims, keepdim)
-            * _variance_slope(x, dims, correction)
+            _spread((g / (out * 2)).where(out != 0, 0.0), x.shape, dims, keepdim) * _variance_slope(x, dims, correction)
         )
     },
 )
@@ -340,9 +313,7 @@ def var(
     >>> facula.var(facula.tensor([1.0, 3.0]))
     tensor(2.)
     """
-    dims, correction = _spread_arguments(
-        "std and var", input, dim, unbiased, correction
-    )
+    dims, correction = _spread_arguments("std and var", input, dim, unbiased, correction)
     return _var(input, dims=dims, keepdim=keepdim, correction=correction, out=out)
 
 
@@ -360,9 +331,7 @@ def std(
     >>> facula.std(facula.tensor([1.0, 3.0]))
     tensor(1.4142)
     """
-    dims, correction = _spread_arguments(
-        "std and var", input, dim, unbiased, correction
-    )
+    dims, correction = _spread_arguments("std and var", input, dim, unbiased, correction)
     return _std(input, dims=dims, keepdim=keepdim, correction=correction, out=out)
 
 
@@ -379,12 +348,8 @@ def var_mean(
     >>> facula.var_mean(facula.tensor([1.0, 3.0]))
     (tensor(2.), tensor(2.))
     """
-    dims, correction = _spread_arguments(
-        "std_mean and var_mean", input, dim, unbiased, correction
-    )
-    return _var(input, dims=dims, keepdim=keepdim, correction=correction), _mean(
-        input, dims=dims, keepdim=keepdim
-    )
+    dims, correction = _spread_arguments("std_mean and var_mean", input, dim, unbiased, correction)
+    return _var(input, dims=dims, keepdim=keepdim, correction=correction), _mean(input, dims=dims, keepdim=keepdim)
 
 
 def std_mean(
@@ -400,20 +365,15 @@ def std_mean(
     >>> facula.std_mean(facula.tensor([1.0, 3.0]))
     (tensor(1.4142), tensor(2.))
     """
-    dims, correction = _spread_arguments(
-        "std_mean and var_mean", input, dim, unbiased, correction
-    )
-    return _std(input, dims=dims, keepdim=keepdim, correction=correction), _mean(
-        input, dims=dims, keepdim=keepdim
-    )
+    dims, correction = _spread_arguments("std_mean and var_mean", input, dim, unbiased, correction)
+    return _std(input, dims=dims, keepdim=keepdim, correction=correction), _mean(input, dims=dims, keepdim=keepdim)
 
 
 @primitive(
     dtype=to_float,
     vjp={
         "x": lambda g, x, out, dims, keepdim: (
-            _spread(g, x.shape, dims, keepdim)
-            * (x - _spread(out, x.shape, dims, keepdim)).exp().conj()
+            _spread(g, x.shape, dims, keepdim) * (x - _spread(out, x.shape, dims, keepdim)).exp().conj()
         )
     },
 )
@@ -423,13 +383,7 @@ def _logsumexp(xp, x, *, dims, keepdim):
     top = xp.max(x.real, axis=dims, keepdims=True)
     top = xp.where(xp.isfinite(top), top, top.dtype.type(0))
     total = xp.log(xp.sum(xp.exp(x - top), axis=dims, keepdims=True)) + top
-    return (
-        total
-        if keepdim
-        else total.reshape(xp.sum(x, axis=dims).shape)
-        if dims is None
-        else xp.squeeze(total, dims)
-    )
+    return total if keepdim else total.reshape(xp.sum(x, axis=dims).shape) if dims is None else xp.squeeze(total, dims)
 
 
 def logsumexp(
@@ -444,9 +398,7 @@ def logsumexp(
     >>> facula.logsumexp(facula.zeros(4), 0)
     tensor(1.3863)
     """
-    return _logsumexp(
-        input, dims=wrap_dims(dim, input._array.ndim), keepdim=keepdim, out=out
-    )
+    return _logsumexp(input, dims=wrap_dims(dim, input._array.ndim), keepdim=keepdim, out=out)
 
 
 # Tests of all elements.
@@ -469,9 +421,7 @@ def _count_nonzero(xp, x, *, dims):
     return xp.count_nonzero(x, axis=dims)
 
 
-def all(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None
-) -> Tensor:
+def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Return whether all elements are not zero, over everything or along ``dim``.
 
     >>> facula.all(facula.tensor([True, False]))
@@ -480,9 +430,7 @@ def all(
     return _all(input, dims=_test_dims(dim, input), keepdim=keepdim, out=out)
 
 
-def any(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None
-) -> Tensor:
+def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Return whether an element is not zero, over everything or along ``dim``.
 
     >>> facula.any(facula.tensor([True, False]))
@@ -493,11 +441,7 @@ def any(
 
 def _test_dims(dim: Dims, input: Tensor) -> tuple[int, ...] | None:
     # Unlike sums, these take an empty tuple of dimensions for none at all.
-    return (
-        ()
-        if isinstance(dim, (tuple, list)) and not dim
-        else wrap_dims(dim, input._array.ndim)
-    )
+    return () if isinstance(dim, (tuple, list)) and not dim else wrap_dims(dim, input._array.ndim)
 
 
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:

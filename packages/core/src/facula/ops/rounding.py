@@ -51,9 +51,7 @@ def _round(xp, x, *, decimals):
 
 def _refuse(input: Tensor, name: str) -> None:
     if input.dtype is dtypes.bool_ or input.is_complex():
-        raise RuntimeError(
-            f"\"{name}\" not implemented for '{input.dtype.name.title()}'"
-        )
+        raise RuntimeError(f"\"{name}\" not implemented for '{input.dtype.name.title()}'")
 
 
 def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -98,9 +96,7 @@ def _sign(xp, x):
 def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return -1, 0 or 1."""
     if input.is_complex():
-        raise RuntimeError(
-            "Unlike NumPy, sign is not defined for complex tensors; use facula.sgn"
-        )
+        raise RuntimeError("Unlike NumPy, sign is not defined for complex tensors; use facula.sgn")
     return _sign(input, out=out)
 
 
@@ -109,9 +105,7 @@ def _sgn(xp, x):
     if x.dtype.kind != "c":
         return x.copy() if x.dtype.kind == "b" else xp.sign(x)
     size = xp.abs(x)
-    return xp.where(
-        size == 0, x.dtype.type(0), x / xp.where(size == 0, size.dtype.type(1), size)
-    )
+    return xp.where(size == 0, x.dtype.type(0), x / xp.where(size == 0, size.dtype.type(1), size))
 
 
 def _sgn_gradient(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
@@ -188,9 +182,7 @@ def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Te
     need_tensor("heaviside", input)
     need_tensor("heaviside", values, "values")
     if input.dtype != values.dtype:
-        raise RuntimeError(
-            "heaviside is not yet implemented for tensors with different dtypes."
-        )
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     if input.is_complex():
         raise RuntimeError("heaviside is not yet implemented for complex tensors.")
     return _heaviside(input, values, out=out)

@@ -110,12 +110,8 @@ def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     dtype=promote,
     vjp={
         "x": lambda g, x, low, high: g.where(_within(x, low, high), 0.0),
-        "low": lambda g, x, low, high: g.where(
-            (x < low) if high is None else (x < low) & (low < high), 0.0
-        ),
-        "high": lambda g, x, low, high: g.where(
-            (x > high) if low is None else (x > high) | (high < low), 0.0
-        ),
+        "low": lambda g, x, low, high: g.where((x < low) if high is None else (x < low) & (low < high), 0.0),
+        "high": lambda g, x, low, high: g.where((x > high) if low is None else (x > high) | (high < low), 0.0),
     },
 )
 def _clamp(xp, x, low, high):

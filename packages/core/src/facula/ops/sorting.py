@@ -73,17 +73,10 @@ def _refuse_complex(name: str, input: Tensor) -> None:
         raise RuntimeError(f"{name}(): complex tensors have no order")
 
 
-def _written(
-    results: tuple[Tensor, ...], out: Sequence[Tensor] | None, name: str
-) -> tuple[Tensor, ...]:
+def _written(results: tuple[Tensor, ...], out: Sequence[Tensor] | None, name: str) -> tuple[Tensor, ...]:
     if out is None:
         return results
-    return tuple(
-        [
-            write_out(result, each, name)
-            for result, each in zip(results, out, strict=True)
-        ]
-    )
+    return tuple([write_out(result, each, name) for result, each in zip(results, out, strict=True)])
 
 
 def sort(
@@ -100,9 +93,7 @@ def sort(
     tensor([1, 2, 3])
     """
     _refuse_complex("sort", input)
-    found = _sort(
-        input, dim=wrap_dim(dim, input._array.ndim), descending=bool(descending)
-    )
+    found = _sort(input, dim=wrap_dim(dim, input._array.ndim), descending=bool(descending))
     return sort_result(*_written(found, out, "sort"))
 
 
@@ -155,9 +146,7 @@ def _topk(xp, x, *, k, dim, largest):
         inner = _order(xp, xp.take_along_axis(x, part, dim), dim, largest)
         order = xp.take_along_axis(part, inner, dim)
     else:
-        chosen = tuple(
-            [slice(None, k) if at == dim else slice(None) for at in range(x.ndim)]
-        )
+        chosen = tuple([slice(None, k) if at == dim else slice(None) for at in range(x.ndim)])
         order = xp.ascontiguousarray(_order(xp, x, dim, largest)[chosen])
     return xp.take_along_axis(x, order, dim), order
 
@@ -181,9 +170,7 @@ def topk(
     k = k.__index__()
     if not 0 <= k <= (input._array.shape[dim] if input._array.ndim else 1):
         raise RuntimeError("selected index k out of range")
-    return topk_result(
-        *_written(_topk(input, k=k, dim=dim, largest=bool(largest)), out, "topk")
-    )
+    return topk_result(*_written(_topk(input, k=k, dim=dim, largest=bool(largest)), out, "topk"))
 
 
 # Sets. How many elements are distinct is not known before: results depend on values.
@@ -191,9 +178,7 @@ def topk(
 
 @primitive()
 def _unique(xp, x, *, dim):
-    values, inverse, counts = xp.unique(
-        x, return_inverse=True, return_counts=True, axis=dim
-    )
+    values, inverse, counts = xp.unique(x, return_inverse=True, return_counts=True, axis=dim)
     return values, inverse.reshape(x.shape if dim is None else (x.shape[dim],)), counts
 
 
@@ -246,11 +231,7 @@ def _chosen(
 @primitive()
 def _unique_consecutive(xp, x, *, dim):
     shape = x.shape
-    rows = (
-        x.reshape(-1, 1)
-        if dim is None
-        else xp.moveaxis(x, dim, 0).reshape(shape[dim], x.size // max(shape[dim], 1))
-    )
+    rows = x.reshape(-1, 1) if dim is None else xp.moveaxis(x, dim, 0).reshape(shape[dim], x.size // max(shape[dim], 1))
     first = xp.ones(rows.shape[0], bool)
     first[1:] = (rows[1:] != rows[:-1]).any(axis=1)
     starts = xp.flatnonzero(first)
@@ -274,9 +255,7 @@ def unique_consecutive(
     if dim is not None:
         dim = wrap_dim(dim, input._array.ndim)
         _refuse_empty_slices("unique_consecutive", input, dim)
-    values, inverse, counts = _unique_consecutive(
-        input, dim=dim if input._array.ndim else None
-    )
+    values, inverse, counts = _unique_consecutive(input, dim=dim if input._array.ndim else None)
     return _chosen(values, inverse, counts, return_inverse, return_counts)
 
 
@@ -340,17 +319,13 @@ def searchsorted(
     """
     if side is not None and side not in ("left", "right"):
         raise RuntimeError(
-            f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}".replace(
-                "torch.", ""
-            )
+            f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}".replace("torch.", "")
         )
     if side == "left" and right:
         raise RuntimeError(
             "searchsorted(): side and right can't be set to opposites, got side of left while right was True"
         )
-    values = (
-        input if isinstance(input, TensorBase) else sorted_sequence.new_full((), input)
-    )
+    values = input if isinstance(input, TensorBase) else sorted_sequence.new_full((), input)
     if isinstance(input, TensorBase) and input.dtype is not sorted_sequence.dtype:
         raise RuntimeError(
             "searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor "
@@ -358,9 +333,7 @@ def searchsorted(
             f"{sorted_sequence.dtype.name} and input value tensor dtype {input.dtype.name}"
         )
     if not sorted_sequence.dim():
-        raise RuntimeError(
-            "searchsorted(): boundary tensor should have positive dimension, but got 0 dimension"
-        )
+        raise RuntimeError("searchsorted(): boundary tensor should have positive dimension, but got 0 dimension")
     if sorted_sequence.dim() > 1 and sorted_sequence.shape[:-1] != values.shape[:-1]:
         raise RuntimeError(
             "searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
@@ -379,13 +352,9 @@ def searchsorted(
                 "searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
                 f"{list(sorted_sequence.shape)} and got sorter tensor {list(sorter.shape)}"
             )
-        if sorter.numel() and not bool(
-            ((sorter >= 0) & (sorter < sorted_sequence.shape[-1])).all()
-        ):
+        if sorter.numel() and not bool(((sorter >= 0) & (sorter < sorted_sequence.shape[-1])).all()):
             raise RuntimeError("searchsorted(): sorter index out of range")
-    if out is not None and out.dtype is not (
-        dtypes.int32 if out_int32 else dtypes.int64
-    ):
+    if out is not None and out.dtype is not (dtypes.int32 if out_int32 else dtypes.int64):
         raise RuntimeError(
             "searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on "
             "whether "
@@ -416,13 +385,9 @@ def bucketize(
     tensor([1, 3])
     """
     if boundaries.dim() != 1:
-        raise RuntimeError(
-            f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries.dim()})"
-        )
+        raise RuntimeError(f"bucketize(): boundaries tensor must be 1 dimension, but got dim({boundaries.dim()})")
     values = input if isinstance(input, TensorBase) else boundaries.new_full((), input)
-    return _searchsorted(
-        boundaries, values, None, right=right, out_int32=out_int32, out=out
-    )
+    return _searchsorted(boundaries, values, None, right=right, out_int32=out_int32, out=out)
 
 
 # Histograms.
@@ -431,25 +396,17 @@ def bucketize(
 @primitive()
 def _bincount(xp, x, weights, *, minlength):
     counts = xp.bincount(x.astype(np.int64), weights, minlength)
-    return (
-        counts
-        if weights is None or weights.dtype != np.float32
-        else counts.astype(np.float32)
-    )
+    return counts if weights is None or weights.dtype != np.float32 else counts.astype(np.float32)
 
 
-def bincount(
-    input: Tensor, weights: Tensor | None = None, minlength: int = 0
-) -> Tensor:
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """Return how often each of 0, 1, 2, … occurs, or the sum of the ``weights`` where it does.
 
     >>> facula.bincount(facula.tensor([0, 2, 2]))
     tensor([1, 0, 2])
     """
     if input.dtype.category != dtypes.INTEGRAL:
-        raise RuntimeError(
-            f"\"bincount_cpu\" not implemented for '{input.dtype.name.title()}'"
-        )
+        raise RuntimeError(f"\"bincount_cpu\" not implemented for '{input.dtype.name.title()}'")
     if minlength < 0:
         raise RuntimeError(f"minlength should be >= 0, got {minlength}")
     if input.dim() != 1 or (input.numel() and bool((input < 0).any())):
@@ -463,9 +420,7 @@ def bincount(
 def _histc(xp, x, *, bins, low, high):
     flat = x.reshape(-1)
     flat = flat[(flat >= low) & (flat <= high)]
-    places = ((flat - x.dtype.type(low)) / x.dtype.type(high - low) * bins).astype(
-        np.int64
-    )
+    places = ((flat - x.dtype.type(low)) / x.dtype.type(high - low) * bins).astype(np.int64)
     return xp.bincount(xp.minimum(places, bins - 1), minlength=bins).astype(x.dtype)
 
 
@@ -483,9 +438,7 @@ def histc(
     tensor([0., 2., 1., 0.])
     """
     if input.is_complex() or input.dtype is dtypes.bool_:
-        raise RuntimeError(
-            f"\"histogram_cpu\" not implemented for '{input.dtype.name.title()}'"
-        )
+        raise RuntimeError(f"\"histogram_cpu\" not implemented for '{input.dtype.name.title()}'")
     if bins <= 0:
         raise RuntimeError(f"bins must be > 0, but got {bins} for dimension 0")
     if min == max and input.numel():

@@ -24,9 +24,7 @@ def _i0e(xp, x):
     return bessel_functions.i0e(xp, x)
 
 
-@primitive(
-    dtype=to_float, vjp={"x": lambda g, x, out: g * (_i0(x) - _over(out, x, 0.5))}
-)
+@primitive(dtype=to_float, vjp={"x": lambda g, x, out: g * (_i0(x) - _over(out, x, 0.5))})
 def _i1(xp, x):
     return bessel_functions.i1(xp, x)
 
@@ -97,11 +95,7 @@ def _erfcx(xp, x):
 
 @primitive(
     dtype=to_float,
-    vjp={
-        "x": lambda g, x: (
-            g * math.sqrt(2.0 / math.pi) / _erfcx(x * (-1.0 / math.sqrt(2.0)))
-        )
-    },
+    vjp={"x": lambda g, x: g * math.sqrt(2.0 / math.pi) / _erfcx(x * (-1.0 / math.sqrt(2.0)))},
 )
 def _log_ndtr(xp, x):
     # For negative x, where ndtr vanishes, by the scaled complement of erf.
@@ -141,9 +135,7 @@ def _entr(xp, x):
     return xp.where(
         xp.isnan(x),
         x,
-        xp.where(
-            x < 0, x.dtype.type(-math.inf), -xp.where(x > 0, x * xp.log(size), 0 * size)
-        ),
+        xp.where(x < 0, x.dtype.type(-math.inf), -xp.where(x > 0, x * xp.log(size), 0 * size)),
     )
 
 
@@ -155,29 +147,21 @@ def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @primitive(
     dtype=to_float,
     vjp={
-        "x": lambda g, other: (
-            g * (other.log1p() if isinstance(other, TensorBase) else math.log1p(other))
-        ),
+        "x": lambda g, other: g * (other.log1p() if isinstance(other, TensorBase) else math.log1p(other)),
         "other": lambda g, x, other: g * x / (other + 1),
     },
 )
 def _xlog1py(xp, x, other):
     result = x * xp.log1p(other)
-    return xp.where(
-        (xp.asarray(x) == 0) & ~xp.isnan(other), result.dtype.type(0), result
-    )
+    return xp.where((xp.asarray(x) == 0) & ~xp.isnan(other), result.dtype.type(0), result)
 
 
-def xlog1py(
-    input: TensorLike, other: TensorLike, *, out: Tensor | None = None
-) -> Tensor:
+def xlog1py(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return ``input * log(1 + other)``, 0 where ``input`` is 0."""
     return _xlog1py(input, other, out=out)
 
 
-@primitive(
-    dtype=to_float, vjp={"other": lambda g, x, other: g * (-x) * _zeta(x + 1, other)}
-)
+@primitive(dtype=to_float, vjp={"other": lambda g, x, other: g * (-x) * _zeta(x + 1, other)})
 def _zeta(xp, x, other):
     kind = (x if isinstance(x, xp.ndarray) else other).dtype
     return special_functions.zeta(xp, x, other).astype(kind)
