@@ -3,10 +3,9 @@
 import math
 from collections.abc import Callable
 
+import facula
 import numpy as np
 import pytest
-
-import facula
 
 NUMBERS = np.random.default_rng(0).standard_normal((3, 4))
 OTHERS = np.random.default_rng(1).standard_normal((3, 4))
@@ -16,7 +15,11 @@ SQUARE = np.random.default_rng(2).standard_normal((2, 3, 3)) + 3 * np.eye(3)
 Check = tuple[Callable, Callable, tuple[np.ndarray, ...]]
 
 CHECKS: dict[str, Check] = {
-    "add alpha": (lambda x, y: facula.add(x, y, alpha=2), lambda x, y: x + 2 * y, (NUMBERS, OTHERS)),
+    "add alpha": (
+        lambda x, y: facula.add(x, y, alpha=2),
+        lambda x, y: x + 2 * y,
+        (NUMBERS, OTHERS),
+    ),
     "sub broadcast": (lambda x, y: x - y, np.subtract, (NUMBERS, OTHERS[0])),
     "mul": (lambda x, y: x * y, np.multiply, (NUMBERS, OTHERS)),
     "div": (lambda x, y: x / y, np.divide, (NUMBERS, POSITIVE)),
@@ -33,38 +36,74 @@ CHECKS: dict[str, Check] = {
     "lgamma": (facula.lgamma, np.vectorize(math.lgamma), (POSITIVE,)),
     "atan2": (facula.atan2, np.arctan2, (NUMBERS, OTHERS)),
     "logaddexp": (facula.logaddexp, np.logaddexp, (NUMBERS, OTHERS)),
-    "clamp": (lambda x: x.clamp(-0.5, 0.6), lambda x: np.clip(x, -0.5, 0.6), (NUMBERS,)),
+    "clamp": (
+        lambda x: x.clamp(-0.5, 0.6),
+        lambda x: np.clip(x, -0.5, 0.6),
+        (NUMBERS,),
+    ),
     "maximum": (facula.maximum, np.maximum, (NUMBERS, OTHERS)),
     "where": (lambda x, y: facula.where(x > y, x, y), np.maximum, (NUMBERS, OTHERS)),
     "sum dim": (lambda x: x.sum(0), lambda x: x.sum(0), (NUMBERS,)),
-    "mean keepdim": (lambda x: x.mean(1, True), lambda x: x.mean(1, keepdims=True), (NUMBERS,)),
+    "mean keepdim": (
+        lambda x: x.mean(1, True),
+        lambda x: x.mean(1, keepdims=True),
+        (NUMBERS,),
+    ),
     "prod": (lambda x: x.prod(1), lambda x: x.prod(1), (NUMBERS,)),
-    "prod with zero": (lambda x: x.prod(1), lambda x: x.prod(1), (np.where(OTHERS > 1, 0.0, OTHERS),)),
+    "prod with zero": (
+        lambda x: x.prod(1),
+        lambda x: x.prod(1),
+        (np.where(OTHERS > 1, 0.0, OTHERS),),
+    ),
     "var": (lambda x: x.var(1), lambda x: x.var(1, ddof=1), (NUMBERS,)),
     "std all": (lambda x: x.std(), lambda x: x.std(ddof=1), (NUMBERS,)),
-    "logsumexp": (lambda x: x.logsumexp(1), lambda x: np.log(np.exp(x).sum(1)), (NUMBERS,)),
+    "logsumexp": (
+        lambda x: x.logsumexp(1),
+        lambda x: np.log(np.exp(x).sum(1)),
+        (NUMBERS,),
+    ),
     "amax": (lambda x: x.amax(1), lambda x: x.max(1), (NUMBERS,)),
     "max dim": (lambda x: x.max(1).values, lambda x: x.max(1), (NUMBERS,)),
-    "quantile": (lambda x: x.quantile(0.3, 1), lambda x: np.quantile(x, 0.3, 1), (NUMBERS,)),
+    "quantile": (
+        lambda x: x.quantile(0.3, 1),
+        lambda x: np.quantile(x, 0.3, 1),
+        (NUMBERS,),
+    ),
     "cumsum": (lambda x: x.cumsum(1), lambda x: x.cumsum(1), (NUMBERS,)),
     "cumprod": (lambda x: x.cumprod(1), lambda x: x.cumprod(1), (NUMBERS,)),
-    "logcumsumexp": (lambda x: x.logcumsumexp(0), lambda x: np.logaddexp.accumulate(x, 0), (NUMBERS,)),
+    "logcumsumexp": (
+        lambda x: x.logcumsumexp(0),
+        lambda x: np.logaddexp.accumulate(x, 0),
+        (NUMBERS,),
+    ),
     "diff": (lambda x: x.diff(), lambda x: np.diff(x), (NUMBERS,)),
     "sort": (lambda x: x.sort(1).values, lambda x: np.sort(x, 1), (NUMBERS,)),
     "topk": (lambda x: x.topk(2).values, lambda x: -np.sort(-x, 1)[:, :2], (NUMBERS,)),
     "matmul": (lambda x, y: x @ y.t(), lambda x, y: x @ y.T, (NUMBERS, OTHERS)),
     "matmul folded": (lambda x, y: x @ y, np.matmul, (SQUARE, NUMBERS)),
     "matmul vector": (lambda x, y: x @ y, np.matmul, (SQUARE, NUMBERS[:, 0])),
-    "linear": (facula.nn.functional.linear, lambda x, w, b: x @ w.T + b, (NUMBERS, OTHERS, OTHERS[:, 0])),
+    "linear": (
+        facula.nn.functional.linear,
+        lambda x, w, b: x @ w.T + b,
+        (NUMBERS, OTHERS, OTHERS[:, 0]),
+    ),
     "einsum": (
         lambda x, y: facula.einsum("bij,ik->bkj", x, y),
         lambda x, y: np.einsum("bij,ik->bkj", x, y),
         (SQUARE, NUMBERS),
     ),
     "inv": (facula.linalg.inv, np.linalg.inv, (SQUARE,)),
-    "solve": (facula.linalg.solve, np.linalg.solve, (SQUARE, SQUARE.transpose(0, 2, 1))),
+    "solve": (
+        facula.linalg.solve,
+        np.linalg.solve,
+        (SQUARE, SQUARE.transpose(0, 2, 1)),
+    ),
     "det": (facula.linalg.det, np.linalg.det, (SQUARE,)),
-    "slogdet": (lambda x: facula.linalg.slogdet(x).logabsdet, lambda x: np.linalg.slogdet(x)[1], (SQUARE,)),
+    "slogdet": (
+        lambda x: facula.linalg.slogdet(x).logabsdet,
+        lambda x: np.linalg.slogdet(x)[1],
+        (SQUARE,),
+    ),
     "svdvals": (facula.linalg.svdvals, lambda x: np.linalg.svd(x)[1], (SQUARE,)),
     "pinv": (facula.linalg.pinv, np.linalg.pinv, (NUMBERS,)),
     "norm": (facula.norm, np.linalg.norm, (NUMBERS,)),
@@ -75,14 +114,18 @@ CHECKS: dict[str, Check] = {
 def test_value_is_numpys(name: str) -> None:
     function, reference, inputs = CHECKS[name]
     found = function(*(facula.tensor(each) for each in inputs))
-    np.testing.assert_allclose(found.numpy(), reference(*inputs), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(
+        found.numpy(), reference(*inputs), rtol=1e-12, atol=1e-13
+    )
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_value_of_float32_and_other_strides(name: str) -> None:
     function, reference, inputs = CHECKS[name]
     # Memory in column-major order, the same values.
-    tensors = [facula.from_numpy(np.asfortranarray(each.astype(np.float32))) for each in inputs]
+    tensors = [
+        facula.from_numpy(np.asfortranarray(each.astype(np.float32))) for each in inputs
+    ]
     found = function(*tensors)
     assert found.dtype is facula.float32
     np.testing.assert_allclose(found.numpy(), reference(*inputs), rtol=2e-4, atol=2e-5)
@@ -96,7 +139,21 @@ def test_derivatives(name: str) -> None:
     assert facula.autograd.gradgradcheck(function, tensors)
 
 
-@pytest.mark.parametrize("name", ["exp", "sqrt", "tanh", "sin", "abs", "neg", "reciprocal", "erf", "floor", "sigmoid"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "exp",
+        "sqrt",
+        "tanh",
+        "sin",
+        "abs",
+        "neg",
+        "reciprocal",
+        "erf",
+        "floor",
+        "sigmoid",
+    ],
+)
 def test_in_place_and_out_give_what_the_function_gives(name: str) -> None:
     x = facula.tensor(POSITIVE)
     expected = getattr(facula, name)(x).numpy()
@@ -155,7 +212,13 @@ def test_nothing_and_single_numbers() -> None:
     assert math.isnan(nothing.mean().item())
     assert (nothing @ facula.ones(3, 2)).shape == (0, 2)
     one = facula.tensor(2.0)
-    assert one.sum(0).item() == one.max(-1).values.item() == one.cumsum(0).item() == one.sort().values.item() == 2.0
+    assert (
+        one.sum(0).item()
+        == one.max(-1).values.item()
+        == one.cumsum(0).item()
+        == one.sort().values.item()
+        == 2.0
+    )
 
 
 def test_order_of_equal_elements_is_kept() -> None:
@@ -168,19 +231,39 @@ def test_order_of_equal_elements_is_kept() -> None:
     ("call", "error", "words"),
     [
         (lambda: facula.ones(2, 3) @ facula.ones(2, 3), RuntimeError, r"2x3 and 2x3"),
-        (lambda: facula.ones(2) @ facula.ones(2, dtype=facula.float64), RuntimeError, "float32 != float64"),
+        (
+            lambda: facula.ones(2) @ facula.ones(2, dtype=facula.float64),
+            RuntimeError,
+            "float32 != float64",
+        ),
         (lambda: facula.ones(2, 3).sum(2), IndexError, r"\[-2, 1\], but got 2"),
-        (lambda: facula.ones(2, 3).sum((0, 0)), RuntimeError, "dim 0 appears multiple times"),
+        (
+            lambda: facula.ones(2, 3).sum((0, 0)),
+            RuntimeError,
+            "dim 0 appears multiple times",
+        ),
         (lambda: facula.tensor([1, 2]).mean(), RuntimeError, "Int64"),
         (lambda: facula.tensor([True]) - facula.tensor([True]), RuntimeError, "bool"),
         (lambda: facula.tensor([2]) ** -1, RuntimeError, "negative integer powers"),
         (lambda: facula.zeros(0).max(), RuntimeError, "numel"),
         (lambda: facula.ones(2).topk(3), RuntimeError, "out of range"),
         (lambda: facula.eq(2, facula.ones(2)), TypeError, "must be Tensor, not int"),
-        (lambda: facula.einsum("ij,jk->ik", facula.ones(2, 3), facula.ones(4, 2)), RuntimeError, "size 4"),
+        (
+            lambda: facula.einsum("ij,jk->ik", facula.ones(2, 3), facula.ones(4, 2)),
+            RuntimeError,
+            "size 4",
+        ),
         (lambda: facula.linalg.inv(facula.zeros(2, 2)), RuntimeError, "[Ss]ingular"),
-        (lambda: facula.linalg.cholesky(-facula.eye(2)), RuntimeError, "positive definite"),
-        (lambda: facula.ones(2).add_(facula.ones(3, 2)), RuntimeError, "broadcast shape"),
+        (
+            lambda: facula.linalg.cholesky(-facula.eye(2)),
+            RuntimeError,
+            "positive definite",
+        ),
+        (
+            lambda: facula.ones(2).add_(facula.ones(3, 2)),
+            RuntimeError,
+            "broadcast shape",
+        ),
     ],
 )
 def test_mistakes_are_named(call: Callable, error: type[Exception], words: str) -> None:

@@ -6,14 +6,4 @@ from facula.optim.adaptive import Adadelta, Adagrad, RMSprop
 from facula.optim.optimizer import Optimizer
 from facula.optim.sgd import SGD
 
-__all__ = [
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Optimizer",
-    "RMSprop",
-    "lr_scheduler",
-]
+__all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Optimizer", "RMSprop", "lr_scheduler"]

@@ -5,14 +5,7 @@ from __future__ import annotations
 import math
 
 from facula.backend import namespace
-from facula.optim.optimizer import (
-    Optimizer,
-    Params,
-    advance,
-    check_not_negative,
-    rate_of,
-    step_counter,
-)
+from facula.optim.optimizer import Optimizer, Params, advance, check_not_negative, rate_of, step_counter
 from facula.tensor import Tensor
 from facula.tensor_base import wrap
 
@@ -63,15 +56,8 @@ class Adam(Optimizer):
     def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
         """Return the count of updates and the moments, zero."""
         xp = namespace(param._array)
-        names = [
-            "exp_avg",
-            "exp_avg_sq",
-            *(["max_exp_avg_sq"] if group["amsgrad"] else []),
-        ]
-        return {
-            "step": step_counter(),
-            **{name: wrap(xp.zeros_like(param._array)) for name in names},
-        }
+        names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else [])]
+        return {"step": step_counter(), **{name: wrap(xp.zeros_like(param._array)) for name in names}}
 
     def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
         """Move by the first moment over the root of the second, both without their bias towards zero."""

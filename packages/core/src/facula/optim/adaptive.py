@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from facula.backend import namespace
-from facula.optim.optimizer import (
-    Optimizer,
-    Params,
-    advance,
-    check_not_negative,
-    rate_of,
-    step_counter,
-)
+from facula.optim.optimizer import Optimizer, Params, advance, check_not_negative, rate_of, step_counter
 from facula.tensor import Tensor
 from facula.tensor_base import wrap
 
@@ -36,9 +29,7 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_not_negative(
-            lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha
-        )
+        check_not_negative(lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -126,10 +117,7 @@ class Adagrad(Optimizer):
     def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
         """Return the count of updates and the sum of squares at its start."""
         start = group["initial_accumulator_value"]
-        return {
-            "step": step_counter(),
-            "sum": wrap(namespace(param._array).full_like(param._array, start)),
-        }
+        return {"step": step_counter(), "sum": wrap(namespace(param._array).full_like(param._array, start))}
 
     def share_memory(self) -> None:
         """Do nothing: forked processes share memory as it is."""
@@ -181,11 +169,7 @@ class Adadelta(Optimizer):
 
     def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
         """Return the count of updates and both running averages, zero."""
-        return {
-            "step": step_counter(),
-            "square_avg": _zeros(param),
-            "acc_delta": _zeros(param),
-        }
+        return {"step": step_counter(), "square_avg": _zeros(param), "acc_delta": _zeros(param)}
 
     def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
         """Move by the gradient times the ratio of the root mean squares of steps and gradients."""

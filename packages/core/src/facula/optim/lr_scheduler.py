@@ -12,22 +12,8 @@ from collections.abc import Callable, Sequence
 from facula.optim.optimizer import Optimizer
 
 __all__ = [
-    *(
-        "ChainedScheduler",
-        "ConstantLR",
-        "CosineAnnealingLR",
-        "CosineAnnealingWarmRestarts",
-        "CyclicLR",
-    ),
-    *(
-        "ExponentialLR",
-        "LRScheduler",
-        "LambdaLR",
-        "LinearLR",
-        "MultiStepLR",
-        "MultiplicativeLR",
-        "OneCycleLR",
-    ),
+    *("ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR"),
+    *("ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR"),
     *("PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR"),
 ]
 
@@ -40,7 +26,6 @@ class LRScheduler:
     ``last_epoch`` counts steps; -1 starts anew. A subclass defines ``get_lr``, by the last rates or in closed form.
     """
 
-    _get_lr_called_within_step = False
     _is_initial = False
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
@@ -59,6 +44,7 @@ class LRScheduler:
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self._step_count = 0
+        self._get_lr_called_within_step = False
         _watch(optimizer)
         self._is_initial = True
         self.step()
@@ -66,9 +52,7 @@ class LRScheduler:
 
     def state_dict(self) -> dict[str, object]:
         """Return all settings and counts."""
-        return {
-            name: value for name, value in self.__dict__.items() if name != "optimizer"
-        }
+        return {name: value for name, value in self.__dict__.items() if name != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, object]) -> None:
         """Take over what `state_dict` returned."""
@@ -153,36 +137,28 @@ class LambdaLR(LRScheduler):
         lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
         last_epoch: int = -1,
     ) -> None:
-        self.lr_lambdas = _for_each(
-            lr_lambda, len(optimizer.param_groups), "lr_lambdas"
-        )
+        self.lr_lambdas = _for_each(lr_lambda, len(optimizer.param_groups), "lr_lambdas")
         super().__init__(optimizer, last_epoch)
 
     def state_dict(self) -> dict[str, object]:
         """Return settings and counts; functions are left out, callable objects give their attributes."""
         state = super().state_dict()
         state["lr_lambdas"] = [
-            None if isinstance(each, types.FunctionType) else dict(each.__dict__)
-            for each in self.lr_lambdas
+            None if isinstance(each, types.FunctionType) else dict(each.__dict__) for each in self.lr_lambdas
         ]
         return state
 
     def load_state_dict(self, state_dict: dict[str, object]) -> None:
         """Take over what `state_dict` returned."""
         state = dict(state_dict)
-        for function, saved in zip(
-            self.lr_lambdas, state.pop("lr_lambdas"), strict=True
-        ):
+        for function, saved in zip(self.lr_lambdas, state.pop("lr_lambdas"), strict=True):
             if saved is not None:
                 function.__dict__.update(saved)
         super().load_state_dict(state)
 
     def get_lr(self) -> Rates:
         """Return the rates for the present step."""
-        return [
-            base * function(self.last_epoch)
-            for function, base in zip(self.lr_lambdas, self.base_lrs)
-        ]
+        return [base * function(self.last_epoch) for function, base in zip(self.lr_lambdas, self.base_lrs)]
 
 
 class MultiplicativeLR(LambdaLR):
@@ -192,22 +168,13 @@ class MultiplicativeLR(LambdaLR):
         """Return the rates for the present step."""
         if self._is_initial:
             return self._rates()
-        return [
-            rate * function(self.last_epoch)
-            for function, rate in zip(self.lr_lambdas, self._rates())
-        ]
+        return [rate * function(self.last_epoch) for function, rate in zip(self.lr_lambdas, self._rates())]
 
 
 class StepLR(LRScheduler):
     """The rate times ``gamma`` every ``step_size`` steps."""
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        step_size: int,
-        gamma: float = 0.1,
-        last_epoch: int = -1,
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.step_size = step_size
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -219,21 +186,14 @@ class StepLR(LRScheduler):
         return [rate * self.gamma for rate in self._rates()]
 
     def _get_closed_form_lr(self) -> Rates:
-        return [
-            base * self.gamma ** (self.last_epoch // self.step_size)
-            for base in self.base_lrs
-        ]
+        return [base * self.gamma ** (self.last_epoch // self.step_size) for base in self.base_lrs]
 
 
 class MultiStepLR(LRScheduler):
     """The rate times ``gamma`` at each milestone."""
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        milestones: Sequence[int],
-        gamma: float = 0.1,
-        last_epoch: int = -1,
+        self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
         self.milestones = Counter(milestones)
         self.gamma = gamma
@@ -241,10 +201,7 @@ class MultiStepLR(LRScheduler):
 
     def get_lr(self) -> Rates:
         """Return the rates for the present step."""
-        return [
-            rate * self.gamma ** self.milestones[self.last_epoch]
-            for rate in self._rates()
-        ]
+        return [rate * self.gamma ** self.milestones[self.last_epoch] for rate in self._rates()]
 
     def _get_closed_form_lr(self) -> Rates:
         passed = bisect_right(sorted(self.milestones.elements()), self.last_epoch)
@@ -255,16 +212,10 @@ class ConstantLR(LRScheduler):
     """The rate times ``factor`` for ``total_iters`` steps, then the rate itself."""
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        factor: float = 1.0 / 3,
-        total_iters: int = 5,
-        last_epoch: int = -1,
+        self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
     ) -> None:
         if not 0 <= factor <= 1.0:
-            raise ValueError(
-                "Constant multiplicative factor expected to be between 0 and 1."
-            )
+            raise ValueError("Constant multiplicative factor expected to be between 0 and 1.")
         self.factor = factor
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
@@ -294,13 +245,9 @@ class LinearLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         if not 0 < start_factor <= 1.0:
-            raise ValueError(
-                "Starting multiplicative factor expected to be greater than 0 and less or equal to 1."
-            )
+            raise ValueError("Starting multiplicative factor expected to be greater than 0 and less or equal to 1.")
         if not 0 <= end_factor <= 1.0:
-            raise ValueError(
-                "Ending multiplicative factor expected to be between 0 and 1."
-            )
+            raise ValueError("Ending multiplicative factor expected to be between 0 and 1.")
         self.start_factor = start_factor
         self.end_factor = end_factor
         self.total_iters = total_iters
@@ -318,28 +265,19 @@ class LinearLR(LRScheduler):
 
     def _get_closed_form_lr(self) -> Rates:
         share = min(self.total_iters, self.last_epoch) / self.total_iters
-        return [
-            base * (self.start_factor + (self.end_factor - self.start_factor) * share)
-            for base in self.base_lrs
-        ]
+        return [base * (self.start_factor + (self.end_factor - self.start_factor) * share) for base in self.base_lrs]
 
 
 class ExponentialLR(LRScheduler):
     """The rate times ``gamma`` every step."""
 
-    def __init__(
-        self, optimizer: Optimizer, gamma: float, last_epoch: int = -1
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> Rates:
         """Return the rates for the present step."""
-        return (
-            self._rates()
-            if self._is_initial
-            else [rate * self.gamma for rate in self._rates()]
-        )
+        return self._rates() if self._is_initial else [rate * self.gamma for rate in self._rates()]
 
     def _get_closed_form_lr(self) -> Rates:
         return [base * self.gamma**self.last_epoch for base in self.base_lrs]
@@ -348,13 +286,7 @@ class ExponentialLR(LRScheduler):
 class PolynomialLR(LRScheduler):
     """The rate times ``(1 - step / total_iters) ** power``."""
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        total_iters: int = 5,
-        power: float = 1.0,
-        last_epoch: int = -1,
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters = total_iters
         self.power = power
         super().__init__(optimizer, last_epoch)
@@ -363,10 +295,7 @@ class PolynomialLR(LRScheduler):
         """Return the rates for the present step."""
         if self._is_initial or self.last_epoch > self.total_iters:
             return self._rates()
-        now, before = (
-            1.0 - self.last_epoch / self.total_iters,
-            1.0 - (self.last_epoch - 1) / self.total_iters,
-        )
+        now, before = (1.0 - self.last_epoch / self.total_iters, 1.0 - (self.last_epoch - 1) / self.total_iters)
         return [rate * (now / before) ** self.power for rate in self._rates()]
 
     def _get_closed_form_lr(self) -> Rates:
@@ -377,13 +306,7 @@ class PolynomialLR(LRScheduler):
 class CosineAnnealingLR(LRScheduler):
     """The rate along half a cosine down to ``eta_min`` in ``T_max`` steps. Loshchilov and Hutter 2016, arXiv 1608.03983."""
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        T_max: int,
-        eta_min: float = 0.0,
-        last_epoch: int = -1,
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max = T_max
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)
@@ -394,21 +317,13 @@ class CosineAnnealingLR(LRScheduler):
             return self._rates()
         if self._step_count == 1 and self.last_epoch > 0:
             wave = (1 + math.cos(self.last_epoch * math.pi / self.T_max)) / 2
-            return [
-                self.eta_min + (base - self.eta_min) * wave for base in self.base_lrs
-            ]
+            return [self.eta_min + (base - self.eta_min) * wave for base in self.base_lrs]
         if (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:
             rise = (1 - math.cos(math.pi / self.T_max)) / 2
-            return [
-                rate + (base - self.eta_min) * rise
-                for base, rate in zip(self.base_lrs, self._rates())
-            ]
+            return [rate + (base - self.eta_min) * rise for base, rate in zip(self.base_lrs, self._rates())]
         now = 1 + math.cos(math.pi * self.last_epoch / self.T_max)
         before = 1 + math.cos(math.pi * (self.last_epoch - 1) / self.T_max)
-        return [
-            now / before * (rate - self.eta_min) + self.eta_min
-            for rate in self._rates()
-        ]
+        return [now / before * (rate - self.eta_min) + self.eta_min for rate in self._rates()]
 
     def _get_closed_form_lr(self) -> Rates:
         wave = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
@@ -419,12 +334,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     """Cosine annealing that starts again after ``T_0`` steps, then ``T_0 * T_mult`` … arXiv 1608.03983."""
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        T_0: int,
-        T_mult: int = 1,
-        eta_min: float = 0.0,
-        last_epoch: int = -1,
+        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
         if T_0 <= 0 or not isinstance(T_0, int):
             raise ValueError(f"Expected positive integer T_0, but got {T_0}")
@@ -468,20 +378,12 @@ class SequentialLR(LRScheduler):
     """Several schedules one after the other, changing at milestones."""
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        schedulers: Sequence[LRScheduler],
-        milestones: Sequence[int],
-        last_epoch: int = -1,
+        self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1
     ) -> None:
         if not schedulers:
-            raise ValueError(
-                "SequentialLR expects at least one scheduler to be chained, but got no scheduler."
-            )
+            raise ValueError("SequentialLR expects at least one scheduler to be chained, but got no scheduler.")
         if any(each.optimizer is not optimizer for each in schedulers):
-            raise ValueError(
-                "SequentialLR expects all schedulers to belong to the same optimizer"
-            )
+            raise ValueError("SequentialLR expects all schedulers to belong to the same optimizer")
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
                 "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone points, but "
@@ -516,11 +418,7 @@ class SequentialLR(LRScheduler):
 
     def state_dict(self) -> dict[str, object]:
         """Return the state, with those of the schedules."""
-        state = {
-            name: value
-            for name, value in self.__dict__.items()
-            if name not in ("optimizer", "_schedulers")
-        }
+        state = {name: value for name, value in self.__dict__.items() if name not in ("optimizer", "_schedulers")}
         state["_schedulers"] = [each.state_dict() for each in self._schedulers]
         return state
 
@@ -535,18 +433,12 @@ class SequentialLR(LRScheduler):
 class ChainedScheduler(LRScheduler):
     """Several schedules stepped together."""
 
-    def __init__(
-        self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None
-    ) -> None:
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         if not schedulers:
-            raise ValueError(
-                "ChainedScheduler expects at least one scheduler to be chained, but got no scheduler."
-            )
+            raise ValueError("ChainedScheduler expects at least one scheduler to be chained, but got no scheduler.")
         optimizer = optimizer or schedulers[0].optimizer
         if any(each.optimizer is not optimizer for each in schedulers):
-            raise ValueError(
-                "ChainedScheduler expects all schedulers to belong to the same optimizer"
-            )
+            raise ValueError("ChainedScheduler expects all schedulers to belong to the same optimizer")
         self._schedulers = list(schedulers)
         self.optimizer = optimizer
         self._last_lr = self._rates()
@@ -615,9 +507,7 @@ class ReduceLROnPlateau(LRScheduler):
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
-            for group, least in zip(
-                self.optimizer.param_groups, self.min_lrs, strict=True
-            ):
+            for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
                 old = float(group["lr"])
                 new = max(old * self.factor, least)
                 if old - new > self.eps:
@@ -634,16 +524,8 @@ class ReduceLROnPlateau(LRScheduler):
     def is_better(self, a: float, best: float) -> bool:
         """Return whether a figure is better than the best by more than the threshold."""
         if self.threshold_mode == "rel":
-            return (
-                a < best * (1.0 - self.threshold)
-                if self.mode == "min"
-                else a > best * (self.threshold + 1.0)
-            )
-        return (
-            a < best - self.threshold
-            if self.mode == "min"
-            else a > best + self.threshold
-        )
+            return a < best * (1.0 - self.threshold) if self.mode == "min" else a > best * (self.threshold + 1.0)
+        return a < best - self.threshold if self.mode == "min" else a > best + self.threshold
 
 
 class CyclicLR(LRScheduler):
@@ -679,27 +561,16 @@ class CyclicLR(LRScheduler):
         self.mode = mode
         self.gamma = gamma
         self._scale_fn_custom = scale_fn
-        self.scale_mode = (
-            scale_mode
-            if scale_fn is not None
-            else ("iterations" if mode == "exp_range" else "cycle")
-        )
+        self.scale_mode = scale_mode if scale_fn is not None else ("iterations" if mode == "exp_range" else "cycle")
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            if (
-                "momentum" not in optimizer.defaults
-                and "betas" not in optimizer.defaults
-            ):
-                raise ValueError(
-                    "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
-                )
+            if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
+                raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
             self.use_beta1 = "betas" in optimizer.defaults
             self.base_momentums = _for_each(base_momentum, len(groups), "base_momentum")
             self.max_momentums = _for_each(max_momentum, len(groups), "max_momentum")
             if last_epoch == -1:
-                for group, least, most in zip(
-                    groups, self.base_momentums, self.max_momentums
-                ):
+                for group, least, most in zip(groups, self.base_momentums, self.max_momentums):
                     _set_momentum(group, most, self.use_beta1)
                     group["max_momentum"], group["base_momentum"] = most, least
         super().__init__(optimizer, last_epoch)
@@ -717,23 +588,12 @@ class CyclicLR(LRScheduler):
         """Return the rates for the present step, and set momentum."""
         cycle = math.floor(1 + self.last_epoch / self.total_size)
         x = 1.0 + self.last_epoch / self.total_size - cycle
-        height = (
-            x / self.step_ratio
-            if x <= self.step_ratio
-            else (x - 1) / (self.step_ratio - 1)
-        )
+        height = x / self.step_ratio if x <= self.step_ratio else (x - 1) / (self.step_ratio - 1)
         scale = self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
-        rates = [
-            low + (high - low) * height * scale
-            for low, high in zip(self.base_lrs, self.max_lrs)
-        ]
+        rates = [low + (high - low) * height * scale for low, high in zip(self.base_lrs, self.max_lrs)]
         if self.cycle_momentum:
-            for group, low, high in zip(
-                self.optimizer.param_groups, self.base_momentums, self.max_momentums
-            ):
-                _set_momentum(
-                    group, high - (high - low) * height * scale, self.use_beta1
-                )
+            for group, low, high in zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums):
+                _set_momentum(group, high - (high - low) * height * scale, self.use_beta1)
         return rates
 
 
@@ -766,32 +626,20 @@ class OneCycleLR(LRScheduler):
     ) -> None:
         if total_steps is not None:
             if total_steps <= 0 or not isinstance(total_steps, int):
-                raise ValueError(
-                    f"Expected positive integer total_steps, but got {total_steps}"
-                )
+                raise ValueError(f"Expected positive integer total_steps, but got {total_steps}")
             self.total_steps = total_steps
         elif epochs is None or steps_per_epoch is None:
-            raise ValueError(
-                "You must define either total_steps OR (epochs AND steps_per_epoch)"
-            )
+            raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
         else:
             self.total_steps = epochs * steps_per_epoch
         if not 0 <= pct_start <= 1 or not isinstance(pct_start, float):
-            raise ValueError(
-                f"Expected float between 0 and 1 pct_start, but got {pct_start}"
-            )
+            raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(
-                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
-            )
+            raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         up, end = float(pct_start * self.total_steps) - 1, self.total_steps - 1
         if three_phase:
             turn = float(2 * pct_start * self.total_steps) - 2
-            phases = [
-                (up, "initial_lr", "max_lr"),
-                (turn, "max_lr", "initial_lr"),
-                (end, "initial_lr", "min_lr"),
-            ]
+            phases = [(up, "initial_lr", "max_lr"), (turn, "max_lr", "initial_lr"), (end, "initial_lr", "min_lr")]
             swing = [
                 ("max_momentum", "base_momentum"),
                 ("base_momentum", "max_momentum"),
@@ -799,18 +647,9 @@ class OneCycleLR(LRScheduler):
             ]
         else:
             phases = [(up, "initial_lr", "max_lr"), (end, "max_lr", "min_lr")]
-            swing = [
-                ("max_momentum", "base_momentum"),
-                ("base_momentum", "max_momentum"),
-            ]
+            swing = [("max_momentum", "base_momentum"), ("base_momentum", "max_momentum")]
         self._schedule_phases = [
-            {
-                "end_step": stop,
-                "start_lr": first,
-                "end_lr": last,
-                "start_momentum": heavy,
-                "end_momentum": light,
-            }
+            {"end_step": stop, "start_lr": first, "end_lr": last, "start_momentum": heavy, "end_momentum": light}
             for (stop, first, last), (heavy, light) in zip(phases, swing)
         ]
         self._anneal_func_type = anneal_strategy
@@ -822,21 +661,12 @@ class OneCycleLR(LRScheduler):
                 group["max_lr"] = top
                 group["min_lr"] = group["initial_lr"] / final_div_factor
         if cycle_momentum:
-            if (
-                "momentum" not in optimizer.defaults
-                and "betas" not in optimizer.defaults
-            ):
-                raise ValueError(
-                    "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
-                )
+            if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
+                raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
             self.use_beta1 = "betas" in optimizer.defaults
             if last_epoch == -1:
                 highest = _for_each(max_momentum, len(groups), "max_momentum")
-                for group, high, low in zip(
-                    groups,
-                    highest,
-                    _for_each(base_momentum, len(groups), "base_momentum"),
-                ):
+                for group, high, low in zip(groups, highest, _for_each(base_momentum, len(groups), "base_momentum")):
                     _set_momentum(group, high, self.use_beta1)
                     group["max_momentum"], group["base_momentum"] = high, low
         super().__init__(optimizer, last_epoch)
@@ -850,9 +680,7 @@ class OneCycleLR(LRScheduler):
         """Return the rates for the present step, and set momentum."""
         step = self.last_epoch
         if step > self.total_steps:
-            raise ValueError(
-                f"Tried to step {step} times. The total number of steps is {self.total_steps}"
-            )
+            raise ValueError(f"Tried to step {step} times. The total number of steps is {self.total_steps}")
         rates = []
         for group in self.optimizer.param_groups:
             start = 0.0
@@ -860,19 +688,10 @@ class OneCycleLR(LRScheduler):
                 end = phase["end_step"]
                 if step <= end or phase is self._schedule_phases[-1]:
                     share = (step - start) / (end - start)
-                    rates.append(
-                        self._anneal(
-                            group[phase["start_lr"]], group[phase["end_lr"]], share
-                        )
-                    )
+                    rates.append(self._anneal(group[phase["start_lr"]], group[phase["end_lr"]], share))
                     if self.cycle_momentum:
-                        heavy, light = (
-                            group[phase["start_momentum"]],
-                            group[phase["end_momentum"]],
-                        )
-                        _set_momentum(
-                            group, self._anneal(heavy, light, share), self.use_beta1
-                        )
+                        heavy, light = (group[phase["start_momentum"]], group[phase["end_momentum"]])
+                        _set_momentum(group, self._anneal(heavy, light, share), self.use_beta1)
                     break
                 start = end
         return rates

@@ -39,15 +39,9 @@ class Optimizer:
         self._optimizer_step_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
         self._optimizer_step_post_hooks: OrderedDict[int, Callable] = OrderedDict()
         self._optimizer_state_dict_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
-        self._optimizer_state_dict_post_hooks: OrderedDict[int, Callable] = (
-            OrderedDict()
-        )
-        self._optimizer_load_state_dict_pre_hooks: OrderedDict[int, Callable] = (
-            OrderedDict()
-        )
-        self._optimizer_load_state_dict_post_hooks: OrderedDict[int, Callable] = (
-            OrderedDict()
-        )
+        self._optimizer_state_dict_post_hooks: OrderedDict[int, Callable] = OrderedDict()
+        self._optimizer_load_state_dict_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
+        self._optimizer_load_state_dict_post_hooks: OrderedDict[int, Callable] = OrderedDict()
         if isinstance(params, Tensor):
             raise TypeError(
                 f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got {params.type()}"
@@ -96,13 +90,11 @@ class Optimizer:
             if grad is None:
                 continue
             if param.is_complex():
-                raise NotImplementedError(
-                    f"{type(self).__name__} does not support complex parameters"
-                )
-            state = self.state[param]
-            if not state:
-                state.update(self.init_state(param, group))
+                raise NotImplementedError(f"{type(self).__name__} does not support complex parameters")
+            state = self.state.get(param) or self.init_state(param, group)
             self.update(param, -grad if maximize else grad, state, group)
+            if state:
+                self.state[param] = state
             storage_of(param).version += 1
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -134,32 +126,22 @@ class Optimizer:
         named = [each for each in params if isinstance(each, tuple)]
         if named:
             if len(named) != len(params):
-                raise ValueError(
-                    "all optimizer params should be with/without names. Some param names are missing"
-                )
+                raise ValueError("all optimizer params should be with/without names. Some param names are missing")
             param_group["param_names"] = [name for name, _ in params]
             params = [param for _, param in params]
         param_group["params"] = params
         for param in params:
             if not isinstance(param, Tensor):
-                raise TypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {type(param).__name__}"
-                )
+                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(param).__name__}")
             if not self.defaults.get("differentiable") and not param.is_leaf:
                 raise ValueError("can't optimize a non-leaf Tensor")
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
-                raise ValueError(
-                    f"parameter group didn't specify a value of required optimization parameter {name}"
-                )
+                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
             param_group.setdefault(name, default)
         if len(set(map(id, params))) != len(params):
-            raise ValueError(
-                "some parameters appear more than once in one parameter group"
-            )
-        present = {
-            id(param) for group in self.param_groups for param in group["params"]
-        }
+            raise ValueError("some parameters appear more than once in one parameter group")
+        present = {id(param) for group in self.param_groups for param in group["params"]}
         if any(id(param) in present for param in params):
             raise ValueError("some parameters appear in more than one parameter group")
         self.param_groups.append(param_group)
@@ -193,13 +175,8 @@ class Optimizer:
             state_dict = state_dict if replaced is None else replaced
         groups, saved = self.param_groups, copy.deepcopy(state_dict["param_groups"])
         if len(groups) != len(saved):
-            raise ValueError(
-                "loaded state dict has a different number of parameter groups"
-            )
-        if any(
-            len(mine["params"]) != len(theirs["params"])
-            for mine, theirs in zip(groups, saved)
-        ):
+            raise ValueError("loaded state dict has a different number of parameter groups")
+        if any(len(mine["params"]) != len(theirs["params"]) for mine, theirs in zip(groups, saved)):
             raise ValueError(
                 "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
             )
@@ -222,11 +199,7 @@ class Optimizer:
             hook(self)
 
     def __getstate__(self) -> dict:
-        return {
-            "defaults": self.defaults,
-            "state": self.state,
-            "param_groups": self.param_groups,
-        }
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
@@ -253,41 +226,27 @@ class Optimizer:
         """Call ``hook(optimizer, args, kwargs)`` after each step."""
         return RemovableHandle(self._optimizer_step_post_hooks, hook)
 
-    def register_state_dict_pre_hook(
-        self, hook: Callable, prepend: bool = False
-    ) -> RemovableHandle:
+    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(optimizer)`` before `state_dict`."""
         return RemovableHandle(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
-    def register_state_dict_post_hook(
-        self, hook: Callable, prepend: bool = False
-    ) -> RemovableHandle:
+    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(optimizer, state_dict)`` after `state_dict`; what it returns replaces the result."""
         return RemovableHandle(self._optimizer_state_dict_post_hooks, hook, prepend)
 
-    def register_load_state_dict_pre_hook(
-        self, hook: Callable, prepend: bool = False
-    ) -> RemovableHandle:
+    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(optimizer, state_dict)`` before `load_state_dict`; what it returns replaces the state."""
         return RemovableHandle(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
-    def register_load_state_dict_post_hook(
-        self, hook: Callable, prepend: bool = False
-    ) -> RemovableHandle:
+    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(optimizer)`` after `load_state_dict`."""
-        return RemovableHandle(
-            self._optimizer_load_state_dict_post_hooks, hook, prepend
-        )
+        return RemovableHandle(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
     def __repr__(self) -> str:
         text = type(self).__name__ + " ("
         for number, group in enumerate(self.param_groups):
             text += f"\nParameter Group {number}\n"
-            text += "".join(
-                f"    {name}: {group[name]}\n"
-                for name in sorted(group)
-                if name != "params"
-            )
+            text += "".join(f"    {name}: {group[name]}\n" for name in sorted(group) if name != "params")
         return text + ")"
 
 

@@ -56,10 +56,6 @@ class SGD(Optimizer):
             else:
                 running = state["momentum_buffer"]._array
                 running *= momentum
-                running += (
-                    slope
-                    if not group["dampening"]
-                    else (1 - group["dampening"]) * slope
-                )
+                running += slope if not group["dampening"] else (1 - group["dampening"]) * slope
             slope = slope + momentum * running if group["nesterov"] else running
         array -= rate_of(group) * slope

@@ -55,16 +55,12 @@ class StackDataset(Dataset):
     def __init__(self, *args: Dataset, **kwargs: Dataset) -> None:
         if bool(args) == bool(kwargs):
             raise ValueError(
-                "Expected either positional or named datasets"
-                if args
-                else "At least one dataset should be passed"
+                "Expected either positional or named datasets" if args else "At least one dataset should be passed"
             )
         self.datasets = args or kwargs
         lengths = {len(each) for each in (args or kwargs.values())}
         if len(lengths) > 1:
-            raise ValueError(
-                f"Size mismatch between datasets: lengths are {sorted(lengths)}"
-            )
+            raise ValueError(f"Size mismatch between datasets: lengths are {sorted(lengths)}")
         self._length = lengths.pop()
 
     def __getitem__(self, index: int) -> dict | tuple:
@@ -98,9 +94,7 @@ class ConcatDataset(Dataset):
     def __getitem__(self, index: int) -> object:
         if index < 0:
             if -index > len(self):
-                raise ValueError(
-                    "absolute value of index should not exceed dataset length"
-                )
+                raise ValueError("absolute value of index should not exceed dataset length")
             index += len(self)
         at = bisect.bisect_right(self.cumulative_sizes, index)
         if at == len(self.datasets):
@@ -140,19 +134,13 @@ class Subset(Dataset):
         """Return several samples at once."""
         chosen = [self.indices[each] for each in indices]
         together = getattr(self.dataset, "__getitems__", None)
-        return (
-            together(chosen)
-            if callable(together)
-            else [self.dataset[each] for each in chosen]
-        )
+        return together(chosen) if callable(together) else [self.dataset[each] for each in chosen]
 
     def __len__(self) -> int:
         return len(self.indices)
 
 
-def random_split(
-    dataset: Dataset, lengths: Sequence[int | float], generator: Generator | None = None
-) -> list[Subset]:
+def random_split(dataset: Dataset, lengths: Sequence[int | float], generator: Generator | None = None) -> list[Subset]:
     """Return subsets of given lengths, or of given shares that add up to 1, of samples in random order."""
     sizes = list(lengths)
     if math.isclose(sum(sizes), 1) and sum(sizes) <= 1:
@@ -167,7 +155,4 @@ def random_split(
             f"Sum of input lengths does not equal the length of the input dataset: {sizes} for {len(dataset)} samples"
         )
     order = randperm(sum(sizes), generator=generator or default_generator).tolist()
-    return [
-        Subset(dataset, order[end - size : end])
-        for end, size in zip(accumulate(sizes), sizes)
-    ]
+    return [Subset(dataset, order[end - size : end]) for end, size in zip(accumulate(sizes), sizes)]

@@ -17,12 +17,7 @@ from facula.rng import Generator
 from facula.utils.data import worker as workers
 from facula.utils.data.collate import default_collate, default_convert
 from facula.utils.data.dataset import Dataset, IterableDataset
-from facula.utils.data.sampler import (
-    BatchSampler,
-    RandomSampler,
-    Sampler,
-    SequentialSampler,
-)
+from facula.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 
 class _Forever(Sampler):
@@ -66,9 +61,7 @@ class DataLoader:
         in_order: bool = True,
     ) -> None:
         if num_workers < 0:
-            raise ValueError(
-                "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing."
-            )
+            raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
         if timeout < 0:
             raise ValueError("timeout option should be non-negative")
         if num_workers == 0 and prefetch_factor is not None:
@@ -81,9 +74,7 @@ class DataLoader:
             raise ValueError("persistent_workers option needs num_workers > 0")
         self.dataset = dataset
         self.num_workers = num_workers
-        self.prefetch_factor = (
-            2 if num_workers and prefetch_factor is None else prefetch_factor
-        )
+        self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.pin_memory = pin_memory
         self.pin_memory_device = pin_memory_device
         self.timeout = timeout
@@ -94,11 +85,7 @@ class DataLoader:
         self.in_order = in_order
         self._is_stream = isinstance(dataset, IterableDataset)
         if self._is_stream:
-            for name, given in (
-                ("shuffle", shuffle),
-                ("sampler", sampler),
-                ("batch_sampler", batch_sampler),
-            ):
+            for name, given in (("shuffle", shuffle), ("sampler", sampler), ("batch_sampler", batch_sampler)):
                 if given not in (None, False):
                     raise ValueError(
                         f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={given}"
@@ -112,9 +99,7 @@ class DataLoader:
                 )
             batch_size, drop_last = None, False
         elif batch_size is None and drop_last:
-            raise ValueError(
-                "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
-            )
+            raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
         if sampler is None:
             if self._is_stream:
                 sampler = _Forever()
@@ -128,18 +113,14 @@ class DataLoader:
         self.drop_last = drop_last
         self.sampler = sampler
         self.batch_sampler = batch_sampler
-        self.collate_fn = collate_fn or (
-            default_convert if batch_sampler is None else default_collate
-        )
+        self.collate_fn = collate_fn or (default_convert if batch_sampler is None else default_collate)
         self._pool: _Pool | None = None
         self._position = _Position()
 
     def __len__(self) -> int:
         if self._is_stream:
             if not isinstance(self.dataset, Sized):
-                raise TypeError(
-                    f"object of type '{type(self.dataset).__name__}' has no len()"
-                )
+                raise TypeError(f"object of type '{type(self.dataset).__name__}' has no len()")
             count = len(self.dataset)
             if self.batch_size is None:
                 return count
@@ -150,9 +131,7 @@ class DataLoader:
     def __iter__(self) -> Iterator:
         skipped = self._position.begin(self.generator)
         base_seed = int(empty((), dtype=int64).random_(generator=self.generator).item())
-        requests = iter(
-            self.sampler if self.batch_sampler is None else self.batch_sampler
-        )
+        requests = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
         if self.num_workers == 0:
             batches = self._in_this_process(requests, skipped)
         else:
@@ -163,13 +142,7 @@ class DataLoader:
         self._position = _Position()
 
     def _in_this_process(self, requests: Iterator, skipped: int) -> Iterator:
-        fetch = _fetcher(
-            self.dataset,
-            self._is_stream,
-            self.batch_sampler is not None,
-            self.collate_fn,
-            self.drop_last,
-        )
+        fetch = _fetcher(self.dataset, self._is_stream, self.batch_sampler is not None, self.collate_fn, self.drop_last)
         # A stream can only be brought forward by reading it; samples by index need not be read at all.
         for request in requests if self._is_stream else islice(requests, skipped, None):
             try:
@@ -181,9 +154,7 @@ class DataLoader:
                 continue
             yield batch
 
-    def _from_workers(
-        self, requests: Iterator, skipped: int, base_seed: int
-    ) -> Iterator:
+    def _from_workers(self, requests: Iterator, skipped: int, base_seed: int) -> Iterator:
         if self._pool is None:
             make = partial(
                 _fetcher,
@@ -196,9 +167,7 @@ class DataLoader:
         pool = self._pool
         finished = False
         try:
-            yield from pool.batches(
-                requests, skipped, self._is_stream, self.prefetch_factor, self.timeout
-            )
+            yield from pool.batches(requests, skipped, self._is_stream, self.prefetch_factor, self.timeout)
             finished = True
         finally:
             if not (self.persistent_workers and finished and not self._is_stream):
@@ -240,18 +209,11 @@ class _Position:
         """Return the position."""
         if self._resume is not None:
             return dict(self._resume)
-        return {
-            "batches": self.batches,
-            "random_state": self._start if self.batches else None,
-        }
+        return {"batches": self.batches, "random_state": self._start if self.batches else None}
 
 
 def _fetcher(
-    dataset: Dataset,
-    stream: bool,
-    batched: bool,
-    collate: Callable[[list], object],
-    drop_last: bool,
+    dataset: Dataset, stream: bool, batched: bool, collate: Callable[[list], object], drop_last: bool
 ) -> Callable[[object], object]:
     """Return the function that makes a batch of what a sampler yields."""
     if stream:
@@ -271,9 +233,7 @@ def _fetcher(
         if not batched:
             return collate(dataset[request])
         together = getattr(dataset, "__getitems__", None)
-        return collate(
-            together(request) if together else [dataset[index] for index in request]
-        )
+        return collate(together(request) if together else [dataset[index] for index in request])
 
     return by_index
 
@@ -281,9 +241,7 @@ def _fetcher(
 class _Pool:
     """Worker processes and the lines to them."""
 
-    def __init__(
-        self, loader: DataLoader, make_fetch: Callable, base_seed: int
-    ) -> None:
+    def __init__(self, loader: DataLoader, make_fetch: Callable, base_seed: int) -> None:
         context = loader.multiprocessing_context
         if not isinstance(context, multiprocessing.context.BaseContext):
             context = multiprocessing.get_context(context or "fork")
@@ -302,14 +260,7 @@ class _Pool:
             self.lines.append(here)
             self.processes.append(process)
 
-    def batches(
-        self,
-        requests: Iterator,
-        skipped: int,
-        stream: bool,
-        prefetch: int,
-        timeout: float,
-    ) -> Iterator:
+    def batches(self, requests: Iterator, skipped: int, stream: bool, prefetch: int, timeout: float) -> Iterator:
         """Yield the answers to requests in their order; worker i answers requests i, i + n, i + 2n …"""
         if not stream:
             requests = islice(requests, skipped, None)
@@ -319,11 +270,7 @@ class _Pool:
         number = 0
         exhausted = False
         while True:
-            while (
-                not exhausted
-                and alive
-                and len(asked) < max(prefetch, 1) * len(self.lines)
-            ):
+            while not exhausted and alive and len(asked) < max(prefetch, 1) * len(self.lines):
                 try:
                     request = next(requests)
                 except StopIteration:
@@ -375,14 +322,8 @@ class _Pool:
         process = self.processes[chosen]
         process.join(5)
         code = process.exitcode
-        how = (
-            f"was killed by signal {-code}"
-            if code is not None and code < 0
-            else f"exited with code {code}"
-        )
-        raise RuntimeError(
-            f"DataLoader worker (pid(s) {process.pid}) exited unexpectedly: worker {chosen} {how}."
-        )
+        how = f"was killed by signal {-code}" if code is not None and code < 0 else f"exited with code {code}"
+        raise RuntimeError(f"DataLoader worker (pid(s) {process.pid}) exited unexpectedly: worker {chosen} {how}.")
 
     def close(self) -> None:
         """End all workers: those that do not leave at once are stopped."""
@@ -402,12 +343,7 @@ class _Pool:
 
 
 def _work(
-    others: list[Connection],
-    own: Connection,
-    dataset: Dataset,
-    make_fetch: Callable,
-    line: Connection,
-    *rest: object,
+    others: list[Connection], own: Connection, dataset: Dataset, make_fetch: Callable, line: Connection, *rest: object
 ) -> None:
     """Close the ends of lines that belong to the main process, then work."""
     for each in (*others, own):

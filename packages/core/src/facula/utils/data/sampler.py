@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from typing import Generic, TypeVar
 
 from facula.creation import as_tensor, empty
 from facula.dtypes import float64, int64
@@ -10,10 +11,13 @@ from facula.ops.random import multinomial, randint, randperm
 from facula.rng import Generator
 
 
-class Sampler:
+Index = TypeVar("Index", covariant=True)
+
+
+class Sampler(Generic[Index]):
     """Base class: a subclass yields indices, or lists of them, from ``__iter__``."""
 
-    def __iter__(self) -> Iterator:
+    def __iter__(self) -> Iterator[Index]:
         raise NotImplementedError
 
 
@@ -53,9 +57,7 @@ class RandomSampler(Sampler):
         self._num_samples = num_samples
         self.generator = generator
         if not isinstance(replacement, bool):
-            raise TypeError(
-                f"replacement should be a boolean value, but got replacement={replacement}"
-            )
+            raise TypeError(f"replacement should be a boolean value, but got replacement={replacement}")
         if not isinstance(self.num_samples, int) or self.num_samples < 0:
             raise ValueError(
                 f"num_samples should be a non-negative integer value, but got num_samples={self.num_samples}"
@@ -72,9 +74,7 @@ class RandomSampler(Sampler):
         if self.replacement:
             for _ in range(self.num_samples // 32):
                 yield from randint(count, (32,), generator=generator).tolist()
-            yield from randint(
-                count, (self.num_samples % 32,), generator=generator
-            ).tolist()
+            yield from randint(count, (self.num_samples % 32,), generator=generator).tolist()
             return
         if count == 0:
             return
@@ -90,9 +90,7 @@ class RandomSampler(Sampler):
 class SubsetRandomSampler(Sampler):
     """Given indices in random order."""
 
-    def __init__(
-        self, indices: Sequence[int], generator: Generator | None = None
-    ) -> None:
+    def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
         self.indices = indices
         self.generator = generator
 
@@ -108,24 +106,12 @@ class WeightedRandomSampler(Sampler):
     """Indices drawn with given weights."""
 
     def __init__(
-        self,
-        weights: Sequence[float],
-        num_samples: int,
-        replacement: bool = True,
-        generator: Generator | None = None,
+        self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator: Generator | None = None
     ) -> None:
-        if (
-            not isinstance(num_samples, int)
-            or isinstance(num_samples, bool)
-            or num_samples <= 0
-        ):
-            raise ValueError(
-                f"num_samples should be a positive integer value, but got num_samples={num_samples}"
-            )
+        if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
+            raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
         if not isinstance(replacement, bool):
-            raise ValueError(
-                f"replacement should be a boolean value, but got replacement={replacement}"
-            )
+            raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
         self.weights = as_tensor(weights, dtype=float64)
         if self.weights.dim() != 1:
             raise ValueError(
@@ -136,9 +122,7 @@ class WeightedRandomSampler(Sampler):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        drawn = multinomial(
-            self.weights, self.num_samples, self.replacement, generator=self.generator
-        )
+        drawn = multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator)
         yield from drawn.tolist()
 
     def __len__(self) -> int:
@@ -148,21 +132,11 @@ class WeightedRandomSampler(Sampler):
 class BatchSampler(Sampler):
     """Lists of indices of another sampler; the last one may be shorter, unless ``drop_last``."""
 
-    def __init__(
-        self, sampler: Sampler | Iterable[int], batch_size: int, drop_last: bool
-    ) -> None:
-        if (
-            not isinstance(batch_size, int)
-            or isinstance(batch_size, bool)
-            or batch_size <= 0
-        ):
-            raise ValueError(
-                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
-            )
+    def __init__(self, sampler: Sampler | Iterable[int], batch_size: int, drop_last: bool) -> None:
+        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
+            raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
         if not isinstance(drop_last, bool):
-            raise ValueError(
-                f"drop_last should be a boolean value, but got drop_last={drop_last}"
-            )
+            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
