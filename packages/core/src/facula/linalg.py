@@ -29,40 +29,10 @@ from facula.ops.norms import linalg_norm as norm
 from facula.ops.shape import diagonal as _diagonal
 from facula.types import Tensor
 
-__all__ = ["cholesky_ex", "eig", "eigvals", "solve_ex", "tensorinv", "tensorsolve"]
-__all__ += [
-    "LinAlgError",
-    "cholesky",
-    "cond",
-    "cross",
-    "det",
-    "diagonal",
-    "eigh",
-    "eigvalsh",
-    "inv",
-    "inv_ex",
-    "lstsq",
-]
-__all__ += [
-    "matmul",
-    "matrix_norm",
-    "matrix_power",
-    "matrix_rank",
-    "multi_dot",
-    "norm",
-    "pinv",
-    "qr",
-    "slogdet",
-]
-__all__ += [
-    "solve",
-    "solve_triangular",
-    "svd",
-    "svdvals",
-    "vander",
-    "vecdot",
-    "vector_norm",
-]
+__all__ = ["LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals"]
+__all__ += ["eigvalsh", "inv", "inv_ex", "lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot"]
+__all__ += ["norm", "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv"]
+__all__ += ["tensorsolve", "vander", "vecdot", "vector_norm"]
 
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:

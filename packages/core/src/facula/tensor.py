@@ -84,6 +84,10 @@ class Tensor(TensorProperties):
     hypot_ = inplace(pointwise.hypot)
     lcm = pointwise.lcm
     lcm_ = inplace(pointwise.lcm)
+    ldexp = pointwise.ldexp
+    ldexp_ = inplace(pointwise.ldexp)
+    nextafter = pointwise.nextafter
+    nextafter_ = inplace(pointwise.nextafter)
     lerp = pointwise.lerp
     lerp_ = inplace(pointwise.lerp)
     mul = multiply = pointwise.mul

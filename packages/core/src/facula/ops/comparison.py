@@ -8,37 +8,9 @@ from facula.primitive import primitive, promote
 from facula.tensor_base import TensorBase
 from facula.types import Tensor, TensorLike
 
-__all__ = [
-    "allclose",
-    "bitwise_and",
-    "bitwise_left_shift",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_right_shift",
-]
-__all__ += [
-    "bitwise_xor",
-    "eq",
-    "equal",
-    "ge",
-    "greater",
-    "greater_equal",
-    "gt",
-    "isclose",
-    "isfinite",
-    "isinf",
-]
-__all__ += [
-    "isnan",
-    "isneginf",
-    "isposinf",
-    "isreal",
-    "le",
-    "less",
-    "less_equal",
-    "logical_and",
-    "logical_not",
-]
+__all__ = ["allclose", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift"]
+__all__ += ["bitwise_xor", "eq", "equal", "ge", "greater", "greater_equal", "gt", "isclose", "isfinite", "isinf"]
+__all__ += ["isnan", "isneginf", "isposinf", "isreal", "le", "less", "less_equal", "logical_and", "logical_not"]
 __all__ += ["logical_or", "logical_xor", "lt", "ne", "not_equal"]
 
 

@@ -10,16 +10,7 @@ from facula.dtypes import dtype as DType
 from facula.primitive import primitive, promote, to_float, write_out
 from facula.types import Number, Tensor
 
-__all__ = [
-    "cummax",
-    "cummin",
-    "cumprod",
-    "cumsum",
-    "cumulative_trapezoid",
-    "diff",
-    "logcumsumexp",
-    "trapezoid",
-]
+__all__ = ["cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "logcumsumexp", "trapezoid"]
 __all__ += ["trapz"]
 
 

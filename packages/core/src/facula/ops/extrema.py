@@ -12,19 +12,7 @@ from facula.primitive import primitive, promote, write_out
 from facula.tensor_base import TensorBase
 from facula.types import Tensor
 
-__all__ = [
-    "amax",
-    "amin",
-    "aminmax",
-    "argmax",
-    "argmin",
-    "kthvalue",
-    "max",
-    "median",
-    "min",
-    "mode",
-    "nanmedian",
-]
+__all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "kthvalue", "max", "median", "min", "mode", "nanmedian"]
 __all__ += ["nanquantile", "quantile"]
 
 

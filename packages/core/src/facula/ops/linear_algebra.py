@@ -14,16 +14,7 @@ from facula.primitive import primitive, promote, write_out
 from facula.tensor_base import TensorBase
 from facula.types import Tensor
 
-__all__ = [
-    "cross",
-    "det",
-    "inverse",
-    "logdet",
-    "matrix_power",
-    "pinverse",
-    "slogdet",
-    "vander",
-]
+__all__ = ["cross", "det", "inverse", "logdet", "matrix_power", "pinverse", "slogdet", "vander"]
 
 
 class slogdet_result(NamedTuple):

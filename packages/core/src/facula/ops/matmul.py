@@ -9,19 +9,7 @@ import numpy as np
 from facula.primitive import primitive, promote, write_out
 from facula.types import Number, Tensor
 
-__all__ = [
-    "addbmm",
-    "addmm",
-    "addmv",
-    "addr",
-    "baddbmm",
-    "bmm",
-    "chain_matmul",
-    "dot",
-    "ger",
-    "inner",
-    "kron",
-]
+__all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "chain_matmul", "dot", "ger", "inner", "kron"]
 __all__ += ["matmul", "mm", "mv", "outer", "tensordot", "vdot"]
 
 

@@ -11,42 +11,10 @@ from facula.primitive import primitive, promote, to_float, write_out
 from facula.tensor_base import TensorBase
 from facula.types import Number, Tensor, TensorLike
 
-__all__ = [
-    "abs",
-    "absolute",
-    "add",
-    "addcdiv",
-    "addcmul",
-    "div",
-    "divide",
-    "float_power",
-    "floor_divide",
-    "fmod",
-]
-__all__ += [
-    "gcd",
-    "hypot",
-    "lcm",
-    "lerp",
-    "mul",
-    "multiply",
-    "neg",
-    "negative",
-    "positive",
-    "pow",
-    "reciprocal",
-]
-__all__ += [
-    "remainder",
-    "rsqrt",
-    "rsub",
-    "sqrt",
-    "square",
-    "sub",
-    "subtract",
-    "true_divide",
-    "xlogy",
-]
+__all__ = ["abs", "absolute", "add", "addcdiv", "addcmul", "div", "divide", "float_power", "floor_divide", "fmod"]
+__all__ += ["gcd", "hypot", "lcm", "ldexp", "lerp", "mul", "multiply", "neg", "negative", "nextafter", "positive"]
+__all__ += ["pow", "reciprocal", "remainder", "rsqrt", "rsub", "sqrt", "square", "sub", "subtract", "true_divide"]
+__all__ += ["xlogy"]
 
 
 def _is_integral(value: TensorLike) -> bool:
@@ -516,6 +484,37 @@ def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     need_tensor("lcm", input)
     need_tensor("lcm", other, "other")
     return _lcm(input, other, out=out)
+
+
+def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``input * 2 ** other``.
+
+    >>> facula.ldexp(facula.tensor([1.0]), facula.tensor([3]))
+    tensor([8.])
+    """
+    need_tensor("ldexp", input)
+    need_tensor("ldexp", other, "other")
+    return mul(input, pow(2.0, other), out=out)
+
+
+@primitive(dtype=promote)
+def _nextafter(xp, x, other):
+    return xp.nextafter(x, other)
+
+
+def nextafter(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the number next to each element on the way to ``other``.
+
+    >>> facula.nextafter(facula.tensor([1.0]), facula.tensor([2.0])) > 1
+    tensor([True])
+    """
+    need_tensor("nextafter", input)
+    need_tensor("nextafter", other, "other")
+    if input.dtype is not other.dtype or not input.is_floating_point():
+        raise RuntimeError(
+            f"nextafter: expected two floating point tensors of one type, got {input.dtype} and {other.dtype}"
+        )
+    return _nextafter(input, other, out=out)
 
 
 absolute = abs

@@ -12,19 +12,7 @@ from facula.dtypes import dtype as DType
 from facula.primitive import primitive, promote, to_float, write_out
 from facula.types import Number, Tensor
 
-__all__ = [
-    "all",
-    "any",
-    "count_nonzero",
-    "logsumexp",
-    "mean",
-    "nanmean",
-    "nansum",
-    "prod",
-    "std",
-    "std_mean",
-    "sum",
-]
+__all__ = ["all", "any", "count_nonzero", "logsumexp", "mean", "nanmean", "nansum", "prod", "std", "std_mean", "sum"]
 __all__ += ["var", "var_mean"]
 
 Dims = int | Sequence[int] | None

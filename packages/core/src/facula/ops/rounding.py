@@ -5,19 +5,7 @@ from facula.arguments import need_tensor
 from facula.primitive import primitive, promote, to_float
 from facula.types import Tensor, TensorLike
 
-__all__ = [
-    "ceil",
-    "copysign",
-    "fix",
-    "floor",
-    "frac",
-    "heaviside",
-    "nan_to_num",
-    "round",
-    "sgn",
-    "sign",
-    "signbit",
-]
+__all__ = ["ceil", "copysign", "fix", "floor", "frac", "heaviside", "nan_to_num", "round", "sgn", "sign", "signbit"]
 __all__ += ["trunc"]
 
 

@@ -7,17 +7,7 @@ from facula.promotion import combine
 from facula.tensor_base import TensorBase
 from facula.types import Tensor, TensorLike
 
-__all__ = [
-    "clamp",
-    "clamp_max",
-    "clamp_min",
-    "clip",
-    "fmax",
-    "fmin",
-    "maximum",
-    "minimum",
-    "where",
-]
+__all__ = ["clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum", "where"]
 
 
 def _share(g: Tensor, chosen: Tensor, equal: Tensor) -> Tensor:

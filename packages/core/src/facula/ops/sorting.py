@@ -12,18 +12,7 @@ from facula.primitive import primitive, promote, write_out
 from facula.tensor_base import TensorBase
 from facula.types import Number, Tensor, TensorLike
 
-__all__ = [
-    "argsort",
-    "bincount",
-    "bucketize",
-    "histc",
-    "isin",
-    "msort",
-    "searchsorted",
-    "sort",
-    "topk",
-    "unique",
-]
+__all__ = ["argsort", "bincount", "bucketize", "histc", "isin", "msort", "searchsorted", "sort", "topk", "unique"]
 __all__ += ["unique_consecutive"]
 
 
