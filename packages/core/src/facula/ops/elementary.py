@@ -11,7 +11,7 @@ from facula.types import Tensor
 
 __all__ = ["acos", "acosh", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin"]
 __all__ += ["asinh", "atan", "atan2", "atanh", "conj", "conj_physical", "cos", "cosh", "deg2rad", "digamma", "erf"]
-__all__ += ["erfc", "erfinv", "exp", "exp2", "expm1", "imag", "lgamma", "log", "log10", "log1p", "log2", "logaddexp"]
+__all__ += ["erfc", "erfinv", "exp", "exp2", "expm1", "imag", "lgamma", "log", "log1p", "log2", "log10", "logaddexp"]
 __all__ += ["logaddexp2", "logit", "mvlgamma", "polygamma", "rad2deg", "real", "resolve_conj", "resolve_neg", "sigmoid"]
 __all__ += ["sin", "sinc", "sinh", "tan", "tanh", "view_as_complex", "view_as_real"]
 

@@ -425,8 +425,8 @@ def tensorsolve(
     shape = A.shape[B.dim() :]
     if math.prod(shape) != B.numel() or math.prod(A.shape[: B.dim()]) != B.numel():
         raise RuntimeError(
-            "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but "
-            f"got {list(A.shape)} for other of shape {list(B.shape)}"
+            "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), "
+            f"but got {list(A.shape)} for other of shape {list(B.shape)}"
         )
     result = solve(A.reshape((B.numel(), B.numel())), B.reshape((B.numel(),))).reshape(shape)
     return result if out is None else write_out(result, out, "linalg.tensorsolve")

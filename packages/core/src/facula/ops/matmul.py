@@ -111,7 +111,10 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
 
 def _mismatch(left: tuple, right: tuple) -> str:
     if len(left) == len(right) == 1:
-        return f"inconsistent tensor size, expected tensor {list(left)} and src {list(right)} to have the same number of elements"
+        return (
+            f"inconsistent tensor size, expected tensor {list(left)} and src {list(right)} to have the same number of "
+            "elements"
+        )
     if len(right) == 1:
         return f"size mismatch, got input ({left[-2]}), mat ({left[-2]}x{left[-1]}), vec ({right[0]})"
     rows = math.prod(left[:-1])
