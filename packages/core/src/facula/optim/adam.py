@@ -10,7 +10,8 @@ from facula.tensor import Tensor
 from facula.tensor_base import wrap
 
 
-def _check_betas(betas: tuple[float, float]) -> None:
+def check_betas(betas: tuple[float, float]) -> None:
+    """Raise ValueError unless both are at least 0 and below 1."""
     for number, beta in enumerate(betas):
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {number}: {beta}")
@@ -36,7 +37,7 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
     ) -> None:
         check_not_negative(lr=lr, eps=eps)
-        _check_betas(betas)
+        check_betas(betas)
         check_not_negative(weight_decay=weight_decay)
         defaults = {
             "lr": lr,
@@ -141,7 +142,7 @@ class Adamax(Optimizer):
         capturable: bool = False,
     ) -> None:
         check_not_negative(lr=lr, eps=eps)
-        _check_betas(betas)
+        check_betas(betas)
         check_not_negative(weight_decay=weight_decay)
         defaults = {
             "lr": lr,
