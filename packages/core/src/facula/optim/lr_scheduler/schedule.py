@@ -57,10 +57,10 @@ class LRScheduler:
 
     def step(self, epoch: int | None = None) -> None:
         """Go one step on (or to step ``epoch``) and set the rates."""
-        if self._step_count == 1 and not self.optimizer._was_stepped:
+        if self._step_count == 1 and not self._is_initial and not self.optimizer._was_stepped:
             warnings.warn(
-                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the opposite order: "
-                "`optimizer.step()` before `lr_scheduler.step()`, or the first value of the schedule is skipped.",
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the opposite "
+                "order: `optimizer.step()` before `lr_scheduler.step()`, or the first value of the schedule is skipped.",
                 UserWarning,
                 stacklevel=2,
             )
