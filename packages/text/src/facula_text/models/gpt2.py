@@ -1,12 +1,14 @@
 """GPT-2 (Radford and others 2019) with the state_dict keys of the published checkpoints."""
 
 import math
+from os import PathLike
 
 import facula
 from facula import Generator, Tensor, nn
 from facula.nn import functional as F
 
 from facula_text.models.generation import generate
+from facula_text.models.gpt2_checkpoint import read_gpt2_folder, write_gpt2_folder
 from facula_text.models.gpt2_config import GPT2Config
 from facula_text.models.outputs import CausalLMOutput, KeyValueCache
 
@@ -207,6 +209,22 @@ class GPT2LMHeadModel(nn.Module):
             use_cache=use_cache,
             context_length=self.config.n_positions,
         )
+
+    @classmethod
+    def from_pretrained(cls, directory: str | PathLike[str]) -> "GPT2LMHeadModel":
+        """Return the model in a local folder, in evaluation mode: ``config.json`` and the weights.
+
+        The weights are ``model.safetensors`` or ``pytorch_model.bin``, in any layout GPT-2 was published in; nothing
+        in them is executed.
+        """
+        config, state_dict = read_gpt2_folder(directory)
+        model = cls(config)
+        model.load_state_dict(state_dict)
+        return model.eval()
+
+    def save_pretrained(self, save_directory: str | PathLike[str]) -> None:
+        """Write ``config.json`` and ``model.safetensors`` into a folder, as ``from_pretrained`` reads them."""
+        write_gpt2_folder(save_directory, self.config, self.state_dict())
 
 
 def _positions(attention_mask: Tensor | None, past: int, total: int, device: facula.device) -> Tensor:
