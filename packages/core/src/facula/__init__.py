@@ -62,6 +62,7 @@ from facula.ops.einsum import *
 from facula.ops.elementary import *
 from facula.ops.embedding import embedding
 from facula.ops.extrema import *
+from facula.ops.fourier import istft, stft
 from facula.ops.indexing import *
 from facula.ops.interpolation import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from facula.ops.joining import *
@@ -80,13 +81,14 @@ from facula.ops.shape import *
 from facula.ops.sorting import *
 from facula.ops.special import *
 from facula.ops.splitting import *
+from facula.ops.windows import *
 from facula.printing import set_printoptions
 from facula.promotion import can_cast, promote_types
 from facula.rng import Generator, default_generator
 from facula.size import Size
 from facula.tensor import Tensor
 
-from facula import autograd, linalg, nn, optim, serialization, special, utils  # isort: skip  these floors need the names of this one
+from facula import autograd, fft, linalg, nn, optim, serialization, special, utils  # isort: skip  these floors need the names of this one
 from facula.serialization import load, save  # isort: skip
 
 __version__ = "0.1.0"

@@ -12,6 +12,7 @@ from facula.ops import (
     elementary,
     extrema,
     filling,
+    fourier,
     indexing,
     joining,
     linear_algebra,
@@ -505,6 +506,11 @@ class Tensor(TensorProperties):
     take_along_dim = indexing.take_along_dim
     __getitem__ = indexing.getitem
     __setitem__ = indexing.setitem
+
+    # fourier
+    istft = fourier.istft
+    stft = fourier.stft
+    view_as_real = elementary.view_as_real
 
     # activation
     relu = activation.relu

@@ -122,6 +122,17 @@ def _strided(xp, memory: backend.Array, shape: tuple, strides: tuple, offset: in
     return xp.lib.stride_tricks.as_strided(memory[offset:], shape, in_bytes)
 
 
+def _overlap(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Whether two elements of a view may be one place in memory."""
+    reach = 0
+    for stride, length in sorted(zip(strides, shape, strict=True)):
+        if length > 1:
+            if stride <= reach:
+                return True
+            reach += (length - 1) * stride
+    return False
+
+
 @primitive(vjp={"x": lambda g, geometry: g._place_region(geometry)})
 def _take_region(xp, x, *, geometry):
     memory = _laid_out(xp, x, geometry)
@@ -131,9 +142,9 @@ def _take_region(xp, x, *, geometry):
 @primitive(vjp={"x": lambda g, geometry: g._take_region(geometry)})
 def _place_region(xp, x, *, geometry):
     memory = _laid_out(xp, xp.zeros(geometry.base_shape, x.dtype), geometry)
-    # An element that an expanded view shows several times receives the sum of its gradients.
+    # An element that a view shows several times receives the sum of its gradients.
     places = _strided(xp, xp.arange(memory.size), geometry.shape, geometry.strides, geometry.offset)
-    if 0 in geometry.strides:
+    if _overlap(geometry.shape, geometry.strides):
         xp.add.at(memory, places, x)
     else:
         memory[places] = x

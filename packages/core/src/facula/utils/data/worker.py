@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection
 
 import numpy as np
 
 from facula.ops.random import manual_seed
-from facula.utils.data.dataset import Dataset
+from facula.utils.data import transport
+from facula.utils.data.dataset import Dataset, IterableDataset
 
 
 @dataclass
@@ -60,46 +63,120 @@ class _Text(str):
         return str(self)
 
 
-#: What a worker sends when its stream has ended.
-END = "end of stream"
+@dataclass
+class End:
+    """What takes the place of a batch when a stream has ended."""
+
+
+def has_state(dataset: Dataset) -> bool:
+    """Return whether a stream can say where it is, and go there."""
+    return isinstance(dataset, IterableDataset) and hasattr(dataset, "state_dict") and hasattr(dataset, "load_state_dict")
+
+
+@dataclass
+class Fetcher:
+    """How batches are made of a dataset: what a worker, or the main process, needs to know of its loader."""
+
+    dataset: Dataset
+    collate: Callable[[list], object]
+    batched: bool
+    drop_last: bool
+
+    def start(self, state: object = None) -> Callable[[object], object]:
+        """Return the function from what a sampler yields to a batch; a stream begins anew, or where ``state`` says."""
+        if not isinstance(self.dataset, IterableDataset):
+            return self.by_index
+        if state is not None:
+            self.dataset.load_state_dict(state)
+        samples = iter(self.dataset)
+        return lambda request: self.from_stream(samples, request)
+
+    def by_index(self, request: object) -> object:
+        """Return the batch of the samples at some indices, or one sample."""
+        if not self.batched:
+            return self.collate(self.dataset[request])
+        together = getattr(self.dataset, "__getitems__", None)
+        return self.collate(together(request) if together else [self.dataset[index] for index in request])
+
+    def from_stream(self, samples: Iterator, request: list | None) -> object:
+        """Return a batch of the next samples, or the next sample, or the end."""
+        if not self.batched:
+            for sample in samples:
+                return self.collate(sample)
+            return End()
+        batch = list(islice(samples, len(request)))
+        if not batch or (self.drop_last and len(batch) < len(request)):
+            return End()
+        return self.collate(batch)
+
+
+@dataclass
+class Start:
+    """The order to begin an epoch, a stream where ``state`` says."""
+
+    state: object = None
 
 
 def run(
-    dataset: Dataset,
-    fetch_with: Callable[[Dataset], Callable[[object], object]],
-    connection: Connection,
+    fetcher: Fetcher,
+    line: Connection,
     worker: int,
     count: int,
     base_seed: int,
     init: Callable[[int], None] | None,
 ) -> None:
-    """Answer each request (number, what to fetch) from ``connection`` with (number, batch or failure), until None."""
+    """Answer each request (epoch, number, what to fetch) with (epoch, number, batch, state of the stream), until None."""
     global _info
     seed = base_seed + worker
     random.seed(seed)
     manual_seed(seed)
     # NumPy takes several 32-bit words, so that workers of neighbouring seeds differ in all of them.
     np.random.seed([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF, worker])
-    _info = WorkerInfo(worker, count, seed, dataset)
+    _info = WorkerInfo(worker, count, seed, fetcher.dataset)
+    failure = None
     fetch: Callable[[object], object] | None = None
+    stateful = has_state(fetcher.dataset)
     try:
-        start_failure = None
-        try:
-            if init is not None:
-                init(worker)
-            fetch = fetch_with(dataset)
-        except Exception as error:
-            start_failure = Failure(type(error), traceback.format_exc(), worker)
-        while (request := connection.recv()) is not None:
-            number, wanted = request
+        if init is not None:
             try:
-                answer = start_failure if start_failure is not None else fetch(wanted)
-            except StopIteration:
-                answer = END
+                init(worker)
             except Exception as error:
-                answer = Failure(type(error), traceback.format_exc(), worker)
-            connection.send((number, answer))
-    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+                failure = _failure(error, worker)
+        while (request := line.recv()) is not None:
+            epoch, number, wanted = request
+            state = None
+            try:
+                if isinstance(wanted, Start):
+                    if failure is None:
+                        fetch = fetcher.start(wanted.state)
+                    continue
+                answer = fetch(wanted) if failure is None else failure
+                if stateful and failure is None:
+                    state = fetcher.dataset.state_dict()
+            except Exception as error:
+                answer = _failure(error, worker)
+                if isinstance(wanted, Start):
+                    failure = answer
+                    continue
+            _answer(line, (epoch, number, answer, state), worker)
+    except (EOFError, OSError, KeyboardInterrupt):
         pass  # the main process has gone, or goes
     finally:
-        connection.close()
+        line.close()
+
+
+def _answer(line: Connection, message: tuple, worker: int) -> None:
+    try:
+        transport.send(line, message)
+    except (pickle.PicklingError, TypeError, AttributeError, RuntimeError) as error:
+        # What cannot be pickled is found before anything was sent.
+        transport.send(line, (*message[:2], _failure(error, worker), None))
+
+
+def _failure(error: BaseException, worker: int) -> Failure:
+    kind = type(error)
+    try:
+        pickle.dumps(kind)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        kind = RuntimeError
+    return Failure(kind, "".join(traceback.format_exception(error)), worker)

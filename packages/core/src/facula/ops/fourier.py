@@ -1,0 +1,327 @@
+"""Discrete Fourier transforms, and the short-time transform and its inverse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from facula import dtypes
+from facula.dimensions import wrap_dim
+from facula.primitive import primitive, to_float
+from facula.tensor_base import wrap
+from facula.types import Tensor
+
+__all__ = ["istft", "stft"]
+
+# Three primitives: the complex transform and its inverse without scaling (each the gradient of the other), and the
+# transform of real numbers, whose gradient is the inverse of a spectrum with zeros in its other half. All else is scaling,
+# padding and cutting. NumPy computes in double precision for float64 only.
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, axis: _backward(g, axis=axis)})
+def _forward(xp, x, *, axis):
+    return xp.fft.fft(x, axis=axis).astype(_complex(x.dtype), copy=False)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, axis: _forward(g, axis=axis)})
+def _backward(xp, x, *, axis):
+    return xp.fft.ifft(x, axis=axis, norm="forward").astype(_complex(x.dtype), copy=False)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x_shape, axis: _real_gradient(g, x_shape[axis], axis)})
+def _real_forward(xp, x, *, axis):
+    return xp.fft.rfft(x, axis=axis).astype(_complex(x.dtype), copy=False)
+
+
+def _complex(dtype: np.dtype) -> type:
+    return np.complex128 if dtype in (np.float64, np.complex128) else np.complex64
+
+
+def _real_gradient(g: Tensor, length: int, axis: int) -> Tensor:
+    """Return the gradient of the real input: the real part of the transform back, of the half that was kept."""
+    return _backward(_resized(g, axis, length), axis=axis).real
+
+
+def _resized(input: Tensor, axis: int, length: int) -> Tensor:
+    """Return ``input`` cut off, or with zeros at its end, to a length along a dimension."""
+    have = input.shape[axis]
+    if have == length:
+        return input
+    if have > length:
+        return input.narrow(axis, 0, length)
+    widths = tuple((0, length - have if at == axis else 0) for at in range(input.dim()))
+    return input._pad_constant(widths, 0)
+
+
+def _scale(norm: str | None, length: int, inverse: bool) -> float:
+    """Return the factor a transform of a length has: PyTorch's norms "backward" (the default), "ortho", "forward"."""
+    if norm not in (None, "backward", "ortho", "forward"):
+        raise RuntimeError(f'Invalid normalization mode: "{norm}"')
+    if norm == "ortho":
+        return 1.0 / math.sqrt(length)
+    scaled = norm == "forward" if not inverse else norm in (None, "backward")
+    return 1.0 / length if scaled else 1.0
+
+
+def _as_complex(input: Tensor) -> Tensor:
+    if input.is_complex():
+        return input
+    real = input if input.is_floating_point() else input.to(dtypes.get_default_dtype())
+    return real.to(real.dtype.to_complex())
+
+
+def _length(input: Tensor, n: int | None, axis: int) -> int:
+    length = input.shape[axis] if n is None else n
+    if length < 1:
+        raise RuntimeError(f"Invalid number of data points ({length}) specified")
+    return length
+
+
+def _scaled(result: Tensor, factor: float) -> Tensor:
+    return result if factor == 1.0 else result * factor
+
+
+def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """Return the transform of ``n`` points along ``dim``, complex."""
+    axis = wrap_dim(dim, input.dim())
+    length = _length(input, n, axis)
+    return _scaled(_forward(_resized(_as_complex(input), axis, length), axis=axis), _scale(norm, length, False))
+
+
+def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """Return the inverse transform of ``n`` points along ``dim``, complex."""
+    axis = wrap_dim(dim, input.dim())
+    length = _length(input, n, axis)
+    return _scaled(_backward(_resized(_as_complex(input), axis, length), axis=axis), _scale(norm, length, True))
+
+
+def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """Return the first half, n // 2 + 1 points, of the transform of a real tensor along ``dim``."""
+    if input.is_complex():
+        raise RuntimeError(f"rfft expects a real input tensor, but got {input.dtype}")
+    axis = wrap_dim(dim, input.dim())
+    length = _length(input, n, axis)
+    return _scaled(_real_forward(_resized(input, axis, length), axis=axis), _scale(norm, length, False))
+
+
+def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """Return the real tensor of ``n`` points whose transform has ``input`` as its first half."""
+    axis = wrap_dim(dim, input.dim())
+    length = 2 * (input.shape[axis] - 1) if n is None else n
+    if length < 1:
+        raise RuntimeError(f"Invalid number of data points ({length}) specified")
+    half = _resized(_as_complex(input), axis, length // 2 + 1)
+    # Points between the first and the middle stand for two each; imaginary parts of those two count for nothing.
+    weights = np.full(length // 2 + 1, 2.0, np.float32)
+    weights[0] = 1.0
+    if length % 2 == 0:
+        weights[-1] = 1.0
+    shape = [-1 if at == axis else 1 for at in range(input.dim())]
+    weighted = half * wrap(weights.reshape(shape)).to(device=input.device)
+    return _scaled(_backward(_resized(weighted, axis, length), axis=axis).real, _scale(norm, length, True))
+
+
+def _several(input: Tensor, s: Sequence[int] | None, dim: Sequence[int] | None) -> tuple[list[int], list[int | None]]:
+    """Return the dimensions of a transform over several, and the points along each."""
+    if dim is None:
+        dims = list(range(input.dim())) if s is None else list(range(input.dim() - len(s), input.dim()))
+    else:
+        dims = [wrap_dim(each, input.dim()) for each in ((dim,) if isinstance(dim, int) else dim)]
+    if len(set(dims)) != len(dims):
+        raise RuntimeError("FFT dims must be unique")
+    sizes: list[int | None] = [None] * len(dims) if s is None else [None if n == -1 else n for n in ((s,) if isinstance(s, int) else s)]
+    if len(sizes) != len(dims):
+        raise RuntimeError("When given, dim and shape arguments must have the same length")
+    return dims, sizes
+
+
+def fftn(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None) -> Tensor:
+    """Return the transform along several dimensions."""
+    dims, sizes = _several(input, s, dim)
+    result = _as_complex(input)
+    for axis, n in zip(dims, sizes):
+        result = fft(result, n, axis, norm)
+    return result
+
+
+def ifftn(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None) -> Tensor:
+    """Return the inverse transform along several dimensions."""
+    dims, sizes = _several(input, s, dim)
+    result = _as_complex(input)
+    for axis, n in zip(dims, sizes):
+        result = ifft(result, n, axis, norm)
+    return result
+
+
+def rfftn(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None) -> Tensor:
+    """Return the transform of a real tensor along several dimensions, of the last of which the first half is kept."""
+    dims, sizes = _several(input, s, dim)
+    result = rfft(input, sizes[-1], dims[-1], norm)
+    for axis, n in zip(dims[:-1], sizes[:-1]):
+        result = fft(result, n, axis, norm)
+    return result
+
+
+def irfftn(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None) -> Tensor:
+    """Return the real tensor whose transform along several dimensions has ``input`` as its first half."""
+    dims, sizes = _several(input, s, dim)
+    result = _as_complex(input)
+    for axis, n in zip(dims[:-1], sizes[:-1]):
+        result = ifft(result, n, axis, norm)
+    return irfft(result, sizes[-1], dims[-1], norm)
+
+
+def fft2(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None) -> Tensor:
+    """Return the transform along two dimensions."""
+    return fftn(input, s, dim, norm)
+
+
+def ifft2(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None) -> Tensor:
+    """Return the inverse transform along two dimensions."""
+    return ifftn(input, s, dim, norm)
+
+
+def rfft2(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None) -> Tensor:
+    """Return the transform of a real tensor along two dimensions, half of the last."""
+    return rfftn(input, s, dim, norm)
+
+
+def irfft2(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None) -> Tensor:
+    """Return the real tensor whose transform along two dimensions has ``input`` as its first half."""
+    return irfftn(input, s, dim, norm)
+
+
+def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """Return the real transform of a tensor that is the first half of one with conjugate symmetry."""
+    swapped = {None: "forward", "backward": "forward", "forward": "backward"}.get(norm, norm)
+    return irfft(_as_complex(input).conj(), n, dim, swapped)
+
+
+def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    """Return the first half of the inverse transform of a real tensor."""
+    swapped = {None: "forward", "backward": "forward", "forward": "backward"}.get(norm, norm)
+    return rfft(input, n, dim, swapped).conj()
+
+
+def fftshift(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """Return a spectrum with the zero frequency in the middle."""
+    dims = range(input.dim()) if dim is None else (dim,) if isinstance(dim, int) else dim
+    return input.roll([input.shape[each] // 2 for each in dims], list(dims))
+
+
+def ifftshift(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """Return a spectrum with the zero frequency first: the inverse of `fftshift`."""
+    dims = range(input.dim()) if dim is None else (dim,) if isinstance(dim, int) else dim
+    return input.roll([(input.shape[each] + 1) // 2 for each in dims], list(dims))
+
+
+# Short-time transforms.
+
+
+def _window(window: Tensor | None, win_length: int, n_fft: int, input: Tensor) -> Tensor:
+    """Return the window, ones by default, in the middle of ``n_fft`` points."""
+    kind = input.dtype.to_real()
+    found = input.new_ones((win_length,), dtype=kind) if window is None else window
+    if found.dim() != 1 or found.shape[0] != win_length:
+        raise RuntimeError(f"expected a 1D window tensor of size equal to win_length={win_length}, but got window with size {list(found.shape)}")
+    left = (n_fft - win_length) // 2
+    return found._pad_constant(((left, n_fft - win_length - left),), 0) if win_length < n_fft else found
+
+
+def stft(
+    input: Tensor,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Tensor | None = None,
+    center: bool = True,
+    pad_mode: str = "reflect",
+    normalized: bool = False,
+    onesided: bool | None = None,
+    return_complex: bool | None = None,
+    align_to_window: bool | None = None,
+) -> Tensor:
+    """Return the transforms (…, frequencies, frames) of overlapping windows of a signal (L) or (N, L).
+
+    Frames are ``hop_length`` (n_fft // 4) apart and, with ``center``, lie around their places in the padded signal.
+    """
+    hop = n_fft // 4 if hop_length is None else hop_length
+    width = n_fft if win_length is None else win_length
+    onesided = not input.is_complex() and (window is None or not window.is_complex()) if onesided is None else onesided
+    if return_complex is None:
+        if not input.is_complex():
+            raise RuntimeError("stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a future release.")
+        return_complex = True
+    if input.dim() not in (1, 2):
+        raise RuntimeError(f"stft expected a tensor with 1 or 2 dimensions, but got {input.dim()}")
+    signal = input if input.dim() == 2 else input.unsqueeze(0)
+    if center:
+        signal = signal.unsqueeze(1)._pad((n_fft // 2, n_fft // 2), pad_mode).squeeze(1)
+    if not 0 < n_fft <= signal.shape[-1]:
+        raise RuntimeError(f"stft: expected 0 < n_fft < {signal.shape[-1]}, but got n_fft={n_fft}")
+    if hop <= 0:
+        raise RuntimeError(f"stft: expected hop_length > 0, but got hop_length={hop}")
+    if not 0 < width <= n_fft:
+        raise RuntimeError(f"stft: expected 0 < win_length <= n_fft, but got win_length={width}")
+    frames = signal.unfold(-1, n_fft, hop) * _window(window, width, n_fft, input)
+    norm = "ortho" if normalized else None
+    spectrum = (rfft(frames, norm=norm) if onesided else fft(frames, norm=norm)).transpose(-2, -1)
+    spectrum = spectrum if input.dim() == 2 else spectrum.squeeze(0)
+    return spectrum if return_complex else spectrum.view_as_real()
+
+
+def istft(
+    input: Tensor,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: Tensor | None = None,
+    center: bool = True,
+    normalized: bool = False,
+    onesided: bool | None = None,
+    length: int | None = None,
+    return_complex: bool = False,
+) -> Tensor:
+    """Return the signal (L) or (N, L) whose `stft` is closest to ``input``. Griffin and Lim 1984."""
+    hop = n_fft // 4 if hop_length is None else hop_length
+    width = n_fft if win_length is None else win_length
+    if not input.is_complex():
+        raise RuntimeError("istft requires a complex-valued input tensor matching the output from stft with return_complex=True.")
+    if input.dim() not in (2, 3):
+        raise RuntimeError(f"istft expected a tensor with 2 or 3 dimensions, but got {input.dim()}")
+    spectra = (input if input.dim() == 3 else input.unsqueeze(0)).transpose(-2, -1)
+    bins = spectra.shape[-1]
+    onesided = bins != n_fft if onesided is None else onesided
+    if bins != (n_fft // 2 + 1 if onesided else n_fft):
+        raise RuntimeError(f"expected the frequency dimension (3rd to the last) of the input tensor to match n_fft // 2 + 1 when onesided=True or n_fft, but got {bins}")
+    if not 0 < hop <= width <= n_fft:
+        raise RuntimeError(f"istft: expected 0 < hop_length <= win_length <= n_fft, got {hop}, {width}, {n_fft}")
+    shape = _window(window, width, n_fft, input)
+    norm = "ortho" if normalized else None
+    frames = irfft(spectra, n_fft, norm=norm) if onesided else ifft(spectra, norm=norm)
+    frames = (frames if return_complex or not frames.is_complex() else frames.real) * shape
+    count = frames.shape[-2]
+    expected = n_fft + hop * (count - 1)
+    signal = _overlap(frames, hop=hop, length=expected)
+    envelope = _overlap((shape * shape).expand((1, count, n_fft)), hop=hop, length=expected)
+    start = n_fft // 2 if center else 0
+    end = start + length if length is not None else (expected - n_fft // 2 if center else expected)
+    signal, envelope = signal[:, start:end], envelope[:, start:end]
+    if bool((envelope.abs() < 1e-11).any()):
+        raise RuntimeError(f"window overlap add min: {float(envelope.abs().min())} is not larger than 1e-11: the windows leave gaps")
+    signal = signal / envelope
+    if length is not None and signal.shape[-1] < length:
+        signal = signal._pad_constant(((0, 0), (0, length - signal.shape[-1])), 0)
+    return signal if input.dim() == 3 else signal.squeeze(0)
+
+
+@primitive(dtype=to_float, vjp={"x": lambda g, x_shape, hop: g.unfold(-1, x_shape[-1], hop)})
+def _overlap(xp, x, *, hop, length):
+    """Return frames (N, frames, width) added up at their places in a signal (N, length)."""
+    result = xp.zeros((x.shape[0], length), x.dtype)
+    width = x.shape[-1]
+    for at in range(x.shape[1]):
+        result[:, at * hop : at * hop + width] += x[:, at]
+    return result
