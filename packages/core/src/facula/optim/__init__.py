@@ -10,19 +10,17 @@ from facula.optim.rprop import Rprop
 from facula.optim.sgd import SGD
 
 __all__ = [
-    *(
-        "ASGD",
-        "SGD",
-        "Adadelta",
-        "Adagrad",
-        "Adam",
-        "AdamW",
-        "Adamax",
-        "NAdam",
-        "Optimizer",
-        "RAdam",
-        "RMSprop",
-        "Rprop",
-    ),
+    "ASGD",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
     "lr_scheduler",
 ]

@@ -88,10 +88,12 @@ class LRScheduler:
 
 
 def number_of(rate: object) -> float:
+    """Return a rate, which may be a tensor, as a number."""
     return rate.item() if hasattr(rate, "item") else rate
 
 
 def put(group: dict, name: str, value: float) -> None:
+    """Set an option of a group, in place when it is a tensor."""
     if hasattr(group[name], "fill_"):
         group[name].fill_(value)
     else:
@@ -110,6 +112,7 @@ def _watch(optimizer: Optimizer) -> None:
 
 
 def for_each(value: object, count: int, name: str) -> list:
+    """Return one value for each group; ValueError for a list of another length."""
     if isinstance(value, (list, tuple)):
         if len(value) != count:
             raise ValueError(f"Expected {count} {name}, but got {len(value)}")
@@ -118,6 +121,7 @@ def for_each(value: object, count: int, name: str) -> list:
 
 
 def set_momentum(group: dict, value: float, use_beta1: bool) -> None:
+    """Set the momentum of a group, or its first beta."""
     if use_beta1:
         group["betas"] = (value, *group["betas"][1:])
     else:

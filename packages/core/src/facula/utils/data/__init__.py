@@ -11,6 +11,7 @@ from facula.utils.data.dataset import (
     TensorDataset,
     random_split,
 )
+from facula.utils.data.distributed import DistributedSampler
 from facula.utils.data.loader import DataLoader
 from facula.utils.data.sampler import (
     BatchSampler,
@@ -23,7 +24,23 @@ from facula.utils.data.sampler import (
 from facula.utils.data.worker import get_worker_info
 
 __all__ = [
-    *("BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "IterableDataset", "RandomSampler"),
-    *("Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset"),
-    *("WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info", "random_split"),
+    "BatchSampler",
+    "ChainDataset",
+    "ConcatDataset",
+    "DataLoader",
+    "Dataset",
+    "DistributedSampler",
+    "IterableDataset",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "StackDataset",
+    "Subset",
+    "SubsetRandomSampler",
+    "TensorDataset",
+    "WeightedRandomSampler",
+    "default_collate",
+    "default_convert",
+    "get_worker_info",
+    "random_split",
 ]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
-from functools import partial
 from itertools import islice
-from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from typing import ClassVar
 
 from facula.creation import empty
 from facula.dtypes import int64
 from facula.ops.random import get_rng_state, set_rng_state
 from facula.rng import Generator
-from facula.utils.data import worker as workers
 from facula.utils.data.collate import default_collate, default_convert
 from facula.utils.data.dataset import Dataset, IterableDataset
+from facula.utils.data.pool import Pool
 from facula.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
+from facula.utils.data.worker import End, Fetcher, has_state
 
 
 class _Forever(Sampler):
@@ -52,7 +50,7 @@ class DataLoader:
         drop_last: bool = False,
         timeout: float = 0,
         worker_init_fn: Callable[[int], None] | None = None,
-        multiprocessing_context: object = None,
+        multiprocessing_context: BaseContext | str | None = None,
         generator: Generator | None = None,
         *,
         prefetch_factor: int | None = None,
@@ -66,7 +64,8 @@ class DataLoader:
             raise ValueError("timeout option should be non-negative")
         if num_workers == 0 and prefetch_factor is not None:
             raise ValueError(
-                "prefetch_factor option could only be specified in multiprocessing. Let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
+                "prefetch_factor option could only be specified in multiprocessing. Let num_workers > 0 to enable "
+                "multiprocessing, otherwise set prefetch_factor to None."
             )
         if prefetch_factor is not None and prefetch_factor < 0:
             raise ValueError("prefetch_factor option should be non-negative")
@@ -114,8 +113,9 @@ class DataLoader:
         self.sampler = sampler
         self.batch_sampler = batch_sampler
         self.collate_fn = collate_fn or (default_convert if batch_sampler is None else default_collate)
-        self._pool: _Pool | None = None
-        self._position = _Position()
+        self._pool: Pool | None = None
+        self._position: _Position | None = None
+        self._resume: dict[str, object] | None = None
 
     def __len__(self) -> int:
         if self._is_stream:
@@ -129,223 +129,151 @@ class DataLoader:
         return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
 
     def __iter__(self) -> Iterator:
-        skipped = self._position.begin(self.generator)
-        base_seed = int(empty((), dtype=int64).random_(generator=self.generator).item())
-        requests = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
+        resume, self._resume = self._resume, None
+        position = self._position = _Position(self, resume)
         if self.num_workers == 0:
-            batches = self._in_this_process(requests, skipped)
-        else:
-            batches = self._from_workers(requests, skipped, base_seed)
-        for batch in batches:
-            self._position.batches += 1
-            yield batch
-        self._position = _Position()
-
-    def _in_this_process(self, requests: Iterator, skipped: int) -> Iterator:
-        fetch = _fetcher(self.dataset, self._is_stream, self.batch_sampler is not None, self.collate_fn, self.drop_last)
-        # A stream can only be brought forward by reading it; samples by index need not be read at all.
-        for request in requests if self._is_stream else islice(requests, skipped, None):
-            try:
-                batch = fetch(request)
-            except StopIteration:
-                return
-            if self._is_stream and skipped:
-                skipped -= 1
-                continue
-            yield batch
-
-    def _from_workers(self, requests: Iterator, skipped: int, base_seed: int) -> Iterator:
+            return _here(self, position)
+        if not self.persistent_workers:
+            return _elsewhere(self, position, self._make_pool(position))
         if self._pool is None:
-            make = partial(
-                _fetcher,
-                stream=self._is_stream,
-                batched=self.batch_sampler is not None,
-                collate=self.collate_fn,
-                drop_last=self.drop_last,
-            )
-            self._pool = _Pool(self, make, base_seed)
-        pool = self._pool
-        finished = False
-        try:
-            yield from pool.batches(requests, skipped, self._is_stream, self.prefetch_factor, self.timeout)
-            finished = True
-        finally:
-            if not (self.persistent_workers and finished and not self._is_stream):
-                pool.close()
-                self._pool = None
+            self._pool = self._make_pool(position)
+        return _elsewhere(self, position, self._pool)
+
+    def _make_pool(self, position: _Position) -> Pool:
+        fetcher = self._fetcher()
+        return Pool(fetcher, self.num_workers, position.base_seed, self.worker_init_fn, self.multiprocessing_context)
+
+    def _fetcher(self) -> Fetcher:
+        return Fetcher(self.dataset, self.collate_fn, self.batch_sampler is not None, self.drop_last)
 
     def state_dict(self) -> dict[str, object]:
-        """Return where the epoch is: how many batches were given, and the random state it began with."""
-        return self._position.state_dict()
+        """Return where the epoch is: batches given, the random state it began with, and where streams are.
+
+        A stream that itself has ``state_dict`` and ``load_state_dict`` is brought back by them, any other by reading it
+        again from its start.
+        """
+        if self._resume is not None:
+            return dict(self._resume)
+        return _Position.NONE.copy() if self._position is None else self._position.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, object]) -> None:
-        """Begin the next iteration where a `state_dict` was taken."""
-        self._position = _Position(dict(state_dict))
+        """Begin the next iteration where a `state_dict` was taken.
+
+        The default generator is left as it is found; one given to the loader goes back to where the epoch began.
+        ValueError when a stream was read by another number of workers.
+        """
+        missing = set(_Position.NONE) - set(state_dict)
+        if missing:
+            raise ValueError(f"the state of a DataLoader has {sorted(_Position.NONE)}; missing: {sorted(missing)}")
+        if self._is_stream and state_dict["batches"] and state_dict["num_workers"] != self.num_workers:
+            raise ValueError(
+                f"a stream read by {state_dict['num_workers']} workers cannot go on with {self.num_workers}: "
+                "their batches differ"
+            )
+        self._resume = dict(state_dict)
 
 
 class _Position:
     """Where in an epoch a loader is, and how to get there again."""
 
-    def __init__(self, resume: dict[str, object] | None = None) -> None:
-        self.batches = 0
-        self._start: object = None
-        self._resume = resume
+    NONE: ClassVar[dict[str, object]] = {
+        "batches": 0,
+        "num_workers": 0,
+        "random_state": None,
+        "streams": {},
+        "turns": [],
+    }
 
-    def begin(self, generator: Generator | None) -> int:
-        """Remember the random state at the start of an epoch, or restore it; return how many batches to skip."""
-        resume, self._resume = self._resume, None
-        if resume is not None and resume["random_state"] is not None:
-            state = resume["random_state"]
-            if generator is None:
-                set_rng_state(state)
-            else:
-                generator.set_state(state)
-        skipped = 0 if resume is None else int(resume["batches"])
-        self.batches = skipped
+    def __init__(self, loader: DataLoader, resume: dict[str, object] | None) -> None:
+        resume = resume or self.NONE
+        self.batches = int(resume["batches"])
+        self.streams: dict[int, object] = dict(resume["streams"])
+        self.turns: list[int] = list(resume["turns"]) or list(range(loader.num_workers))
+        self._loader = loader
+        #: How many batches must be read again to get back to where a stream was.
+        self.reread = self.batches if loader._is_stream and not has_state(loader.dataset) else 0
+        if self.reread:
+            self.turns = list(range(loader.num_workers))
+        generator = loader.generator
+        now = get_rng_state()
+        if resume["random_state"] is not None:
+            (set_rng_state if generator is None else generator.set_state)(resume["random_state"])
         self._start = get_rng_state() if generator is None else generator.get_state()
-        return skipped
+        self.base_seed = int(empty((), dtype=int64).random_(generator=generator).item())
+        self.requests = iter(loader.sampler if loader.batch_sampler is None else loader.batch_sampler)
+        if resume["random_state"] is not None and not loader._is_stream:
+            # Samplers draw when they are first asked.
+            for _ in islice(self.requests, self.batches):
+                pass
+        if resume["random_state"] is not None and generator is None:
+            set_rng_state(now)
 
     def state_dict(self) -> dict[str, object]:
         """Return the position."""
-        if self._resume is not None:
-            return dict(self._resume)
-        return {"batches": self.batches, "random_state": self._start if self.batches else None}
+        if not self.batches:
+            return dict(self.NONE)
+        loader = self._loader
+        streams = dict(self.streams)
+        if loader.num_workers == 0 and has_state(loader.dataset):
+            streams = {0: loader.dataset.state_dict()}
+        return {
+            "batches": self.batches,
+            "num_workers": loader.num_workers,
+            "random_state": self._start,
+            "streams": streams,
+            "turns": list(self.turns),
+        }
 
 
-def _fetcher(
-    dataset: Dataset, stream: bool, batched: bool, collate: Callable[[list], object], drop_last: bool
-) -> Callable[[object], object]:
-    """Return the function that makes a batch of what a sampler yields."""
-    if stream:
-        samples = iter(dataset)
-
-        def next_batch(request: list | None) -> object:
-            if not batched:
-                return collate(next(samples))
-            batch = list(islice(samples, len(request)))
-            if not batch or (drop_last and len(batch) < len(request)):
-                raise StopIteration
-            return collate(batch)
-
-        return next_batch
-
-    def by_index(request: object) -> object:
-        if not batched:
-            return collate(dataset[request])
-        together = getattr(dataset, "__getitems__", None)
-        return collate(together(request) if together else [dataset[index] for index in request])
-
-    return by_index
+def _here(loader: DataLoader, position: _Position) -> Iterator:
+    """Yield batches made in this process."""
+    fetch = loader._fetcher().start(position.streams.get(0))
+    for request in position.requests:
+        batch = fetch(request)
+        if isinstance(batch, End):
+            break
+        if position.reread:
+            position.reread -= 1
+            continue
+        position.batches += 1
+        yield batch
+    _finish(loader, position)
 
 
-class _Pool:
-    """Worker processes and the lines to them."""
-
-    def __init__(self, loader: DataLoader, make_fetch: Callable, base_seed: int) -> None:
-        context = loader.multiprocessing_context
-        if not isinstance(context, multiprocessing.context.BaseContext):
-            context = multiprocessing.get_context(context or "fork")
-        self.lines: list[Connection] = []
-        self.processes = []
-        for number in range(loader.num_workers):
-            here, there = context.Pipe()
-            process = context.Process(
-                target=_work,
-                args=(list(self.lines), here, loader.dataset, make_fetch, there, number, loader.num_workers, base_seed,
-                      loader.worker_init_fn),
-                daemon=True,
-            )  # fmt: skip
-            process.start()
-            there.close()
-            self.lines.append(here)
-            self.processes.append(process)
-
-    def batches(self, requests: Iterator, skipped: int, stream: bool, prefetch: int, timeout: float) -> Iterator:
-        """Yield the answers to requests in their order; worker i answers requests i, i + n, i + 2n …"""
-        if not stream:
-            requests = islice(requests, skipped, None)
-        alive = deque(range(len(self.lines)))
-        asked: deque[tuple[int, int]] = deque()
-        arrived: dict[int, object] = {}
-        number = 0
-        exhausted = False
-        while True:
-            while not exhausted and alive and len(asked) < max(prefetch, 1) * len(self.lines):
-                try:
-                    request = next(requests)
-                except StopIteration:
-                    exhausted = True
-                    break
-                chosen = alive[0]
-                alive.rotate(-1)
-                self._send(chosen, (number, request))
-                asked.append((number, chosen))
-                number += 1
-            if not asked:
-                return
-            wanted, chosen = asked.popleft()
-            while wanted not in arrived:
-                key, answer = self._receive(chosen, timeout)
-                arrived[key] = answer
-            answer = arrived.pop(wanted)
-            if isinstance(answer, workers.Failure):
-                answer.raise_again()
-            if isinstance(answer, str) and answer == workers.END:
-                if chosen in alive:
-                    alive.remove(chosen)
+def _elsewhere(loader: DataLoader, position: _Position, pool: Pool) -> Iterator:
+    """Yield batches made by worker processes."""
+    kept = False
+    try:
+        answers = pool.batches(
+            position.requests,
+            position.turns,
+            position.streams,
+            loader.prefetch_factor,
+            loader.timeout,
+            loader.in_order,
+        )
+        for batch, worker, state, turns in answers:
+            if position.reread:
+                position.reread -= 1
                 continue
-            if stream and skipped:
-                skipped -= 1
-                continue
-            yield answer
-
-    def _send(self, chosen: int, message: object) -> None:
-        try:
-            self.lines[chosen].send(message)
-        except (BrokenPipeError, ConnectionResetError):
-            self._died(chosen)
-
-    def _receive(self, chosen: int, timeout: float) -> tuple[int, object]:
-        line, process = self.lines[chosen], self.processes[chosen]
-        ready = wait([line, process.sentinel], timeout or None)
-        if not ready:
-            raise RuntimeError(f"DataLoader timed out after {timeout} seconds")
-        if line in ready:
-            try:
-                return line.recv()
-            except (EOFError, ConnectionResetError):
-                pass
-        self._died(chosen)
-        raise AssertionError("unreachable")
-
-    def _died(self, chosen: int) -> None:
-        process = self.processes[chosen]
-        process.join(5)
-        code = process.exitcode
-        how = f"was killed by signal {-code}" if code is not None and code < 0 else f"exited with code {code}"
-        raise RuntimeError(f"DataLoader worker (pid(s) {process.pid}) exited unexpectedly: worker {chosen} {how}.")
-
-    def close(self) -> None:
-        """End all workers: those that do not leave at once are stopped."""
-        for line in self.lines:
-            try:
-                line.send(None)
-            except (BrokenPipeError, ConnectionResetError, OSError):
-                pass
-            line.close()
-        deadline = time.monotonic() + 1.0
-        for process in self.processes:
-            process.join(max(0.0, deadline - time.monotonic()))
-            if process.is_alive():
-                process.kill()
-                process.join()
-            process.close()
+            position.batches += 1
+            position.turns = turns
+            if state is not None:
+                position.streams[worker] = state
+            yield batch
+        kept = loader.persistent_workers
+        _finish(loader, position)
+    except GeneratorExit:
+        kept = loader.persistent_workers
+        raise
+    finally:
+        if not kept:
+            pool.close()
+            if loader._pool is pool:
+                loader._pool = None
 
 
-def _work(
-    others: list[Connection], own: Connection, dataset: Dataset, make_fetch: Callable, line: Connection, *rest: object
-) -> None:
-    """Close the ends of lines that belong to the main process, then work."""
-    for each in (*others, own):
-        each.close()
-    workers.run(dataset, make_fetch, line, *rest)
+def _finish(loader: DataLoader, position: _Position) -> None:
+    """The epoch is over: the next one begins at its start."""
+    if loader._position is position:
+        loader._position = None

@@ -10,7 +10,6 @@ from facula.dtypes import float64, int64
 from facula.ops.random import multinomial, randint, randperm
 from facula.rng import Generator
 
-
 Index = TypeVar("Index", covariant=True)
 
 

@@ -70,7 +70,9 @@ class End:
 
 def has_state(dataset: Dataset) -> bool:
     """Return whether a stream can say where it is, and go there."""
-    return isinstance(dataset, IterableDataset) and hasattr(dataset, "state_dict") and hasattr(dataset, "load_state_dict")
+    return (
+        isinstance(dataset, IterableDataset) and hasattr(dataset, "state_dict") and hasattr(dataset, "load_state_dict")
+    )
 
 
 @dataclass
@@ -125,13 +127,14 @@ def run(
     base_seed: int,
     init: Callable[[int], None] | None,
 ) -> None:
-    """Answer each request (epoch, number, what to fetch) with (epoch, number, batch, state of the stream), until None."""
+    """Answer each request (epoch, number, what to fetch) by (epoch, number, batch, state of the stream), until None."""
     global _info
     seed = base_seed + worker
     random.seed(seed)
     manual_seed(seed)
-    # NumPy takes several 32-bit words, so that workers of neighbouring seeds differ in all of them.
-    np.random.seed([seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF, worker])
+    # As PyTorch does: every word of NumPy's seed hangs on both numbers.
+    words = np.random.SeedSequence([worker, base_seed & 0xFFFFFFFF, base_seed >> 32, 0])
+    np.random.seed(words.generate_state(4))
     _info = WorkerInfo(worker, count, seed, fetcher.dataset)
     failure = None
     fetch: Callable[[object], object] | None = None
