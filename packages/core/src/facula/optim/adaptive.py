@@ -13,7 +13,7 @@ def _zeros(param: Tensor) -> Tensor:
 
 
 class RMSprop(Optimizer):
-    """Gradients over their running root mean square. Hinton 2012, lecture 6e; ``centered``: Graves 2013, arXiv 1308.0850."""
+    """Gradients over their running root mean square. Hinton 2012, lecture 6e; ``centered``: arXiv 1308.0850."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from facula.tensor_base import wrap
 
 
 class ASGD(Optimizer):
-    """Gradient descent that keeps the mean of the parameters in ``ax``. Polyak and Juditsky 1992, SIAM J. Control 30(4)."""
+    """Gradient descent that keeps the parameters' mean in ``ax``. Polyak and Juditsky 1992, SIAM J. Control 30(4)."""
 
     def __init__(
         self,

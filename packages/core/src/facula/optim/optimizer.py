@@ -30,8 +30,8 @@ class Optimizer:
     """Base class of optimizers.
 
     A subclass passes its options' defaults to ``__init__`` and defines two small methods: ``init_state(param, group)``
-    returns the state a parameter starts with, and ``update(param, grad, state, group)`` changes the parameter's array in
-    place. Groups, closures, hooks, ``state_dict`` and the loop are here.
+    returns the state a parameter starts with, and ``update(param, grad, state, group)`` changes the parameter's array
+    in place. Groups, closures, hooks, ``state_dict`` and the loop are here.
     """
 
     def __init__(self, params: Params, defaults: dict[str, object]) -> None:
@@ -44,7 +44,8 @@ class Optimizer:
         self._optimizer_load_state_dict_post_hooks: OrderedDict[int, Callable] = OrderedDict()
         if isinstance(params, Tensor):
             raise TypeError(
-                f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got {params.type()}"
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                f"{params.type()}"
             )
         self.state: defaultdict[Tensor, dict] = defaultdict(dict)
         self.param_groups: list[dict] = []
@@ -119,8 +120,8 @@ class Optimizer:
             params = [params]
         elif isinstance(params, set):
             raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will change "
-                "between runs. Please use a list instead."
+                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
+                "will change between runs. Please use a list instead."
             )
         params = list(params)
         named = [each for each in params if isinstance(each, tuple)]
@@ -168,7 +169,7 @@ class Optimizer:
         return found
 
     def load_state_dict(self, state_dict: Mapping[str, object]) -> None:
-        """Take over what `state_dict` returned, here or in PyTorch; state goes to the type and device of its parameter."""
+        """Take over what `state_dict` returned, here or in PyTorch, in the type and on the device of each parameter."""
         state_dict = dict(state_dict)
         for hook in tuple(self._optimizer_load_state_dict_pre_hooks.values()):
             replaced = hook(self, state_dict)

@@ -8,7 +8,7 @@ from facula.tensor_base import wrap
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent with momentum. Sutskever et al. 2013, On the importance of initialization and momentum.
+    """Stochastic gradient descent with momentum. Sutskever et al. 2013, ICML 28(3).
 
     ``v = momentum * v + (1 - dampening) * g``, then ``p -= lr * v``, or ``lr * (g + momentum * v)`` with ``nesterov``.
     """

@@ -9,7 +9,7 @@ from facula.optim.optimizer import Optimizer
 
 
 class CosineAnnealingLR(LRScheduler):
-    """The rate along half a cosine down to ``eta_min`` in ``T_max`` steps. Loshchilov and Hutter 2016, arXiv 1608.03983."""
+    """The rate along half a cosine down to ``eta_min`` in ``T_max`` steps. arXiv 1608.03983."""
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max = T_max

@@ -28,7 +28,8 @@ class LRScheduler:
             for number, group in enumerate(optimizer.param_groups):
                 if "initial_lr" not in group:
                     raise KeyError(
-                        f"param 'initial_lr' is not specified in param_groups[{number}] when resuming scheduler with last_epoch >= 0"
+                        f"param 'initial_lr' is not specified in param_groups[{number}] when resuming scheduler with "
+                        "last_epoch >= 0"
                     )
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
@@ -59,8 +60,9 @@ class LRScheduler:
         """Go one step on (or to step ``epoch``) and set the rates."""
         if self._step_count == 1 and not self._is_initial and not self.optimizer._was_stepped:
             warnings.warn(
-                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the opposite "
-                "order: `optimizer.step()` before `lr_scheduler.step()`, or the first value of the schedule is skipped.",
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the "
+                "opposite order: `optimizer.step()` before `lr_scheduler.step()`, or the first value of the schedule is "
+                "skipped.",
                 UserWarning,
                 stacklevel=2,
             )

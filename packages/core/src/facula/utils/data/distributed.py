@@ -11,7 +11,7 @@ from facula.utils.data.sampler import Sampler
 
 
 class DistributedSampler(Sampler):
-    """Every ``num_replicas``-th index, from ``rank`` on; all processes draw the same order when they ``set_epoch`` alike.
+    """Every ``num_replicas``-th index, from ``rank`` on; processes that ``set_epoch`` alike share one order.
 
     Parts have one length: indices of the start come twice, or with ``drop_last`` some of the end are left out.
 
