@@ -188,12 +188,12 @@ class _Position:
         resume = resume or self.NONE
         self.batches = int(resume["batches"])
         self.streams: dict[int, object] = dict(resume["streams"])
-        self.turns: list[int] = list(resume["turns"]) or list(range(loader.num_workers))
         self._loader = loader
+        # Only a stream that says where it is hangs on who reads it next.
+        self.turns: list[int] = list(resume["turns"]) if has_state(loader.dataset) else []
+        self.turns = self.turns or list(range(loader.num_workers))
         #: How many batches must be read again to get back to where a stream was.
         self.reread = self.batches if loader._is_stream and not has_state(loader.dataset) else 0
-        if self.reread:
-            self.turns = list(range(loader.num_workers))
         generator = loader.generator
         now = get_rng_state()
         if resume["random_state"] is not None:
