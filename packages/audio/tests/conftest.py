@@ -3,10 +3,9 @@
 import os
 from pathlib import Path
 
+import facula
 import numpy as np
 import pytest
-
-import facula
 from facula import Tensor
 
 

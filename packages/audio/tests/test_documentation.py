@@ -6,10 +6,9 @@ import pkgutil
 import re
 from pathlib import Path
 
-import pytest
-
 import facula
 import facula_audio
+import pytest
 
 MODULES = [name for _, name, _ in pkgutil.walk_packages(facula_audio.__path__, "facula_audio.")]
 README = Path(__file__).parents[1] / "README.md"

@@ -6,12 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import facula
+import facula_audio
 import numpy as np
 import pytest
 import soundfile
-
-import facula
-import facula_audio
 from facula import Tensor
 from facula_audio import AudioMetaData
 

@@ -114,18 +114,14 @@ CHECKS: dict[str, Check] = {
 def test_value_is_numpys(name: str) -> None:
     function, reference, inputs = CHECKS[name]
     found = function(*(facula.tensor(each) for each in inputs))
-    np.testing.assert_allclose(
-        found.numpy(), reference(*inputs), rtol=1e-12, atol=1e-13
-    )
+    np.testing.assert_allclose(found.numpy(), reference(*inputs), rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_value_of_float32_and_other_strides(name: str) -> None:
     function, reference, inputs = CHECKS[name]
     # Memory in column-major order, the same values.
-    tensors = [
-        facula.from_numpy(np.asfortranarray(each.astype(np.float32))) for each in inputs
-    ]
+    tensors = [facula.from_numpy(np.asfortranarray(each.astype(np.float32))) for each in inputs]
     found = function(*tensors)
     assert found.dtype is facula.float32
     np.testing.assert_allclose(found.numpy(), reference(*inputs), rtol=2e-4, atol=2e-5)
@@ -212,13 +208,7 @@ def test_nothing_and_single_numbers() -> None:
     assert math.isnan(nothing.mean().item())
     assert (nothing @ facula.ones(3, 2)).shape == (0, 2)
     one = facula.tensor(2.0)
-    assert (
-        one.sum(0).item()
-        == one.max(-1).values.item()
-        == one.cumsum(0).item()
-        == one.sort().values.item()
-        == 2.0
-    )
+    assert one.sum(0).item() == one.max(-1).values.item() == one.cumsum(0).item() == one.sort().values.item() == 2.0
 
 
 def test_order_of_equal_elements_is_kept() -> None:

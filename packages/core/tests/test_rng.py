@@ -11,7 +11,6 @@ from fractions import Fraction
 import ml_dtypes
 import numpy as np
 import pytest
-
 from facula import rng
 from facula.rng import discrete
 from facula.rng.rounding import fma_float32, fma_float64

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import ml_dtypes
 import numpy as np
 import pytest
-
 from facula import rng
 
 torch = pytest.importorskip("torch")

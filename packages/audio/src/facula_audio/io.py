@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-
 import facula
+import numpy as np
 from facula import Tensor
+
 from facula_audio.containers import check_complete
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _open(uri: Location, format: str | None) -> Iterator["soundfile.SoundFile"]:
     if isinstance(uri, (str, os.PathLike)):
         handle = os.fspath(uri)
         try:
-            source: BinaryIO = open(uri, "rb")  # noqa: SIM115 (closed below)
+            source: BinaryIO = open(uri, "rb")
         except OSError as error:
             raise RuntimeError(f"{name}: cannot open sound file: {error.strerror}") from error
     else:

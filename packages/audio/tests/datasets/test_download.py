@@ -7,7 +7,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
 from facula_audio.datasets.download import download_file, extract_archive, sha256_of
 
 CONTENT = b"sound" * 1000

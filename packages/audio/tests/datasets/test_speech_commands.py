@@ -3,10 +3,9 @@
 import tarfile
 from pathlib import Path
 
-import pytest
-
 import facula
 import facula_audio
+import pytest
 from facula_audio.datasets import SPEECHCOMMANDS, speech_commands
 from facula_audio.datasets.download import sha256_of
 

@@ -7,10 +7,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import pytest
-
 import facula
 import facula_audio
+import pytest
 from facula.utils.data import DataLoader
 from facula_audio.datasets import FSDD, SpokenDigits, spoken_digits
 from facula_audio.datasets.download import sha256_of

@@ -1,10 +1,9 @@
 """Deltas and sliding mean normalisation against plain loops."""
 
-import numpy as np
-import pytest
-
 import facula
 import facula_audio.functional as F
+import numpy as np
+import pytest
 from facula import Tensor
 from facula.autograd import gradcheck
 

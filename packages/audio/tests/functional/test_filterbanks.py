@@ -1,10 +1,9 @@
 """Filter banks and the cosine transform."""
 
-import numpy as np
-import pytest
-
 import facula
 import facula_audio.functional as F
+import numpy as np
+import pytest
 
 
 @pytest.mark.parametrize("mel_scale", ["htk", "slaney"])

@@ -1,9 +1,8 @@
 """Masks: where they may lie, and that they are one for all or one for each."""
 
-import pytest
-
 import facula
 import facula_audio.functional as F
+import pytest
 from facula import Tensor
 
 

@@ -1,10 +1,9 @@
 """Resampling against the sampled sines themselves."""
 
-import numpy as np
-import pytest
-
 import facula
 import facula_audio.functional as F
+import numpy as np
+import pytest
 from facula import Tensor
 from facula.autograd import gradcheck
 from facula_audio.functional import resampling

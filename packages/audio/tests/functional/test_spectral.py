@@ -1,10 +1,9 @@
 """Short-time Fourier analysis and synthesis against NumPy and by their own laws."""
 
-import numpy as np
-import pytest
-
 import facula
 import facula_audio.functional as F
+import numpy as np
+import pytest
 from facula import Tensor
 from facula.autograd import gradcheck
 

@@ -1,10 +1,9 @@
 """Convolution, noise, speed, pre-emphasis and the edit distance."""
 
-import numpy as np
-import pytest
-
 import facula
 import facula_audio.functional as F
+import numpy as np
+import pytest
 from facula import Tensor
 from facula.autograd import gradcheck
 

@@ -1,9 +1,8 @@
 """The M5 network: keys, lengths, and that it learns."""
 
+import facula
 import numpy as np
 import pytest
-
-import facula
 from facula import nn
 from facula_audio.models import M5
 

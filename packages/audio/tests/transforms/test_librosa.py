@@ -1,11 +1,10 @@
 """The same features as librosa's, where it is installed."""
 
-import numpy as np
-import pytest
-
 import facula
 import facula_audio.functional as F
 import facula_audio.transforms as T
+import numpy as np
+import pytest
 from facula import Tensor
 
 librosa = pytest.importorskip("librosa")

@@ -1,12 +1,11 @@
 """Transforms as modules: buffers, state dicts, shapes, options and errors; the numbers are held by the goldens."""
 
-import numpy as np
-import pytest
-
 import facula
 import facula_audio
 import facula_audio.functional as F
 import facula_audio.transforms as T
+import numpy as np
+import pytest
 from facula import Tensor, nn
 from facula.autograd import gradcheck
 

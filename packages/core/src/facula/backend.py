@@ -21,7 +21,9 @@ def cupy() -> ModuleType:
     try:
         import cupy as module
     except ImportError as error:
-        raise RuntimeError("device 'cuda' needs the package CuPy (pip install 'facula[cuda]'), which is absent") from error
+        raise RuntimeError(
+            "device 'cuda' needs the package CuPy (pip install 'facula[cuda]'), which is absent"
+        ) from error
     return module
 
 

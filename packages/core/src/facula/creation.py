@@ -14,8 +14,7 @@ from facula.devices import device as Device
 from facula.dtypes import dtype as DType
 from facula.ops import conversion
 from facula.ops.conversion import memory_format, preserve_format
-from facula.promotion import combine, promote_types
-from facula.size import Size
+from facula.promotion import promote_types
 from facula.tensor import Tensor
 from facula.tensor_base import TensorBase, storage_of, wrap
 from facula.types import Number
@@ -140,7 +139,9 @@ def _ragged(data: Data, dim: int = 0) -> str:
         lengths = [len(each) if hasattr(each, "__len__") else 0 for each in data]
         for position, length in enumerate(lengths):
             if length != lengths[0]:
-                return f"expected sequence of length {lengths[0]} at dim {dim + 1} (got {length} at position {position})"
+                return (
+                    f"expected sequence of length {lengths[0]} at dim {dim + 1} (got {length} at position {position})"
+                )
         for each in data:
             inner = _ragged(each, dim + 1)
             if inner:
@@ -208,7 +209,9 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     if ndarray.dtype not in dtypes.from_numpy_dtype or not ndarray.dtype.isnative:
         dtypes.of_array(ndarray)
-        raise ValueError("given numpy array has byte order different from the native byte order, which is not supported")
+        raise ValueError(
+            "given numpy array has byte order different from the native byte order, which is not supported"
+        )
     if any(stride < 0 for stride in ndarray.strides):
         raise ValueError(
             "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
@@ -306,7 +309,11 @@ def full(
     """
     value = fill_value.item() if isinstance(fill_value, TensorBase) else fill_value
     xp, target = _library(device)
-    array = xp.full(_shape((size,) if isinstance(size, builtins.int) else tuple(size)), value, _numpy_dtype(dtype, dtypes.of_scalar(value)))
+    array = xp.full(
+        _shape((size,) if isinstance(size, builtins.int) else tuple(size)),
+        value,
+        _numpy_dtype(dtype, dtypes.of_scalar(value)),
+    )
     return _finish(devices.move(array, target), requires_grad, out)
 
 
@@ -420,7 +427,9 @@ def arange(
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - first) * step < 0:
-        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: {first} to {end} in steps of {step}")
+        raise RuntimeError(
+            f"upper bound and lower bound inconsistent with step sign: {first} to {end} in steps of {step}"
+        )
     integral = all(isinstance(each, (builtins.int, np.integer)) for each in (first, end, step))
     natural = dtypes.int64 if integral else dtypes.get_default_dtype()
     target_dtype = _numpy_dtype(dtype, natural if out is None else out.dtype)
@@ -436,7 +445,7 @@ def arange(
     return _finish(devices.move(array.astype(target_dtype), target), requires_grad, out)
 
 
-def range(  # noqa: A001  PyTorch's name
+def range(
     start: Number = 0,
     end: Number | None = None,
     step: Number = 1,
@@ -543,12 +552,16 @@ def eye(
     return _finish(devices.move(xp.eye(n, m, dtype=_numpy_dtype(dtype)), target), requires_grad, out)
 
 
-def complex(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> Tensor:  # noqa: A001  PyTorch's name
+def complex(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the complex tensor with the given real and imaginary parts, two tensors of one floating-point type."""
     if real.dtype != imag.dtype:
-        raise RuntimeError(f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for second argument")
+        raise RuntimeError(
+            f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for second argument"
+        )
     if not real.is_floating_point():
-        raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype} and {imag.dtype}")
+        raise RuntimeError(
+            f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype} and {imag.dtype}"
+        )
     unit = full((), 1j, dtype=real.dtype.to_complex(), device=real.device)
     result = real + imag * unit
     return result if out is None else _fill_out(result._array, out)

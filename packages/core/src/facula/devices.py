@@ -5,7 +5,7 @@ from facula.backend import Array, cuda_device_count, device_index, to_cuda, to_n
 TYPES = ("cpu", "cuda", "meta")
 
 
-class device:  # noqa: N801  PyTorch's name
+class device:
     """A device: ``device("cuda:1")``, ``device("cuda", 1)`` or, for a CUDA index, ``device(1)``."""
 
     __slots__ = ("type", "index")
@@ -19,7 +19,9 @@ class device:  # noqa: N801  PyTorch's name
             raise TypeError(f"device(): argument 'type' must be str, int or device, not {type.__class__.__name__}")
         if ":" in type:
             if index is not None:
-                raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
+                raise RuntimeError(
+                    f"type (string) must not include an index because index was passed explicitly: {type}"
+                )
             type, _, digits = type.partition(":")
             if not digits.isdecimal():
                 raise RuntimeError(f"Invalid device string: '{type}:{digits}'")

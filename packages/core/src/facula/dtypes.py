@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 
 
-class dtype:  # noqa: N801  PyTorch's name
+class dtype:
     """An element type, such as ``facula.float32``. There is one object for each type; compare with ``is`` or ``==``."""
 
     __slots__ = ("name", "numpy", "itemsize", "is_floating_point", "is_complex", "is_signed", "category", "__weakref__")
@@ -58,10 +58,10 @@ ALL = (
 )
 
 half = float16
-float = float32  # noqa: A001  PyTorch's name
+float = float32
 double = float64
 short = int16
-int = int32  # noqa: A001  PyTorch's name
+int = int32
 long = int64
 cfloat = complex64
 cdouble = complex128
@@ -95,8 +95,8 @@ def of_scalar(value: object) -> dtype:
     raise TypeError(f"expected a number, got {type(value).__name__}")
 
 
-builtin_int = type(0)
-builtin_float = type(0.0)
+builtin_int = (0).__class__
+builtin_float = (0.0).__class__
 
 _default_dtype = float32
 
@@ -114,7 +114,7 @@ def set_default_dtype(d: dtype) -> None:
     _default_dtype = d
 
 
-class finfo:  # noqa: N801  PyTorch's name
+class finfo:
     """The limits of a floating-point type: ``bits eps max min tiny smallest_normal resolution dtype``."""
 
     def __init__(self, type: dtype | None = None) -> None:
@@ -138,7 +138,7 @@ class finfo:  # noqa: N801  PyTorch's name
         )
 
 
-class iinfo:  # noqa: N801  PyTorch's name
+class iinfo:
     """The limits of an integer type: ``bits max min dtype``."""
 
     def __init__(self, type: dtype) -> None:

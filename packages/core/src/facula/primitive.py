@@ -29,7 +29,18 @@ from facula.graph.modes import state, watch
 from facula.graph.node import _next_number
 from facula.graph.views import mark_view, refresh
 from facula.promotion import can_cast
-from facula.recording import INPUT, INPUTS, OPTION, OUT, SHAPE, SHAPES, Formula, Plan, RecordedCall, RecordedCallOfSeveral
+from facula.recording import (
+    INPUT,
+    INPUTS,
+    OPTION,
+    OUT,
+    SHAPE,
+    SHAPES,
+    Formula,
+    Plan,
+    RecordedCall,
+    RecordedCallOfSeveral,
+)
 from facula.tensor_base import TensorBase, storage_of, wrap
 from facula.types import Tensor
 
@@ -109,6 +120,7 @@ class Primitive:
     # Calling it.
 
     def __call__(self, *inputs: object, out: Tensor | None = None, **options: object) -> Tensor:
+        """Return the result of the operation, recorded where gradients are wanted."""
         if watch.active and state.interceptors:
             return self._intercepted(inputs, out, options)
         # The usual case first: float32 in main memory needs no promotion and no look at the device.
@@ -261,7 +273,9 @@ class Primitive:
             return Kind(dtypes.of_scalar(value), False, False)
         except TypeError:
             name = self.inputs[min(position, len(self.inputs) - 1)]
-            message = f"{self.name.strip('_')}(): argument '{name}' must be Tensor or Number, not {type(value).__name__}"
+            message = (
+                f"{self.name.strip('_')}(): argument '{name}' must be Tensor or Number, not {type(value).__name__}"
+            )
             raise TypeError(message) from None
 
     def _bring_to(self, compute: np.dtype | None, inputs: tuple, on_cuda: bool) -> list:
@@ -293,7 +307,9 @@ class Primitive:
             return [cupy.asarray(each) for each in result]
         return cupy.asarray(result)
 
-    def _wrap_several(self, inputs: tuple, results: "tuple | list", recorded: bool, options: dict) -> tuple[Tensor, ...]:
+    def _wrap_several(
+        self, inputs: tuple, results: "tuple | list", recorded: bool, options: dict
+    ) -> tuple[Tensor, ...]:
         tensors = tuple([wrap(each if hasattr(each, "ndim") and each.ndim else np.asarray(each)) for each in results])
         if self.view:
             for each in tensors:

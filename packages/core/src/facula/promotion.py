@@ -38,7 +38,9 @@ def _promote_integers(low: dtype, high: dtype) -> dtype:
         return signed
     if unsigned.itemsize == 1:
         return dtypes.int16
-    raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {low} and {high}")
+    raise RuntimeError(
+        f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {low} and {high}"
+    )
 
 
 def combine(dimensioned: list[dtype], zero_dim: list[dtype], numbers: list[dtype]) -> dtype:

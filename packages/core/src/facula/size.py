@@ -14,6 +14,7 @@ class Size(tuple[int, ...]):
     __slots__ = ()
 
     def __new__(cls, dims: Iterable[int] = ()) -> "Size":
+        """Return a shape; TypeError for lengths that are no integers."""
         made = super().__new__(cls, dims)
         for each in made:
             if not isinstance(each, int):

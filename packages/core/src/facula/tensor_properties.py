@@ -11,11 +11,9 @@ from typing import Self
 import numpy as np
 
 from facula import backend, devices, dtypes
-
 from facula.devices import device as Device
 from facula.dtypes import dtype as DType
 from facula.graph import backward as backward_pass
-
 from facula.graph.node import AccumulateGrad, Node, RemovableHandle
 from facula.graph.views import refresh
 from facula.ops import conversion
@@ -26,7 +24,13 @@ from facula.tensor_base import TensorBase, owner, storage_of, wrap
 #: The names ``tensor.type()`` uses.
 LEGACY_NAMES = {
     **{"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor"},
-    **{"int64": "LongTensor", "int32": "IntTensor", "int16": "ShortTensor", "int8": "CharTensor", "uint8": "ByteTensor"},
+    **{
+        "int64": "LongTensor",
+        "int32": "IntTensor",
+        "int16": "ShortTensor",
+        "int8": "CharTensor",
+        "uint8": "ByteTensor",
+    },
     **{builtins.bool: "BoolTensor", "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor"},
 }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from facula import Tensor
 from facula.utils.data import Dataset
+
 from facula_audio.datasets.download import download_file, extract_archive
 from facula_audio.io import load
 

@@ -3,9 +3,8 @@
 import functools
 import math
 
-import numpy as np
-
 import facula
+import numpy as np
 from facula import Tensor
 
 __all__ = ["resample"]

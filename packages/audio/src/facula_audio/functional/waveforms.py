@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import facula
 from facula import Tensor
+
 from facula_audio.functional.resampling import resample
 
 __all__ = ["add_noise", "convolve", "edit_distance", "fftconvolve", "preemphasis", "speed"]

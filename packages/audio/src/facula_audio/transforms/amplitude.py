@@ -4,6 +4,7 @@ import math
 
 import facula
 from facula import Tensor, nn
+
 from facula_audio import functional as F
 
 __all__ = ["AmplitudeToDB", "Fade", "MuLawDecoding", "MuLawEncoding", "Vol"]

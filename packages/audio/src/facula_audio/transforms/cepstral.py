@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import facula
 from facula import Tensor, nn
+
 from facula_audio import functional as F
 from facula_audio.transforms.amplitude import AmplitudeToDB
 from facula_audio.transforms.spectral import MelSpectrogram, Spectrogram

@@ -1,6 +1,7 @@
 """Modules that mask blocks of spectrograms while training (SpecAugment, Park et al. 2019)."""
 
 from facula import Tensor, nn
+
 from facula_audio import functional as F
 
 __all__ = ["FrequencyMasking", "SpecAugment", "TimeMasking"]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import facula
 from facula import Tensor, nn
+
 from facula_audio.functional import resampling, waveforms
 
 __all__ = ["Resample", "Speed", "SpeedPerturbation"]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import facula
 from facula import Tensor, nn
+
 from facula_audio import functional as F
 
 __all__ = [

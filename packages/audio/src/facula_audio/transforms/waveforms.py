@@ -1,6 +1,7 @@
 """Modules on waveforms: convolution, noise and pre-emphasis."""
 
 from facula import Tensor, nn
+
 from facula_audio import functional as F
 
 __all__ = ["AddNoise", "Convolve", "FFTConvolve", "Preemphasis"]

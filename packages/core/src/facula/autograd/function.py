@@ -17,7 +17,16 @@ from facula.tensor_base import storage_of, wrap
 class FunctionCtx(Node):
     """What a forward keeps for its backward; also the node in the graph."""
 
-    __slots__ = ("_function", "_saved", "_inputs", "_dirty", "_non_differentiable", "_metadata", "_materialize", "needs_input_grad")
+    __slots__ = (
+        "_function",
+        "_saved",
+        "_inputs",
+        "_dirty",
+        "_non_differentiable",
+        "_metadata",
+        "_materialize",
+        "needs_input_grad",
+    )
 
     def __init__(self, function: type[Function]) -> None:
         super().__init__((), None, None)

@@ -143,6 +143,4 @@ def gradgradcheck(
         )
         return tuple(each for each in found if each is not None)
 
-    return gradcheck(
-        gradients, (*inputs, *given), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception
-    )
+    return gradcheck(gradients, (*inputs, *given), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)

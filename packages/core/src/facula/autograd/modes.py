@@ -3,7 +3,7 @@
 from facula.graph.modes import state
 
 
-class set_detect_anomaly:  # noqa: N801  PyTorch's name
+class set_detect_anomaly:
     """Switch anomaly mode on or off: as a function at once, as a context manager until its end."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
@@ -17,7 +17,7 @@ class set_detect_anomaly:  # noqa: N801  PyTorch's name
         state.anomaly = self._previous
 
 
-class detect_anomaly(set_detect_anomaly):  # noqa: N801  PyTorch's name
+class detect_anomaly(set_detect_anomaly):
     """Context in which a failing or nan gradient names the forward line it belongs to."""
 
     def __init__(self, check_nan: bool = True) -> None:

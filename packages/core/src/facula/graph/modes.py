@@ -44,7 +44,7 @@ class Watch:
 watch = Watch()
 
 
-class intercepting:  # noqa: N801  reads as a statement
+class intercepting:
     """Context in which ``interceptor`` sees every primitive call of this thread."""
 
     def __init__(self, interceptor: Interceptor) -> None:
@@ -110,7 +110,7 @@ class _SwitchesRecording:
         return inside
 
 
-class no_grad(_SwitchesRecording):  # noqa: N801  PyTorch's name
+class no_grad(_SwitchesRecording):
     """Context manager and decorator within which results do not require grad.
 
     >>> x = facula.ones(2, requires_grad=True)
@@ -122,21 +122,23 @@ class no_grad(_SwitchesRecording):  # noqa: N801  PyTorch's name
     grad_enabled = False
 
     def __new__(cls, function: Callable | None = None) -> "no_grad":
+        """Return a context, or, used as a bare decorator, the wrapped function."""
         made = super().__new__(cls)
         return made if function is None else made(function)
 
 
-class enable_grad(_SwitchesRecording):  # noqa: N801  PyTorch's name
+class enable_grad(_SwitchesRecording):
     """Context manager and decorator within which results are recorded again, inside ``no_grad``."""
 
     grad_enabled = True
 
     def __new__(cls, function: Callable | None = None) -> "enable_grad":
+        """Return a context, or, used as a bare decorator, the wrapped function."""
         made = super().__new__(cls)
         return made if function is None else made(function)
 
 
-class set_grad_enabled(_SwitchesRecording):  # noqa: N801  PyTorch's name
+class set_grad_enabled(_SwitchesRecording):
     """Switch recording on or off: as a function at once, as a context manager until its end."""
 
     def __init__(self, mode: bool) -> None:
@@ -155,11 +157,12 @@ class set_grad_enabled(_SwitchesRecording):  # noqa: N801  PyTorch's name
         return self.__class__(self.grad_enabled)
 
     def __call__(self, function: Function) -> Function:
+        """Return the wrapped function; the mode set at once is put back."""
         state.grad_enabled, state.inference = self._previous[-1]
         return super().__call__(function)
 
 
-class inference_mode(_SwitchesRecording):  # noqa: N801  PyTorch's name
+class inference_mode(_SwitchesRecording):
     """Context manager and decorator like ``no_grad``; tensors made inside say so by ``is_inference()``."""
 
     def __init__(self, mode: bool = True) -> None:
@@ -167,6 +170,7 @@ class inference_mode(_SwitchesRecording):  # noqa: N801  PyTorch's name
         self.grad_enabled = not mode
 
     def __new__(cls, mode: "bool | Callable" = True) -> "inference_mode":
+        """Return a context, or, used as a bare decorator, the wrapped function."""
         made = super().__new__(cls)
         if callable(mode):
             made.__init__(True)

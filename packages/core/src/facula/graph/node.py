@@ -151,8 +151,6 @@ class AccumulateGrad(Node):
         return ()
 
 
-
-
 Target = Node | Output
 
 

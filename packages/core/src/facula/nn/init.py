@@ -17,7 +17,16 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     >>> facula.nn.init.calculate_gain("tanh")
     1.6666666666666667
     """
-    linear = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "sigmoid")
+    linear = (
+        "linear",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "sigmoid",
+    )
     if nonlinearity in linear:
         return 1
     if nonlinearity == "tanh":

@@ -74,7 +74,9 @@ class Module(StateMixin):
             self.register_parameter(name, value)
         elif parameters is not None and name in parameters:
             if value is not None:
-                raise TypeError(f"cannot assign '{_type_name(value)}' as parameter '{name}' (facula.nn.Parameter or None expected)")
+                raise TypeError(
+                    f"cannot assign '{_type_name(value)}' as parameter '{name}' (facula.nn.Parameter or None expected)"
+                )
             self.register_parameter(name, None)
         elif isinstance(value, Module):
             if "_modules" not in own:
@@ -83,7 +85,9 @@ class Module(StateMixin):
             own["_modules"][name] = value
         elif "_modules" in own and name in own["_modules"]:
             if value is not None:
-                raise TypeError(f"cannot assign '{_type_name(value)}' as child module '{name}' (facula.nn.Module or None expected)")
+                raise TypeError(
+                    f"cannot assign '{_type_name(value)}' as child module '{name}' (facula.nn.Module or None expected)"
+                )
             own["_modules"][name] = None
         elif parameters is not None and (name in own["_buffers"] or getattr(value, "_is_buffer", False)):
             if value is not None and not isinstance(value, Tensor):
@@ -163,7 +167,7 @@ class Module(StateMixin):
         if not isinstance(name, str):
             raise TypeError(f"{kind} name should be a string. Got {_type_name(name)}")
         if "." in name:
-            raise KeyError(f"{kind} name can't contain \".\", got: {name}")
+            raise KeyError(f'{kind} name can\'t contain ".", got: {name}')
         if name == "":
             raise KeyError(f'{kind} name can\'t be empty string ""')
         if hasattr(self, name) and name not in table:
@@ -307,7 +311,9 @@ class Module(StateMixin):
         """Move parameters and buffers to a device or a floating-point type, in place, and return this module."""
         device, dtype, _ = _parse_to(args, kwargs)
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
+            )
 
         def convert(tensor: Tensor) -> Tensor:
             kept = tensor.is_floating_point() or tensor.is_complex()
@@ -383,8 +389,14 @@ class Module(StateMixin):
     # The call.
 
     def __call__(self, *args: object, **kwargs: object) -> object:
-        if not (self._has_hooks or hooks.forward_hooks or hooks.forward_pre_hooks or hooks.backward_hooks
-                or hooks.backward_pre_hooks):
+        """Return the result of ``forward``, hooks included."""
+        if not (
+            self._has_hooks
+            or hooks.forward_hooks
+            or hooks.forward_pre_hooks
+            or hooks.backward_hooks
+            or hooks.backward_pre_hooks
+        ):
             return self.forward(*args, **kwargs)
         return self._call_with_hooks(args, kwargs)
 
@@ -411,8 +423,7 @@ class Module(StateMixin):
                 if found is not None:
                     if not (isinstance(found, tuple) and len(found) == 2):
                         raise RuntimeError(
-                            "forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got "
-                            f"{found}."
+                            f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {found}."
                         )
                     args, kwargs = found
             else:

@@ -45,7 +45,9 @@ def multi_head_attention_forward(
     """
     alone = query.dim() == 2
     if query.dim() not in (2, 3):
-        raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.dim()}-D query tensor")
+        raise AssertionError(
+            f"query should be unbatched 2D or batched 3D tensor but received {query.dim()}-D query tensor"
+        )
     if is_causal and attn_mask is None:
         raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
     if alone:
@@ -90,7 +92,9 @@ def multi_head_attention_forward(
     if padding is not None:
         if tuple(padding.shape) != (batch, sources):
             raise AssertionError(f"expecting key_padding_mask shape of {(batch, sources)}, but got {padding.shape}")
-        spread = padding.reshape(batch, 1, 1, sources).expand(-1, num_heads, -1, -1).reshape(batch * num_heads, 1, sources)
+        spread = (
+            padding.reshape(batch, 1, 1, sources).expand(-1, num_heads, -1, -1).reshape(batch * num_heads, 1, sources)
+        )
         mask = spread if mask is None else mask + spread
     if not training:
         dropout_p = 0.0

@@ -26,6 +26,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     """
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+        """Return a parameter on the memory of ``data``."""
         if data is None:
             data = empty(0)
         if type(data) is not Tensor and not isinstance(data, Parameter):
@@ -44,6 +45,7 @@ class Buffer(Tensor):
     """A tensor that is a buffer of the module it is assigned to."""
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Tensor:
+        """Return a tensor marked as a buffer."""
         made = (empty(0) if data is None else data).detach()
         made._is_buffer = True
         made.persistent = persistent
@@ -72,6 +74,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
     cls_to_become = Parameter
 
     def __new__(cls, requires_grad: bool = True, device: object = None, dtype: object = None) -> UninitializedParameter:
+        """Return a parameter without a shape."""
         made = wrap(empty(0, device=device, dtype=dtype)._array)
         made.__class__ = cls
         return made.requires_grad_(requires_grad)
@@ -83,6 +86,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     cls_to_become = Tensor
 
     def __new__(cls, requires_grad: bool = False, device: object = None, dtype: object = None) -> UninitializedBuffer:
+        """Return a buffer without a shape."""
         made = wrap(empty(0, device=device, dtype=dtype)._array)
         made.__class__ = cls
         return made

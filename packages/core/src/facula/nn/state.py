@@ -100,7 +100,9 @@ class StateMixin:
         _load(self, state, "", metadata, missing, unexpected, errors, strict, assign)
         if strict:
             if unexpected:
-                errors.insert(0, "Unexpected key(s) in state_dict: {}. ".format(", ".join(f'"{key}"' for key in unexpected)))
+                errors.insert(
+                    0, "Unexpected key(s) in state_dict: {}. ".format(", ".join(f'"{key}"' for key in unexpected))
+                )
             if missing:
                 errors.insert(0, "Missing key(s) in state_dict: {}. ".format(", ".join(f'"{key}"' for key in missing)))
         if errors:
@@ -227,4 +229,6 @@ def _load(
     keys = IncompatibleKeys(missing, unexpected)
     for hook in tuple(module._load_state_dict_post_hooks.values()):
         if hook(module, keys) is not None:
-            raise RuntimeError("Hooks registered with register_load_state_dict_post_hook are not expected to return values")
+            raise RuntimeError(
+                "Hooks registered with register_load_state_dict_post_hook are not expected to return values"
+            )

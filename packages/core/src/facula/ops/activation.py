@@ -7,7 +7,7 @@ from facula import dtypes
 from facula.dtypes import dtype as DType
 from facula.methods import inplace as in_place
 from facula.primitive import primitive, promote
-from facula.types import Number, Tensor
+from facula.types import Tensor
 
 __all__ = [
     *("celu", "celu_", "elu", "elu_", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh"),
@@ -69,8 +69,9 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 @primitive(
     dtype=promote,
     vjp={
-        "x": lambda g, x, alpha, scale, rate: g
-        * ((x * rate).clamp(max=0.0).exp() * (alpha * scale * rate)).where(x <= 0, scale)
+        "x": lambda g, x, alpha, scale, rate: (
+            g * ((x * rate).clamp(max=0.0).exp() * (alpha * scale * rate)).where(x <= 0, scale)
+        )
     },
 )
 def _elu(xp, x, *, alpha, scale, rate):
@@ -246,8 +247,10 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """
     if weight.dim() > 1 or (weight.dim() == 1 and weight.numel() not in (1, input.shape[1] if input.dim() > 1 else 1)):
         channels = input.shape[1] if input.dim() > 1 else 1
-        raise RuntimeError(f"Mismatch of parameter numbers and input channel size. Found parameter numbers = "
-                           f"{weight.numel()} and channel size = {channels}.")
+        raise RuntimeError(
+            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+            f"{weight.numel()} and channel size = {channels}."
+        )
     if weight.dim() == 1 and input.dim() > 1:
         weight = weight.reshape(1, -1, *[1] * (input.dim() - 2))
     elif input.dim() == 0:
@@ -303,12 +306,17 @@ def _prepare(input: Tensor, dim: int | None, dtype: DType | None, name: str) -> 
     if dtype is not None:
         input = input.to(dtype)
     elif not (input.is_floating_point() or input.is_complex()):
-        raise NotImplementedError(f'"{name}_lastdim_kernel_impl" not implemented for \'{input.dtype.name.title()}\'')
+        raise NotImplementedError(f"\"{name}_lastdim_kernel_impl\" not implemented for '{input.dtype.name.title()}'")
     return input, dim
 
 
 def softmax(
-    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None, *, out: Tensor | None = None
+    input: Tensor,
+    dim: int | None = None,
+    _stacklevel: int = 3,
+    dtype: DType | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return ``exp(x) / sum(exp(x))`` along ``dim``, computed without overflow.
 
@@ -322,7 +330,12 @@ def softmax(
 
 
 def log_softmax(
-    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None, *, out: Tensor | None = None
+    input: Tensor,
+    dim: int | None = None,
+    _stacklevel: int = 3,
+    dtype: DType | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return the logarithm of the softmax along ``dim``, more exact than the two in turn."""
     input, dim = _prepare(input, dim, dtype, "log_softmax")

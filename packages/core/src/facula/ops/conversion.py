@@ -13,7 +13,7 @@ from facula.types import Tensor
 __all__ = ["clone", "contiguous", "detach"]
 
 
-class memory_format:  # noqa: N801  PyTorch's name
+class memory_format:
     """An order of dimensions in memory. Tensors here keep the order they were made with; the names are accepted."""
 
     def __init__(self, name: str) -> None:
@@ -26,7 +26,7 @@ class memory_format:  # noqa: N801  PyTorch's name
         return self.name
 
 
-class layout:  # noqa: N801  PyTorch's name
+class layout:
     """How the elements of a tensor are stored."""
 
     def __init__(self, name: str) -> None:

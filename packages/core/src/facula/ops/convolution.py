@@ -61,9 +61,7 @@ def _windows(xp: ModuleType, x: Array, plan: Plan) -> Array:
     steps = x.strides[2:]
     inner = tuple(stride * step for stride, step in zip(steps, plan.dilation, strict=True))
     outer = tuple(stride * move for stride, move in zip(steps, plan.stride, strict=True))
-    return xp.lib.stride_tricks.as_strided(
-        x, (*x.shape[:2], *plan.kernel, *output), (*x.strides[:2], *inner, *outer)
-    )
+    return xp.lib.stride_tricks.as_strided(x, (*x.shape[:2], *plan.kernel, *output), (*x.strides[:2], *inner, *outer))
 
 
 def _columns(xp: ModuleType, x: Array, plan: Plan) -> tuple[Array, tuple[int, ...]]:
@@ -169,7 +167,9 @@ def _each(value: Size, rank: int, name: str) -> tuple[int, ...]:
     if len(numbers) == 1:
         return numbers * rank
     if len(numbers) != rank:
-        raise RuntimeError(f"expected {name} to be a single integer value or a list of {rank} values to match the convolution dimensions, but got {name}={list(numbers)}")
+        raise RuntimeError(
+            f"expected {name} to be a single integer value or a list of {rank} values to match the convolution dimensions, but got {name}={list(numbers)}"
+        )
     return numbers
 
 
@@ -278,13 +278,17 @@ def _convolve_transposed(
     _check(input, weight, bias, plan, True)
     for more, move, step in zip(extra, moves, steps):
         if more >= max(move, step):
-            raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got output_padding: {list(extra)} stride: {list(moves)} dilation: {list(steps)}")
+            raise RuntimeError(
+                f"output padding must be smaller than either stride or dilation, but got output_padding: {list(extra)} stride: {list(moves)} dilation: {list(steps)}"
+            )
     lengths = tuple(
         (length - 1) * move - 2 * pad + step * (size - 1) + more + 1
         for length, size, move, pad, step, more in zip(input.shape[2:], *plan[:4], extra)
     )
     if any(length < 0 for length in lengths):
-        raise RuntimeError(f"Given input size per channel: {list(input.shape[2:])}. Calculated output size per channel: {list(lengths)}. Output size is too small")
+        raise RuntimeError(
+            f"Given input size per channel: {list(input.shape[2:])}. Calculated output size per channel: {list(lengths)}. Output size is too small"
+        )
     shape = (input.shape[0], weight.shape[1] * groups, *lengths)
     result = _conv_data(input, weight, shape=shape, plan=plan)
     if bias is not None:
@@ -400,7 +404,9 @@ def _block_plan(kernel_size: Size, dilation: Size, padding: Size, stride: Size) 
     plan = Plan(*(_each(size, 2, name) for size, name in zip(sizes, names)), 1)
     for name, numbers, least in zip(names, plan[:4], (1, 1, 0, 1)):
         if min(numbers) < least:
-            raise RuntimeError(f"{name} should be {'greater than zero' if least else 'non-negative'}, but got {name}: {list(numbers)}")
+            raise RuntimeError(
+                f"{name} should be {'greater than zero' if least else 'non-negative'}, but got {name}: {list(numbers)}"
+            )
     return plan
 
 
@@ -409,7 +415,9 @@ def unfold(input: Tensor, kernel_size: Size, dilation: Size = 1, padding: Size =
     plan = _block_plan(kernel_size, dilation, padding, stride)
     batch, alone = _batched(input, 2, "unfold")
     if min(plan.output_shape(batch.shape[2:])) < 1:
-        raise RuntimeError(f"Given input with spatial size {tuple(batch.shape[2:])}, kernel_size={plan.kernel}, dilation={plan.dilation}, padding={plan.padding}, calculated shape of the array of sliding blocks as {plan.output_shape(batch.shape[2:])}, but its components must be at least one.")
+        raise RuntimeError(
+            f"Given input with spatial size {tuple(batch.shape[2:])}, kernel_size={plan.kernel}, dilation={plan.dilation}, padding={plan.padding}, calculated shape of the array of sliding blocks as {plan.output_shape(batch.shape[2:])}, but its components must be at least one."
+        )
     blocks = _to_blocks(batch, plan=plan)
     return blocks.squeeze(0) if alone else blocks
 
@@ -420,15 +428,21 @@ def fold(
     """Return images (N, C, *output_size) with blocks (N, C * kernel, L) summed where they came from."""
     plan = _block_plan(kernel_size, dilation, padding, stride)
     if input.dim() not in (2, 3):
-        raise RuntimeError(f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: {list(input.shape)}")
+        raise RuntimeError(
+            f"Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: {list(input.shape)}"
+        )
     alone = input.dim() == 2
     blocks = input.unsqueeze(0) if alone else input
     lengths = _each(output_size, 2, "output_size")
     channels, rest = divmod(blocks.shape[1], math.prod(plan.kernel))
     if rest:
-        raise RuntimeError(f"Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input.size(1)={blocks.shape[1]} and kernel_size={plan.kernel}.")
+        raise RuntimeError(
+            f"Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input.size(1)={blocks.shape[1]} and kernel_size={plan.kernel}."
+        )
     places = math.prod(plan.output_shape(lengths))
     if blocks.shape[2] != places:
-        raise RuntimeError(f"Given output_size={lengths}, kernel_size={plan.kernel}, dilation={plan.dilation}, padding={plan.padding}, stride={plan.stride}, expected size of input's dimension 2 to match the calculated number of sliding blocks {places}, but got input.size(2)={blocks.shape[2]}.")
+        raise RuntimeError(
+            f"Given output_size={lengths}, kernel_size={plan.kernel}, dilation={plan.dilation}, padding={plan.padding}, stride={plan.stride}, expected size of input's dimension 2 to match the calculated number of sliding blocks {places}, but got input.size(2)={blocks.shape[2]}."
+        )
     image = _from_blocks(blocks, shape=(blocks.shape[0], channels, *lengths), plan=plan)
     return image.squeeze(0) if alone else image

@@ -195,5 +195,3 @@ def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
     input._array = np.empty(0, input._array.dtype) if source is None else source._array
     storage_of(input).version += 1
     return input
-
-

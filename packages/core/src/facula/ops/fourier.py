@@ -131,13 +131,17 @@ def _several(input: Tensor, s: Sequence[int] | None, dim: Sequence[int] | None) 
         dims = [wrap_dim(each, input.dim()) for each in ((dim,) if isinstance(dim, int) else dim)]
     if len(set(dims)) != len(dims):
         raise RuntimeError("FFT dims must be unique")
-    sizes: list[int | None] = [None] * len(dims) if s is None else [None if n == -1 else n for n in ((s,) if isinstance(s, int) else s)]
+    sizes: list[int | None] = (
+        [None] * len(dims) if s is None else [None if n == -1 else n for n in ((s,) if isinstance(s, int) else s)]
+    )
     if len(sizes) != len(dims):
         raise RuntimeError("When given, dim and shape arguments must have the same length")
     return dims, sizes
 
 
-def fftn(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None) -> Tensor:
+def fftn(
+    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None
+) -> Tensor:
     """Return the transform along several dimensions."""
     dims, sizes = _several(input, s, dim)
     result = _as_complex(input)
@@ -146,7 +150,9 @@ def fftn(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | Non
     return result
 
 
-def ifftn(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None) -> Tensor:
+def ifftn(
+    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None
+) -> Tensor:
     """Return the inverse transform along several dimensions."""
     dims, sizes = _several(input, s, dim)
     result = _as_complex(input)
@@ -155,7 +161,9 @@ def ifftn(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | No
     return result
 
 
-def rfftn(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None) -> Tensor:
+def rfftn(
+    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None
+) -> Tensor:
     """Return the transform of a real tensor along several dimensions, of the last of which the first half is kept."""
     dims, sizes = _several(input, s, dim)
     result = rfft(input, sizes[-1], dims[-1], norm)
@@ -164,7 +172,9 @@ def rfftn(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | No
     return result
 
 
-def irfftn(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None) -> Tensor:
+def irfftn(
+    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None
+) -> Tensor:
     """Return the real tensor whose transform along several dimensions has ``input`` as its first half."""
     dims, sizes = _several(input, s, dim)
     result = _as_complex(input)
@@ -173,22 +183,30 @@ def irfftn(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | N
     return irfft(result, sizes[-1], dims[-1], norm)
 
 
-def fft2(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None) -> Tensor:
+def fft2(
+    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Tensor:
     """Return the transform along two dimensions."""
     return fftn(input, s, dim, norm)
 
 
-def ifft2(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None) -> Tensor:
+def ifft2(
+    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Tensor:
     """Return the inverse transform along two dimensions."""
     return ifftn(input, s, dim, norm)
 
 
-def rfft2(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None) -> Tensor:
+def rfft2(
+    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Tensor:
     """Return the transform of a real tensor along two dimensions, half of the last."""
     return rfftn(input, s, dim, norm)
 
 
-def irfft2(input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None) -> Tensor:
+def irfft2(
+    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+) -> Tensor:
     """Return the real tensor whose transform along two dimensions has ``input`` as its first half."""
     return irfftn(input, s, dim, norm)
 
@@ -225,7 +243,9 @@ def _window(window: Tensor | None, win_length: int, n_fft: int, input: Tensor) -
     kind = input.dtype.to_real()
     found = input.new_ones((win_length,), dtype=kind) if window is None else window
     if found.dim() != 1 or found.shape[0] != win_length:
-        raise RuntimeError(f"expected a 1D window tensor of size equal to win_length={win_length}, but got window with size {list(found.shape)}")
+        raise RuntimeError(
+            f"expected a 1D window tensor of size equal to win_length={win_length}, but got window with size {list(found.shape)}"
+        )
     left = (n_fft - win_length) // 2
     return found._pad_constant(((left, n_fft - win_length - left),), 0) if win_length < n_fft else found
 
@@ -252,7 +272,9 @@ def stft(
     onesided = not input.is_complex() and (window is None or not window.is_complex()) if onesided is None else onesided
     if return_complex is None:
         if not input.is_complex():
-            raise RuntimeError("stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a future release.")
+            raise RuntimeError(
+                "stft requires the return_complex parameter be given for real inputs, and will further require that return_complex=True in a future release."
+            )
         return_complex = True
     if input.dim() not in (1, 2):
         raise RuntimeError(f"stft expected a tensor with 1 or 2 dimensions, but got {input.dim()}")
@@ -288,14 +310,18 @@ def istft(
     hop = n_fft // 4 if hop_length is None else hop_length
     width = n_fft if win_length is None else win_length
     if not input.is_complex():
-        raise RuntimeError("istft requires a complex-valued input tensor matching the output from stft with return_complex=True.")
+        raise RuntimeError(
+            "istft requires a complex-valued input tensor matching the output from stft with return_complex=True."
+        )
     if input.dim() not in (2, 3):
         raise RuntimeError(f"istft expected a tensor with 2 or 3 dimensions, but got {input.dim()}")
     spectra = (input if input.dim() == 3 else input.unsqueeze(0)).transpose(-2, -1)
     bins = spectra.shape[-1]
     onesided = bins != n_fft if onesided is None else onesided
     if bins != (n_fft // 2 + 1 if onesided else n_fft):
-        raise RuntimeError(f"expected the frequency dimension (3rd to the last) of the input tensor to match n_fft // 2 + 1 when onesided=True or n_fft, but got {bins}")
+        raise RuntimeError(
+            f"expected the frequency dimension (3rd to the last) of the input tensor to match n_fft // 2 + 1 when onesided=True or n_fft, but got {bins}"
+        )
     if not 0 < hop <= width <= n_fft:
         raise RuntimeError(f"istft: expected 0 < hop_length <= win_length <= n_fft, got {hop}, {width}, {n_fft}")
     shape = _window(window, width, n_fft, input)
@@ -310,7 +336,9 @@ def istft(
     end = start + length if length is not None else (expected - n_fft // 2 if center else expected)
     signal, envelope = signal[:, start:end], envelope[:, start:end]
     if bool((envelope.abs() < 1e-11).any()):
-        raise RuntimeError(f"window overlap add min: {float(envelope.abs().min())} is not larger than 1e-11: the windows leave gaps")
+        raise RuntimeError(
+            f"window overlap add min: {float(envelope.abs().min())} is not larger than 1e-11: the windows leave gaps"
+        )
     signal = signal / envelope
     if length is not None and signal.shape[-1] < length:
         signal = signal._pad_constant(((0, 0), (0, length - signal.shape[-1])), 0)

@@ -36,7 +36,11 @@ def _canonical(key: Key) -> tuple:
 
 
 def _is_index_list(key: list) -> bool:
-    return all(isinstance(each, (int, bool, list, tuple, np.integer)) or isinstance(each, TensorBase) for each in key) and bool(key) or key == []
+    return (
+        all(isinstance(each, (int, bool, list, tuple, np.integer)) or isinstance(each, TensorBase) for each in key)
+        and bool(key)
+        or key == []
+    )
 
 
 def _part(part: object) -> object:
@@ -296,9 +300,7 @@ def _scatter_sum(xp, x, index, *, shape, axis):
     return result
 
 
-def gather(
-    input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None
-) -> Tensor:
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
     """Return, for each place of ``index``, the element of ``input`` at that index along ``dim`` and that place otherwise.
 
     >>> facula.gather(facula.tensor([[1, 2], [3, 4]]), 1, facula.tensor([[0], [1]]))
@@ -334,7 +336,11 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
             f"input, and {indices.dim()} dimensions for indices"
         )
     axis = wrap_dim(dim, input.dim())
-    shape = list(np.broadcast_shapes(*(tuple(1 if at == axis else n for at, n in enumerate(each.shape)) for each in (input, indices))))
+    shape = list(
+        np.broadcast_shapes(
+            *(tuple(1 if at == axis else n for at, n in enumerate(each.shape)) for each in (input, indices))
+        )
+    )
     wide = [*shape[:axis], input.shape[axis], *shape[axis + 1 :]]
     shape[axis] = indices.shape[axis]
     return gather(input.expand(wide), axis, indices.expand(shape), out=out)
@@ -371,7 +377,9 @@ def _scatter_arguments(input: Tensor, dim: int, index: Tensor, source: TensorLik
 )
 def _scatter(xp, x, index, source, *, axis):
     result = x.copy()
-    part = source[tuple(slice(length) for length in index.shape)] if hasattr(source, "shape") and source.ndim else source
+    part = (
+        source[tuple(slice(length) for length in index.shape)] if hasattr(source, "shape") and source.ndim else source
+    )
     result[_places(xp, index, axis)] = part
     return result
 
@@ -445,7 +453,9 @@ def scatter_reduce(
     if index.numel() == 0:
         return input.clone()
     if input.dim() == 0:
-        flat = scatter_reduce(input.reshape(1), 0, index.reshape(-1), src.reshape(-1), reduce, include_self=include_self)
+        flat = scatter_reduce(
+            input.reshape(1), 0, index.reshape(-1), src.reshape(-1), reduce, include_self=include_self
+        )
         return flat.reshape(())
     part = src._slice(tuple(slice(length) for length in index.shape)) if tuple(src.shape) != tuple(index.shape) else src
     named = input.new_zeros(input.shape).to(dtypes.int64).scatter_add(axis, index, index.new_ones(index.shape))
@@ -472,11 +482,19 @@ def _copied(xp, x):
 
 
 def _lowest(input: Tensor) -> Number:
-    return -math.inf if input.is_floating_point() else (False if input.dtype is dtypes.bool_ else dtypes.iinfo(input.dtype).min)
+    return (
+        -math.inf
+        if input.is_floating_point()
+        else (False if input.dtype is dtypes.bool_ else dtypes.iinfo(input.dtype).min)
+    )
 
 
 def _highest(input: Tensor) -> Number:
-    return math.inf if input.is_floating_point() else (True if input.dtype is dtypes.bool_ else dtypes.iinfo(input.dtype).max)
+    return (
+        math.inf
+        if input.is_floating_point()
+        else (True if input.dtype is dtypes.bool_ else dtypes.iinfo(input.dtype).max)
+    )
 
 
 @primitive(
@@ -491,9 +509,7 @@ def _scatter_product(xp, x, source, index, *, axis):
     return result
 
 
-@primitive(
-    vjp={("x", "source"): lambda g, x, source, index, out, axis: _share_extreme(g, x, source, index, out, axis)}
-)
+@primitive(vjp={("x", "source"): lambda g, x, source, index, out, axis: _share_extreme(g, x, source, index, out, axis)})
 def _scatter_extreme(xp, x, source, index, *, axis, largest):
     result = x.copy()
     (xp.maximum if largest else xp.minimum).at(result, _places(xp, index, axis), source)
@@ -550,13 +566,17 @@ def index_add(
     if index.dim() > 1:
         raise IndexError("index_add_(): Index is supposed to be a vector")
     if source.dtype != input.dtype:
-        raise RuntimeError("index_add_(): self and source expected to have the same dtype, but got (self) "
-                           f"{input.dtype.name.title()} and (source) {source.dtype.name.title()}")
+        raise RuntimeError(
+            "index_add_(): self and source expected to have the same dtype, but got (self) "
+            f"{input.dtype.name.title()} and (source) {source.dtype.name.title()}"
+        )
     scaled = source if alpha == 1 else source * alpha
     if input.dim() == 0:
         return input + scaled.sum()
     if source.shape[axis] != index.numel():
-        raise IndexError(f"index_add_(): Number of indices ({index.numel()}) should be equal to source.size(dim): ({source.shape[axis]}), for dim: {axis}")
+        raise IndexError(
+            f"index_add_(): Number of indices ({index.numel()}) should be equal to source.size(dim): ({source.shape[axis]}), for dim: {axis}"
+        )
     _range(index._array, input.shape[axis])
     return input.add(_sum_slices(scaled, index.reshape(-1), shape=tuple(input.shape), axis=axis), out=out)
 
@@ -565,8 +585,10 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
     """Return ``input`` with slices of ``source`` written at the indices of a vector along ``dim``."""
     axis = wrap_dim(dim, input.dim())
     if source.dtype != input.dtype:
-        raise RuntimeError("index_copy_(): self and source expected to have the same dtype, but got (self) "
-                           f"{input.dtype.name.title()} and (source) {source.dtype.name.title()}")
+        raise RuntimeError(
+            "index_copy_(): self and source expected to have the same dtype, but got (self) "
+            f"{input.dtype.name.title()} and (source) {source.dtype.name.title()}"
+        )
     if index.dim() > 1:
         raise IndexError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.dim()})")
     if input.dim() == 0:
@@ -583,7 +605,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: TensorLike) -> Ten
         raise IndexError("index_fill_(): Index is supposed to be a vector")
     filler = value if isinstance(value, TensorBase) else input.new_full((), value)
     if filler.dim():
-        raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {filler.dim()} dimension(s).")
+        raise RuntimeError(
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {filler.dim()} dimension(s)."
+        )
     if input.dim() == 0:
         return filler.to(input.dtype).expand(()).clone() if index.numel() else input.clone()
     key = (slice(None),) * axis + (index._array.reshape(-1),)
@@ -612,9 +636,13 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
     if mask.dtype is not dtypes.bool_:
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}")
     if isinstance(value, TensorBase) and value.dim():
-        raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.dim()} dimension(s).")
+        raise RuntimeError(
+            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.dim()} dimension(s)."
+        )
     kind = value.dtype if isinstance(value, TensorBase) else dtypes.of_scalar(value)
-    if kind.category > input.dtype.category and not (kind.category == dtypes.FLOATING and input.dtype.category == dtypes.FLOATING):
+    if kind.category > input.dtype.category and not (
+        kind.category == dtypes.FLOATING and input.dtype.category == dtypes.FLOATING
+    ):
         raise RuntimeError(f"value cannot be converted to type {input.dtype.name} without overflow")
     return _masked_fill(input, mask, value)
 
@@ -633,7 +661,9 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     if mask.dtype is not dtypes.bool_:
         raise RuntimeError("masked_scatter_ only supports boolean masks, but got mask with dtype " + str(mask.dtype))
     if source.dtype != input.dtype:
-        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}")
+        raise RuntimeError(
+            f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}"
+        )
     shape = np.broadcast_shapes(tuple(input.shape), tuple(mask.shape))
     flags = mask.expand(shape)._array
     count = int(flags.sum())
@@ -677,9 +707,13 @@ def take(input: Tensor, index: Tensor) -> Tensor:
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """Return ``input`` with elements of ``source`` written (or added) at flat indices."""
     if source.dtype != input.dtype:
-        raise RuntimeError(f"put_(): self and source expected to have the same dtype, but got self.dtype = {input.dtype} and source.dtype = {source.dtype}")
+        raise RuntimeError(
+            f"put_(): self and source expected to have the same dtype, but got self.dtype = {input.dtype} and source.dtype = {source.dtype}"
+        )
     if index.numel() != source.numel():
-        raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.numel()}, index.numel() = {index.numel()}")
+        raise RuntimeError(
+            f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.numel()}, index.numel() = {index.numel()}"
+        )
     flat = index_put(input.reshape(-1), (index.reshape(-1),), source.reshape(-1), accumulate)
     return flat.reshape(input.shape)
 
@@ -704,7 +738,9 @@ def slice_scatter(
 def _embedded(input: Tensor, src: Tensor, key: tuple) -> Tensor:
     shape = input._array[key].shape
     if tuple(src.shape) != shape:
-        raise RuntimeError(f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(shape)}")
+        raise RuntimeError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(shape)}"
+        )
     return _put_at(input, src.to(input.dtype), key=key)
 
 

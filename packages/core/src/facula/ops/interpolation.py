@@ -35,16 +35,24 @@ def interpolate(
     rank = input.dim() - 2
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
-            raise ValueError("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear")
+            raise ValueError(
+                "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+            )
     elif mode not in _RANKS:
-        raise NotImplementedError(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})")
+        raise NotImplementedError(
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact (got {mode})"
+        )
     elif _RANKS[mode] != rank:
         raise NotImplementedError(f"Got {input.dim()}D input, but {mode} mode needs {_RANKS[mode] + 2}D input")
     if antialias and mode not in ("bilinear", "bicubic"):
-        raise ValueError("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input")
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input"
+        )
     lengths, scales = _output(input, rank, size, scale_factor, recompute_scale_factor)
     if any(length < 1 for length in lengths):
-        raise RuntimeError(f"Input and output sizes should be greater than 0, but got input (H: {list(input.shape[2:])}) output {lengths}")
+        raise RuntimeError(
+            f"Input and output sizes should be greater than 0, but got input (H: {list(input.shape[2:])}) output {lengths}"
+        )
     result = input
     for axis, (count, scale) in enumerate(zip(lengths, scales), start=2):
         length = result.shape[axis]
@@ -66,15 +74,23 @@ def _output(
 ) -> tuple[list[int], list[float | None]]:
     """Return the output lengths, and the scales that positions are computed with, where they were given."""
     if (size is None) == (scale_factor is None):
-        raise ValueError("either size or scale_factor should be defined" if size is None else "only one of size or scale_factor should be defined")
+        raise ValueError(
+            "either size or scale_factor should be defined"
+            if size is None
+            else "only one of size or scale_factor should be defined"
+        )
     if size is not None:
         lengths = [size] * rank if isinstance(size, int) else [int(each) for each in size]
         if len(lengths) != rank:
-            raise ValueError(f"Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of {list(input.shape[2:])} and output size of {lengths}.")
+            raise ValueError(
+                f"Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of {list(input.shape[2:])} and output size of {lengths}."
+            )
         return lengths, [None] * rank
     factors = list(scale_factor) if isinstance(scale_factor, (list, tuple)) else [scale_factor] * rank
     if len(factors) != rank:
-        raise ValueError(f"scale_factor must match input shape. Input is {rank}D, scale_factor shape is {tuple(factors)}")
+        raise ValueError(
+            f"scale_factor must match input shape. Input is {rank}D, scale_factor shape is {tuple(factors)}"
+        )
     lengths = [math.floor(float(length) * factor) for length, factor in zip(input.shape[2:], factors)]
     return lengths, [None] * rank if recompute else [1.0 / factor for factor in factors]
 
@@ -165,13 +181,17 @@ def upsample_bilinear(
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """Return (…, C * r * r, H, W) as (…, C, H * r, W * r). Shi et al. 2016, arXiv 1609.05158."""
     if input.dim() < 3:
-        raise RuntimeError(f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {input.dim()} dimension(s)")
+        raise RuntimeError(
+            f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {input.dim()} dimension(s)"
+        )
     r = upscale_factor
     if r <= 0:
         raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
     *leading, channels, height, width = input.shape
     if channels % (r * r):
-        raise RuntimeError(f"pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}")
+        raise RuntimeError(
+            f"pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}"
+        )
     at = len(leading)
     parts = input.reshape(*leading, channels // (r * r), r, r, height, width)
     order = (*range(at), at, at + 3, at + 1, at + 4, at + 2)
@@ -181,14 +201,18 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """Return (…, C, H * r, W * r) as (…, C * r * r, H, W): the inverse of `pixel_shuffle`."""
     if input.dim() < 3:
-        raise RuntimeError(f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {input.dim()} dimension(s)")
+        raise RuntimeError(
+            f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {input.dim()} dimension(s)"
+        )
     r = downscale_factor
     if r <= 0:
         raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
     *leading, channels, height, width = input.shape
     for name, length in (("height", height), ("width", width)):
         if length % r:
-            raise RuntimeError(f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size(-{2 if name == 'height' else 1})={length} is not divisible by {r}")
+            raise RuntimeError(
+                f"pixel_unshuffle expects {name} to be divisible by downscale_factor, but input.size(-{2 if name == 'height' else 1})={length} is not divisible by {r}"
+            )
     at = len(leading)
     parts = input.reshape(*leading, channels, height // r, r, width // r, r)
     order = (*range(at), at, at + 2, at + 4, at + 1, at + 3)
@@ -201,6 +225,8 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         raise RuntimeError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(input.shape)}")
     channels = input.shape[1]
     if groups <= 0 or channels % groups:
-        raise RuntimeError(f"Number of channels must be divisible by groups. Got {channels} channels and {groups} groups.")
+        raise RuntimeError(
+            f"Number of channels must be divisible by groups. Got {channels} channels and {groups} groups."
+        )
     parts = input.reshape(input.shape[0], groups, channels // groups, *input.shape[2:])
     return parts.transpose(1, 2).reshape(input.shape)

@@ -192,7 +192,9 @@ def repeat_interleave(
         if counts.dtype.kind not in "iu":
             raise RuntimeError("repeats has to be Long or Int tensor")
         if len(counts) != length:
-            raise RuntimeError(f"repeats must have the same size as input along dim, but got repeats.size(0) = {len(counts)} and input.size({at}) = {length}")
+            raise RuntimeError(
+                f"repeats must have the same size as input along dim, but got repeats.size(0) = {len(counts)} and input.size({at}) = {length}"
+            )
         index = np.repeat(np.arange(length), counts)
     return (input if input.dim() else input.reshape(1)).index_select(at, wrap(index))
 
@@ -285,12 +287,16 @@ def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
     return _triu(input, diagonal=diagonal, out=out)
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: object = None, device: object = None, layout: object = None) -> Tensor:
+def tril_indices(
+    row: int, col: int, offset: int = 0, *, dtype: object = None, device: object = None, layout: object = None
+) -> Tensor:
     """Return the row and column numbers (2, N) of the lower triangle of a matrix."""
     return wrap(np.stack(np.tril_indices(row, offset, col)).astype((dtype or dtypes.int64).numpy)).to(device=device)
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: object = None, device: object = None, layout: object = None) -> Tensor:
+def triu_indices(
+    row: int, col: int, offset: int = 0, *, dtype: object = None, device: object = None, layout: object = None
+) -> Tensor:
     """Return the row and column numbers (2, N) of the upper triangle of a matrix."""
     return wrap(np.stack(np.triu_indices(row, offset, col)).astype((dtype or dtypes.int64).numpy)).to(device=device)
 
@@ -357,7 +363,9 @@ def block_diag(*tensors: Tensor) -> Tensor:
     blocks = [atleast_2d(each) for each in tensors] or [wrap(np.empty((1, 0), np.float32))]
     for each in blocks:
         if each.dim() > 2:
-            raise RuntimeError(f"block_diag: Input tensors must have 2 or fewer dimensions. Input has {each.dim()} dimensions")
+            raise RuntimeError(
+                f"block_diag: Input tensors must have 2 or fewer dimensions. Input has {each.dim()} dimensions"
+            )
     columns = sum(each.shape[1] for each in blocks)
     rows, before = [], 0
     for each in blocks:
@@ -396,7 +404,9 @@ def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: str | None = None) -
     if len({each.dtype for each in tensors}) > 1:
         raise RuntimeError("meshgrid expects all tensors to have the same dtype")
     if any(each.dim() > 1 for each in tensors):
-        raise RuntimeError(f"Expected 0D or 1D tensor in the tensor list but got: {max(each.dim() for each in tensors)}D")
+        raise RuntimeError(
+            f"Expected 0D or 1D tensor in the tensor list but got: {max(each.dim() for each in tensors)}D"
+        )
     swapped = indexing == "xy" and len(tensors) >= 2
     ordered = (tensors[1], tensors[0], *tensors[2:]) if swapped else tensors
     shape = tuple(each.numel() for each in ordered)

@@ -175,7 +175,9 @@ def nll_loss(
         return loss[0] if reduction == "none" else loss
     if target.shape != (input.shape[0], *input.shape[2:]):
         if input.shape[0] != target.shape[:1].numel():
-            raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]}).")
+            raise ValueError(
+                f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]})."
+            )
         raise RuntimeError(f"Expected target size {[input.shape[0], *input.shape[2:]]}, got {list(target.shape)}")
     classes = input.shape[1]
     if weight is not None and tuple(weight.shape) != (classes,):
@@ -234,7 +236,9 @@ def _cross_entropy_of_probabilities(
     scores: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float, dim: int
 ) -> Tensor:
     if not target.is_floating_point():
-        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {target.dtype.name.title()}")
+        raise RuntimeError(
+            f"Expected floating point type for target with class probabilities, got {target.dtype.name.title()}"
+        )
     classes = scores.shape[dim]
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / classes

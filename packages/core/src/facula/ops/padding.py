@@ -50,7 +50,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     pairs = list(zip(widths[::2], widths[1::2]))[::-1]
     full = ((0, 0),) * (input.dim() - len(pairs)) + tuple(pairs)
     if any(length + a + b < 0 for length, (a, b) in zip(input.shape, full)):
-        raise RuntimeError(f"The input size {list(input.shape)}, plus negative padding {widths}, resulted in a negative output size")
+        raise RuntimeError(
+            f"The input size {list(input.shape)}, plus negative padding {widths}, resulted in a negative output size"
+        )
     if mode == "constant":
         return pad_constant(input, full, 0 if value is None else value)
     if value not in (None, 0):
@@ -76,7 +78,9 @@ def _source(mode: str, length: int, before: int, after: int) -> np.ndarray:
         return places.clip(0, length - 1)
     if mode == "circular":
         if before > length or after > length:
-            raise RuntimeError(f"Padding value causes wrapping around more than once: ({before}, {after}) for a length of {length}")
+            raise RuntimeError(
+                f"Padding value causes wrapping around more than once: ({before}, {after}) for a length of {length}"
+            )
         return places % length
     if before >= length or after >= length:
         raise RuntimeError(

@@ -70,18 +70,36 @@ def _each(value: Size, rank: int, name: str) -> tuple[int, ...]:
 
 
 def _plan(
-    input: Tensor, rank: int, name: str, kernel: Size, stride: Size | None, padding: Size, dilation: Size, ceil_mode: bool
+    input: Tensor,
+    rank: int,
+    name: str,
+    kernel: Size,
+    stride: Size | None,
+    padding: Size,
+    dilation: Size,
+    ceil_mode: bool,
 ) -> Windows:
     if input.dim() not in (rank + 1, rank + 2):
-        raise RuntimeError(f"{name}: Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got: {list(input.shape)}")
+        raise RuntimeError(
+            f"{name}: Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got: {list(input.shape)}"
+        )
     sizes = _each(kernel, rank, "kernel_size")
     moves = sizes if stride is None or (not isinstance(stride, int) and not stride) else _each(stride, rank, "stride")
     pads, steps = _each(padding, rank, "padding"), _each(dilation, rank, "dilation")
-    for label, numbers, least in (("kernel_size", sizes, 1), ("stride", moves, 1), ("dilation", steps, 1), ("padding", pads, 0)):
+    for label, numbers, least in (
+        ("kernel_size", sizes, 1),
+        ("stride", moves, 1),
+        ("dilation", steps, 1),
+        ("padding", pads, 0),
+    ):
         if min(numbers) < least:
-            raise RuntimeError(f"{label} should be {'greater than zero' if least else 'non-negative'}, but got {list(numbers)}")
+            raise RuntimeError(
+                f"{label} should be {'greater than zero' if least else 'non-negative'}, but got {list(numbers)}"
+            )
     if any(2 * pad > size for pad, size in zip(pads, sizes)):
-        raise RuntimeError(f"pad should be at most half of effective kernel size, but got pad={max(pads)}, kernel_size={max(sizes)} and dilation={max(steps)}")
+        raise RuntimeError(
+            f"pad should be at most half of effective kernel size, but got pad={max(pads)}, kernel_size={max(sizes)} and dilation={max(steps)}"
+        )
     output = []
     for n, size, move, pad, step in zip(input.shape[-rank:], sizes, moves, pads, steps):
         span = n + 2 * pad - step * (size - 1) - 1
@@ -90,7 +108,9 @@ def _plan(
             count -= 1  # a window must start inside the input or its left padding
         output.append(count)
     if min(output) < 1:
-        raise RuntimeError(f"Given input size: {list(input.shape)}. Calculated output size: {output}. Output size is too small")
+        raise RuntimeError(
+            f"Given input size: {list(input.shape)}. Calculated output size: {output}. Output size is too small"
+        )
     return Windows(sizes, moves, pads, steps, tuple(output))
 
 
@@ -109,7 +129,9 @@ def _spread_out(xp, x, windows, filler):
 # The maximum. Which place in its window won is kept, one small integer for each window: gradients then need no search.
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, out, x_shape, windows: _to_winners(g[0], out[1], dims=x_shape, windows=windows)})
+@primitive(
+    dtype=promote, vjp={"x": lambda g, out, x_shape, windows: _to_winners(g[0], out[1], dims=x_shape, windows=windows)}
+)
 def _max_pool(xp, x, *, windows):
     lowest = -math.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     wide = _spread_out(xp, x, windows, lowest)
@@ -252,7 +274,9 @@ def _unpool(
     moves = sizes if stride is None else _each(stride, rank, "stride")
     pads = _each(padding, rank, "padding")
     if input.shape != indices.shape:
-        raise RuntimeError(f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}")
+        raise RuntimeError(
+            f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}"
+        )
     usual = [(n - 1) * move + size - 2 * pad for n, move, size, pad in zip(input.shape[-rank:], moves, sizes, pads)]
     lengths = usual if output_size is None else list(output_size)[-rank:]
     for wanted, natural, move in zip(lengths, usual, moves):
@@ -262,7 +286,9 @@ def _unpool(
     plane = math.prod(lengths)
     flat = indices.reshape(*leading, -1)
     if flat.numel() and (int(flat.max()) >= plane or int(flat.min()) < 0):
-        raise RuntimeError(f"Found an invalid max index: {int(flat.max())} (output volumes are of size {'x'.join(map(str, lengths))})")
+        raise RuntimeError(
+            f"Found an invalid max index: {int(flat.max())} (output volumes are of size {'x'.join(map(str, lengths))})"
+        )
     filled = input.new_zeros((*leading, plane)).scatter(-1, flat, input.reshape(*leading, -1))
     return filled.reshape(*leading, *lengths)
 
@@ -410,7 +436,9 @@ def _targets(input: Tensor, output_size: Size | None, rank: int, name: str) -> t
         raise RuntimeError(f"{name}: output_size must be {rank} numbers, got {list(wanted)}")
     lengths = tuple(n if each is None else each for each, n in zip(wanted, input.shape[-rank:]))
     if any(each < 0 for each in lengths):
-        raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {list(lengths)}")
+        raise RuntimeError(
+            f"{name}: elements of output_size must be greater than or equal to 0 but received {list(lengths)}"
+        )
     return lengths
 
 
@@ -493,16 +521,22 @@ def adaptive_max_pool3d(
     return found if return_indices else found[0]
 
 
-def adaptive_max_pool1d_with_indices(input: Tensor, output_size: Size, return_indices: bool = True) -> tuple[Tensor, Tensor]:
+def adaptive_max_pool1d_with_indices(
+    input: Tensor, output_size: Size, return_indices: bool = True
+) -> tuple[Tensor, Tensor]:
     """Return the largest elements of ``output_size`` windows and their indices."""
     return _adaptive_max(input, output_size, 1)
 
 
-def adaptive_max_pool2d_with_indices(input: Tensor, output_size: Size, return_indices: bool = True) -> tuple[Tensor, Tensor]:
+def adaptive_max_pool2d_with_indices(
+    input: Tensor, output_size: Size, return_indices: bool = True
+) -> tuple[Tensor, Tensor]:
     """Return the largest elements of ``output_size`` windows and their flat indices."""
     return _adaptive_max(input, output_size, 2)
 
 
-def adaptive_max_pool3d_with_indices(input: Tensor, output_size: Size, return_indices: bool = True) -> tuple[Tensor, Tensor]:
+def adaptive_max_pool3d_with_indices(
+    input: Tensor, output_size: Size, return_indices: bool = True
+) -> tuple[Tensor, Tensor]:
     """Return the largest elements of ``output_size`` windows and their flat indices."""
     return _adaptive_max(input, output_size, 3)

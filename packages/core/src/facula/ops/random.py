@@ -17,7 +17,15 @@ from facula.types import Number, Tensor
 
 __all__ = [
     *("alpha_dropout", "bernoulli", "binomial", "dropout", "dropout1d", "dropout2d", "dropout3d"),
-    *("feature_alpha_dropout", "feature_dropout", "get_rng_state", "gumbel_softmax", "initial_seed", "manual_seed", "multinomial"),
+    *(
+        "feature_alpha_dropout",
+        "feature_dropout",
+        "get_rng_state",
+        "gumbel_softmax",
+        "initial_seed",
+        "manual_seed",
+        "multinomial",
+    ),
     *("normal", "poisson", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "rrelu"),
     *("seed", "set_rng_state"),
 ]
@@ -32,9 +40,7 @@ def _generator(given: Generator | None, device: Device) -> Generator:
     """Return the generator to draw from: the one given, else the default one of the device."""
     if given is not None:
         if given.device.type != device.type:
-            raise RuntimeError(
-                f"Expected a '{device.type}' device type for generator but found '{given.device.type}'"
-            )
+            raise RuntimeError(f"Expected a '{device.type}' device type for generator but found '{given.device.type}'")
         return given
     if device.type == "cpu":
         return rng.default_generator
@@ -322,7 +328,9 @@ def multinomial(
     tensor([1])
     """
     if not input.is_floating_point():
-        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {input.dtype.name.title()}")
+        raise RuntimeError(
+            f"multinomial only supports floating-point dtypes for input, got: {input.dtype.name.title()}"
+        )
     result = wrap(rng.multinomial(_generator(generator, input.device), input._array, num_samples, replacement))
     return result if out is None else _into(out, result)
 
@@ -344,14 +352,16 @@ def _fill(self: Tensor, array: np.ndarray) -> Tensor:
     return write(self, wrap(array.astype(self._array.dtype, copy=False)))
 
 
-def uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None, **bounds: float) -> Tensor:
+def uniform_(
+    self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None, **bounds: float
+) -> Tensor:
     """Fill this tensor with numbers drawn evenly from [from, to), and return it."""
     low = bounds.pop("from", from_)
     if bounds:
         raise TypeError(f"uniform_() got an unexpected keyword argument '{next(iter(bounds))}'")
     array = self._array
     if array.dtype.kind not in "fcV":
-        raise NotImplementedError(f'"check_uniform_bounds" not implemented for \'{self.dtype.name.title()}\'')
+        raise NotImplementedError(f"\"check_uniform_bounds\" not implemented for '{self.dtype.name.title()}'")
     return _fill(self, rng.uniform(_generator(generator, self.device), array.shape, float(low), float(to), array.dtype))
 
 

@@ -60,7 +60,9 @@ def _one_step(
     if input.shape[-1] != w_ih.shape[1]:
         raise RuntimeError(f"input has inconsistent input_size: got {input.shape[-1]} expected {w_ih.shape[1]}")
     if hidden.shape[-1] != w_hh.shape[0] // gates:
-        raise RuntimeError(f"hidden has inconsistent hidden_size: got {hidden.shape[-1]}, expected {w_hh.shape[0] // gates}")
+        raise RuntimeError(
+            f"hidden has inconsistent hidden_size: got {hidden.shape[-1]}, expected {w_hh.shape[0] // gates}"
+        )
     return cell(_linear(input, w_ih, b_ih), state, w_hh, b_hh)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from collections.abc import Sequence
 
@@ -12,7 +11,7 @@ from facula.dimensions import wrap_dim
 from facula.dtypes import dtype as DType
 from facula.graph.views import Geometry
 from facula.primitive import primitive
-from facula.tensor_base import TensorBase, owner
+from facula.tensor_base import owner
 from facula.types import Tensor
 
 __all__ = [
@@ -401,9 +400,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return as_strided(input, (*shape, size), (*strides, inner), input.storage_offset())
 
 
-def as_strided(
-    input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
-) -> Tensor:
+def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Tensor:
     """Return a view of the memory of ``input`` with any shape, strides and offset, counted in elements."""
     array = input._array
     offset = input.storage_offset() if storage_offset is None else storage_offset

@@ -78,7 +78,9 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     at, index = wrap_dim(dim, input.dim()), int(index)
     size = input._array.shape[at]
     if not -size <= index < size:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {at}")
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {at}"
+        )
     return slice_view(input, (*[builtins.slice(None)] * at, index))
 
 
@@ -139,9 +141,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, -(-size // chunks), at)
 
 
-def tensor_split(
-    input: Tensor, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0
-) -> tuple[Tensor, ...]:
+def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Return views of ``input`` cut along ``dim`` into so many nearly equal parts, or before given indices."""
     if input.dim() == 0:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
@@ -189,5 +189,3 @@ def vsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Ten
 def dsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
     """Return ``input`` cut along its third dimension."""
     return _split_along("facula.dsplit", input, indices_or_sections, 2, 3)
-
-

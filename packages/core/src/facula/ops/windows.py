@@ -13,9 +13,7 @@ from facula.types import Tensor
 __all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"]
 
 
-def _finish(
-    values: np.ndarray, dtype: DType | None, device: Device | str | None, requires_grad: bool
-) -> Tensor:
+def _finish(values: np.ndarray, dtype: DType | None, device: Device | str | None, requires_grad: bool) -> Tensor:
     kind = dtype or dtypes.get_default_dtype()
     if not kind.is_floating_point:
         raise RuntimeError(f"window functions expect floating point dtypes, got: {kind}")
@@ -46,9 +44,7 @@ def hann_window(
     >>> facula.hann_window(4)
     tensor([0.0000, 0.5000, 1.0000, 0.5000])
     """
-    return hamming_window(
-        window_length, periodic, 0.5, 0.5, dtype=dtype, device=device, requires_grad=requires_grad
-    )
+    return hamming_window(window_length, periodic, 0.5, 0.5, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def hamming_window(

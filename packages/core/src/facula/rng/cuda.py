@@ -135,7 +135,7 @@ def _work_type(dtype: np.dtype) -> np.dtype:
     return np.dtype(np.float64 if dtype == np.float64 else np.float32)
 
 
-def _cuda_random_state(generator: "Generator", count: int) -> Any:  # noqa: ANN401  a CuPy class
+def _cuda_random_state(generator: "Generator", count: int) -> Any:
     """Return CuPy's random state at the generator's seed and offset, and move the offset past ``count`` numbers."""
     device = _cupy().cuda.Device()
     _, _, index = str(generator.device).partition(":")
@@ -149,13 +149,13 @@ def _cuda_random_state(generator: "Generator", count: int) -> Any:  # noqa: ANN4
 
 
 @functools.cache
-def _philox(index: int) -> Any:  # noqa: ANN401  a CuPy class
+def _philox(index: int) -> Any:
     cupy = _cupy()
     with cupy.cuda.Device(index):
         return cupy.random.RandomState(0, cupy.cuda.curand.CURAND_RNG_PSEUDO_PHILOX4_32_10)
 
 
-def _cupy() -> Any:  # noqa: ANN401  a module
+def _cupy() -> Any:
     try:
         import cupy
     except ImportError as error:

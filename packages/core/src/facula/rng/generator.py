@@ -58,7 +58,7 @@ class Generator:
         if self.device_type not in ("cpu", "cuda"):
             raise RuntimeError(f"Expected one of cpu, cuda device type at start of device string: {device}")
         self._device = device
-        self._engine: "np.random.MT19937 | None" = None
+        self._engine: np.random.MT19937 | None = None
         #: Seeded and nothing drawn yet, which PyTorch's state tells from a block that is used up.
         self._fresh: bool = True
         self._restart(DEFAULT_SEED)

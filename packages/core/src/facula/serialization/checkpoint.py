@@ -56,7 +56,9 @@ def _rebuild_tensor(storage: np.ndarray, offset: int, size: tuple, stride: tuple
         raise pickle.UnpicklingError(f"a tensor has size {tuple(size)}, stride {tuple(stride)}, offset {offset}")
     reach = offset + sum((length - 1) * step for length, step in zip(size, stride)) + 1
     if 0 not in size and reach > storage.size:
-        raise pickle.UnpicklingError(f"a tensor of size {tuple(size)} reaches element {reach} of a storage of {storage.size}")
+        raise pickle.UnpicklingError(
+            f"a tensor of size {tuple(size)} reaches element {reach} of a storage of {storage.size}"
+        )
     steps = tuple(step * storage.itemsize for step in stride)
     start = 0 if 0 in size else offset * storage.itemsize
     made = wrap(np.ndarray(tuple(size), storage.dtype, storage, start, steps))
@@ -312,7 +314,9 @@ def load(
         except pickle.UnpicklingError as error:
             raise pickle.UnpicklingError(f"{label}: {error}") from None
         except (KeyError, IndexError, ValueError, TypeError, AttributeError, UnicodeDecodeError) as error:
-            raise RuntimeError(f"{label} is damaged: its pickle cannot be read ({type(error).__name__}: {error})") from None
+            raise RuntimeError(
+                f"{label} is damaged: its pickle cannot be read ({type(error).__name__}: {error})"
+            ) from None
     return result if map_location is None else _on_device(result, map_location, {})
 
 

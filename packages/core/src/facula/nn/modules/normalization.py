@@ -187,8 +187,10 @@ class _InstanceNorm(_NormBase):
         alone = input.dim() == min(self.dimensions)
         channels = input.shape[0 if alone else 1]
         if channels != self.num_features and self.affine:
-            raise ValueError(f"expected input's size at dim={0 if alone else 1} to match num_features "
-                             f"({self.num_features}), but got: {channels}.")
+            raise ValueError(
+                f"expected input's size at dim={0 if alone else 1} to match num_features "
+                f"({self.num_features}), but got: {channels}."
+            )
         result = F.instance_norm(
             input.unsqueeze(0) if alone else input,
             self.running_mean,

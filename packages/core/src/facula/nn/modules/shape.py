@@ -37,7 +37,9 @@ class Unflatten(Module):
             raise TypeError("unflattened_size must be a tuple of ints when dim is an int")
         for position, each in enumerate(unflattened_size):
             if not isinstance(each, int):
-                raise TypeError(f"unflattened_size must be tuple of ints, but found element of type {type(each).__name__} at pos {position}")
+                raise TypeError(
+                    f"unflattened_size must be tuple of ints, but found element of type {type(each).__name__} at pos {position}"
+                )
         self.dim = dim
         self.unflattened_size = unflattened_size
 
@@ -91,9 +93,7 @@ class Unfold(Module):
 
     def extra_repr(self) -> str:
         """Return the settings."""
-        return (
-            f"kernel_size={self.kernel_size}, dilation={self.dilation}, padding={self.padding}, stride={self.stride}"
-        )
+        return f"kernel_size={self.kernel_size}, dilation={self.dilation}, padding={self.padding}, stride={self.stride}"
 
 
 class Upsample(Module):

@@ -62,9 +62,7 @@ class _Layer(Module):
         for number in range(1, self.blocks + 1):
             setattr(self, f"dropout{number}", Dropout(dropout))
 
-    def _make_cross(
-        self, d_model: int, nhead: int, dropout: float, batch_first: bool, bias: bool, place: dict
-    ) -> None:
+    def _make_cross(self, d_model: int, nhead: int, dropout: float, batch_first: bool, bias: bool, place: dict) -> None:
         """Add the attention to the memory, which only a decoder has."""
 
     def _feed_forward(self, x: Tensor) -> Tensor:
@@ -143,9 +141,7 @@ class TransformerDecoderLayer(_Layer):
         self._make_layer(d_model, nhead, dim_feedforward, dropout, layer_norm_eps, batch_first, bias, place)
         self.activation = _activation(activation)
 
-    def _make_cross(
-        self, d_model: int, nhead: int, dropout: float, batch_first: bool, bias: bool, place: dict
-    ) -> None:
+    def _make_cross(self, d_model: int, nhead: int, dropout: float, batch_first: bool, bias: bool, place: dict) -> None:
         self.multihead_attn = MultiheadAttention(
             d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, **place
         )

@@ -45,7 +45,9 @@ def pack_padded_sequence(
         input = input.index_select(0 if batch_first else 1, order)
     counts = lengths.tolist()
     if not counts or min(counts) <= 0:
-        raise RuntimeError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0")
+        raise RuntimeError(
+            "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"
+        )
     if any(before < after for before, after in zip(counts, counts[1:])):
         raise RuntimeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass `enforce_sorted=False` "
@@ -53,7 +55,9 @@ def pack_padded_sequence(
         )
     steps = input.transpose(0, 1) if batch_first else input
     if steps.shape[1] != len(counts):
-        raise RuntimeError(f"Expected `len(lengths)` to be equal to batch_size, but got {len(counts)} (batch_size={steps.shape[1]})")
+        raise RuntimeError(
+            f"Expected `len(lengths)` to be equal to batch_size, but got {len(counts)} (batch_size={steps.shape[1]})"
+        )
     if counts[0] > steps.shape[0]:
         raise RuntimeError(f"Expected lengths of at most {steps.shape[0]} steps, got {counts[0]}")
     sizes = [sum(length > step for length in counts) for step in range(counts[0])]
@@ -125,5 +129,3 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """Return the sequences that `pack_sequence` packed."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
-
-
