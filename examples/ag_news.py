@@ -18,7 +18,7 @@ from facula_text.models import TextClassificationModel
 from facula_text.vocab import build_vocab_from_iterator
 
 
-def accuracy(model, loader):
+def accuracy(model: nn.Module, loader: DataLoader) -> float:
     """Return the share of samples the model gets right."""
     model.eval()
     right = total = 0
@@ -29,7 +29,7 @@ def accuracy(model, loader):
     return right / total
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default=os.path.join(os.environ.get("FACULA_TEST_DATA", "."), "ag_news_csv"))
     parser.add_argument("--train-file", default=None, help="another file than train.csv, as train_10k.csv")

@@ -11,7 +11,7 @@ import os
 import time
 
 import facula
-from facula import nn
+from facula import Tensor, nn
 from facula.nn import functional as F
 from facula_text.data import BlockDataset, random_blocks
 from facula_text.datasets import TinyShakespeare
@@ -19,13 +19,13 @@ from facula_text.models import GPT2Config, GPT2LMHeadModel
 from facula_text.tokenizers import CharTokenizer
 
 
-def next_character_loss(model, x, y, reduction="mean"):
+def next_character_loss(model: nn.Module, x: Tensor, y: Tensor, reduction: str = "mean") -> Tensor:
     """Return the cross-entropy in nats a character."""
     logits = model(x).logits
     return F.cross_entropy(logits.view(-1, logits.size(-1)), y.reshape(-1), reduction=reduction)
 
 
-def validation_loss(model, blocks, batch_size=64):
+def validation_loss(model: nn.Module, blocks: BlockDataset, batch_size: int = 64) -> float:
     """Return the mean loss over all blocks."""
     model.eval()
     total = 0.0
@@ -38,7 +38,7 @@ def validation_loss(model, blocks, batch_size=64):
     return total / (len(blocks) * blocks.block_size)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default=os.path.join(os.environ.get("FACULA_TEST_DATA", "."), "tinyshakespeare"))
     parser.add_argument("--download", action="store_true")
@@ -80,7 +80,7 @@ def main():
     )
     warmup = 100
 
-    def rate(step):
+    def rate(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
         progress = (step - warmup) / max(options.steps - warmup, 1)

@@ -133,7 +133,7 @@ class ToTensor:
         self.padding_value = padding_value
         self.dtype = dtype
 
-    def __call__(self, tokens: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
+    def __call__(self, tokens: Sequence[Any]) -> Tensor:
         if self.padding_value is None:
             return facula.tensor(tokens, dtype=self.dtype)
         return pad_sequences(tokens, self.padding_value).to(self.dtype)

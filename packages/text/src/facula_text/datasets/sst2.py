@@ -1,13 +1,14 @@
 """SST-2: sentences of film reviews, negative or positive (Socher and others 2013)."""
 
 import os
-from typing import overload
+from typing import TypeAlias, overload
 
 from facula_text.datasets.text_dataset import Path, Splits, TextDataset, check_splits, read_lines
 
 __all__ = ["SST2"]
 
-ReviewDataset = TextDataset[tuple[str, int]] | TextDataset[tuple[str]]
+Review: TypeAlias = tuple[str, int] | tuple[str]
+ReviewDataset: TypeAlias = TextDataset[Review]
 
 
 @overload
@@ -32,7 +33,7 @@ def SST2(root: Path, split: str | Splits = ("train", "dev", "test")) -> ReviewDa
     return datasets[0] if isinstance(split, str) else tuple(datasets)
 
 
-def _read(path: str) -> list[tuple[str, int]] | list[tuple[str]]:
+def _read(path: str) -> list[Review]:
     with open(path, "rb") as file:
         lines = [line.rstrip("\r\n") for line in read_lines(file.read(), path)]
     is_unlabeled = lines[0] == "index\tsentence"

@@ -54,9 +54,7 @@ def read_gpt2_folder(directory: str | PathLike[str]) -> tuple[GPT2Config, dict[s
     raise FileNotFoundError(f"expected {safe} or {pickled}, found neither")
 
 
-def write_gpt2_folder(
-    directory: str | PathLike[str], config: GPT2Config, state_dict: Mapping[str, Tensor]
-) -> None:
+def write_gpt2_folder(directory: str | PathLike[str], config: GPT2Config, state_dict: Mapping[str, Tensor]) -> None:
     """Write ``config.json`` and ``model.safetensors``; the output layer is left out, it is the token embedding."""
     os.makedirs(directory, exist_ok=True)
     weights = {key: value for key, value in state_dict.items() if key != "lm_head.weight"}
