@@ -73,6 +73,13 @@ def _rebuild_device(*args: object) -> Device:
     return Device(*args)
 
 
+def _encode(text: str, encoding: str) -> bytes:
+    """Return the bytes that the old protocols write as text."""
+    if encoding not in ("latin1", "latin-1", "utf-8"):
+        raise pickle.UnpicklingError(f"the file encodes text as {encoding!r}, which was refused")
+    return text.encode(encoding)
+
+
 #: Every name a checkpoint may use, and what is called for it.
 _KNOWN: dict[tuple[str, str], object] = {
     ("collections", "OrderedDict"): OrderedDict,
@@ -83,8 +90,7 @@ _KNOWN: dict[tuple[str, str], object] = {
     ("builtins", "complex"): complex,
     ("builtins", "dict"): dict,
     ("builtins", "list"): list,
-    ("__builtin__", "set"): set,
-    ("_codecs", "encode"): lambda text, encoding: text.encode(encoding),
+    ("_codecs", "encode"): _encode,
     ("torch", "Size"): Size,
     ("torch", "device"): Device,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
@@ -111,11 +117,12 @@ class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> object:
         """Return what a known name means; refuse all others."""
         try:
-            return _KNOWN[module, name]
+            # The old protocols write the name that the module of built-in functions had in Python 2.
+            return _KNOWN["builtins" if module == "__builtin__" else module, name]
         except KeyError:
             raise pickle.UnpicklingError(
-                f"the file asks for {module}.{name}, which is none of the names that checkpoints of tensors and plain data "
-                "need; it was refused, and nothing was executed"
+                f"the file asks for {module}.{name}, which is none of the names that checkpoints of tensors and plain "
+                "data need; it was refused, and nothing was executed"
             ) from None
 
     def persistent_load(self, pid: object) -> np.ndarray:
@@ -147,8 +154,23 @@ class _Unpickler(pickle._Unpickler):
     dispatch[pickle.REDUCE[0]] = _checked_reduce
     dispatch[pickle.NEWOBJ[0]] = _checked_new
     dispatch[pickle.BUILD[0]] = _checked_build
-    for _code in (pickle.INST, pickle.OBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4):
+    for _code in (
+        *(pickle.INST, pickle.OBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2, pickle.EXT4),
+        # These take memory by a number in the file before any data is there.
+        *(pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
+    ):
         dispatch[_code[0]] = _refused
+
+
+class _ExecutingUnpickler(_Unpickler):
+    """The whole of pickle, for files that are trusted like a program."""
+
+    dispatch = pickle._Unpickler.dispatch
+
+    def find_class(self, module: str, name: str) -> object:
+        """Return what a name means here or in the module it names."""
+        found = _KNOWN.get((module, name))
+        return pickle._Unpickler.find_class(self, module, name) if found is None else found
 
 
 # Writing.
@@ -297,10 +319,27 @@ def load(
     """Return what `save`, or PyTorch's, wrote to a file; nothing in the file is executed, whatever it holds.
 
     ``map_location`` is the device for all tensors. RuntimeError for a file that is broken or no checkpoint, and
-    UnpicklingError for one that asks for more than tensors and plain data, whatever ``weights_only`` says.
+    UnpicklingError for one that asks for more than tensors and plain data.
     """
+    if weights_only is False:
+        raise ValueError(
+            "facula.load never executes what is in a file; for a file that is trusted like a program, call "
+            "facula.serialization.unsafe_load in place of load with weights_only=False"
+        )
     if mmap:
         raise NotImplementedError("mmap=True is not available yet; the file is read into memory without it")
+    return _load(f, map_location, _Unpickler)
+
+
+def unsafe_load(f: File, map_location: Device | str | None = None) -> object:
+    """Return what is in a checkpoint that holds more than tensors and plain data; it may do anything while it is read.
+
+    Only for files that are trusted like a program: whoever wrote the file decides what is executed here.
+    """
+    return _load(f, map_location, _ExecutingUnpickler)
+
+
+def _load(f: File, map_location: Device | str | None, unpickler: type[_Unpickler]) -> object:
     label = f"file {os.fspath(f)!r}" if isinstance(f, (str, os.PathLike)) else "the given file object"
     try:
         archive = zipfile.ZipFile(f)
@@ -308,12 +347,12 @@ def load(
         raise RuntimeError(f"{label} is no checkpoint in PyTorch's zip format, or is cut short: {error}") from None
     with archive:
         try:
-            result = _Reader(archive, label).read()
+            result = _Reader(archive, label).read(unpickler)
         except (zipfile.BadZipFile, EOFError, struct.error) as error:
             raise RuntimeError(f"{label} is damaged: {error}") from None
         except pickle.UnpicklingError as error:
             raise pickle.UnpicklingError(f"{label}: {error}") from None
-        except (KeyError, IndexError, ValueError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise RuntimeError(
                 f"{label} is damaged: its pickle cannot be read ({type(error).__name__}: {error})"
             ) from None
@@ -332,13 +371,17 @@ class _Reader:
             raise RuntimeError(f"{label} is a zip file but no checkpoint: it has {len(pickles)} files named */data.pkl")
         self.root = pickles[0].rpartition("/")[0]
         self.storages: dict[str, np.ndarray] = {}
+        # A compressed file may be a thousand times as long as it looks; those of checkpoints are not compressed.
+        compressed = [info.filename for info in archive.infolist() if info.compress_type != zipfile.ZIP_STORED]
+        if compressed:
+            raise RuntimeError(f"{label} is no checkpoint: {compressed[0]!r} in it is compressed")
         order = f"{self.root}/byteorder"
         self.swapped = order in self.names and archive.read(order).decode().strip() != sys.byteorder
 
-    def read(self) -> object:
+    def read(self, unpickler: type[_Unpickler]) -> object:
         """Return the object."""
         text = io.BytesIO(self.archive.read(f"{self.root}/data.pkl"))
-        return _Unpickler(text, self.storage).load()
+        return unpickler(text, self.storage).load()
 
     def storage(self, pid: tuple) -> np.ndarray:
         """Return the storage of a name, read once."""
@@ -352,7 +395,8 @@ class _Reader:
             data = bytearray(self.archive.read(name))
             if len(data) != count * dtype.itemsize:
                 raise RuntimeError(
-                    f"{self.label} is damaged: storage {key!r} has {len(data)} bytes, expected {count} elements of {dtype}"
+                    f"{self.label} is damaged: storage {key!r} has {len(data)} bytes, "
+                    f"expected {count} elements of {dtype}"
                 )
             found = np.frombuffer(data, dtype)
             if self.swapped:

@@ -83,7 +83,8 @@ def load_safetensors(filename: str | os.PathLike[str]) -> dict[str, Tensor]:
             raise refuse(f"the entry of tensor {name!r} is wrong ({type(error).__name__}: {error})") from None
         if not 0 <= start <= end <= len(body) or end - start != expected:
             raise refuse(
-                f"tensor {name!r} of shape {list(shape)} needs {expected} bytes, got offsets [{start}, {end}] of {len(body)} bytes"
+                f"tensor {name!r} of shape {list(shape)} needs {expected} bytes, "
+                f"got offsets [{start}, {end}] of {len(body)} bytes"
             )
         spans.append((start, end, name))
         tensors[name] = wrap(np.frombuffer(bytearray(body[start:end]), kind).reshape(shape))
