@@ -18,7 +18,7 @@ class LeNet(nn.Module):
     the first's, and the output layer is linear. Layer names are those of PyTorch's introductory tutorial.
 
     >>> LeNet()(facula.zeros(2, 1, 28, 28)).shape
-    torch.Size([2, 10])
+    facula.Size([2, 10])
     """
 
     def __init__(self, num_classes: int = 10, in_channels: int = 1, padding: int = 2) -> None:

@@ -78,7 +78,7 @@ def to_tensor(pic: Image.Image | numpy.ndarray) -> Tensor:
     ``pic`` is a Pillow image or an array of shape (H, W, C) or (H, W).
 
     >>> to_tensor(Image.new("RGB", (3, 2), "white")).shape
-    torch.Size([3, 2, 3])
+    facula.Size([3, 2, 3])
     """
     if isinstance(pic, Image.Image):
         pixels = numpy.asarray(pic)
