@@ -78,6 +78,8 @@ def load_safetensors(filename: str | os.PathLike[str]) -> dict[str, Tensor]:
             continue
         try:
             kind, shape, (start, end) = _DTYPES[entry["dtype"]], tuple(entry["shape"]), entry["data_offsets"]
+            if not isinstance(entry["shape"], list) or not all(type(each) is int and each >= 0 for each in shape):
+                raise ValueError(f"a shape is a list of lengths, got {entry['shape']!r}")
             expected = int(np.prod(shape, dtype=object)) * kind.itemsize
         except (KeyError, TypeError, ValueError) as error:
             raise refuse(f"the entry of tensor {name!r} is wrong ({type(error).__name__}: {error})") from None
@@ -88,8 +90,11 @@ def load_safetensors(filename: str | os.PathLike[str]) -> dict[str, Tensor]:
             )
         spans.append((start, end, name))
         tensors[name] = wrap(np.frombuffer(bytearray(body[start:end]), kind).reshape(shape))
-    spans.sort()
-    for (_, end, name), (start, _, other) in zip(spans, spans[1:]):
-        if start < end:
-            raise refuse(f"tensors {name!r} and {other!r} overlap")
+    position = 0
+    for start, end, name in sorted(spans):
+        if start != position:
+            raise refuse(f"tensor {name!r} begins at byte {start}, where the one before it ends at {position}")
+        position = end
+    if position != len(body):
+        raise refuse(f"its tensors end at byte {position} of {len(body)}")
     return tensors
