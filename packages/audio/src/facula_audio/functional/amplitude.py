@@ -21,7 +21,7 @@ def amplitude_to_DB(
         top_db: values further than this below the item's peak are raised to that; an item is all of
             ``(channel, frequency, time)``.
 
-    >>> amplitude_to_DB(facula.tensor([[1.0, 10.0, 100.0]]), 10.0, 1e-10, 0.0, top_db=15.0)
+    >>> amplitude_to_DB(facula.tensor([[1.0, 10.0, 100.0]]), 10.0, 1e-10, 0.0, top_db=15.0).round()
     tensor([[ 5., 10., 20.]])
     """
     decibels = multiplier * facula.log10(x.clamp(min=amin)) - multiplier * db_multiplier

@@ -19,7 +19,7 @@ class AmplitudeToDB(nn.Module):
         stype: ``"power"`` or ``"magnitude"``, what the spectrogram holds.
         top_db: lowest level kept below each item's peak, or None to keep all.
 
-    >>> AmplitudeToDB(top_db=15.0)(facula.tensor([[1.0, 10.0, 100.0]]))
+    >>> AmplitudeToDB(top_db=15.0)(facula.tensor([[1.0, 10.0, 100.0]])).round()
     tensor([[ 5., 10., 20.]])
     """
 
