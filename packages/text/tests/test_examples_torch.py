@@ -27,14 +27,14 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 def losses(prefix, script, *arguments):
     command = [sys.executable, *prefix, str(EXAMPLES / script), "--only-first-steps", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     return [float(loss) for loss in re.findall(r"^step +\d+  loss ([\d.]+)$", done.stdout, flags=re.MULTILINE)]
 
 
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples of the repository are not here")
 @pytest.mark.parametrize("script", ["ag_news.py", "tiny_shakespeare.py"])
-def test_the_first_twenty_losses_are_pytorchs(data_folder, script):
+def test_the_first_twenty_losses_are_pytorchs(test_data, script):
     arguments = ["--train-file", "train_10k.csv"] if script == "ag_news.py" else []
     ours = losses([], script, *arguments)
     theirs = losses(["-c", AS_TORCH], script, *arguments)

@@ -115,9 +115,9 @@ def test_pickle_keeps_everything():
     assert copy["not there"] == 0
 
 
-def test_on_real_text(data_folder):
+def test_on_real_text(test_data):
     tokenize = get_tokenizer("basic_english")
-    lines = [tokenize(text) for _, text in AG_NEWS(data_folder / "ag_news_csv", "test")]
+    lines = [tokenize(text) for _, text in AG_NEWS(test_data / "ag_news_csv", "test")]
     words = build_vocab_from_iterator(lines, min_freq=2, specials=["<unk>"])
     words.set_default_index(0)
     counts = {}

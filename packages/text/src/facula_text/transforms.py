@@ -34,6 +34,7 @@ class Sequential:
         self.transforms = transforms
 
     def __call__(self, value: object) -> object:
+        """Return what the last transform makes of ``value``."""
         for transform in self.transforms:
             value = transform(value)
         return value
@@ -57,6 +58,7 @@ class VocabTransform:
         self.vocab = vocab
 
     def __call__(self, tokens: Sequence[str] | Sequence[Sequence[str]]) -> Indices:
+        """Return the indices of the tokens."""
         return _each(self.vocab.lookup_indices, tokens)
 
 
@@ -67,6 +69,7 @@ class Truncate:
         self.max_seq_len = max_seq_len
 
     def __call__(self, tokens: Sequence[Any]) -> list[Any]:
+        """Return the first tokens, as new lists."""
         return _each(lambda values: list(values[: self.max_seq_len]), tokens)
 
     def __repr__(self) -> str:
@@ -81,6 +84,7 @@ class AddToken:
         self.begin = begin
 
     def __call__(self, tokens: Sequence[Any]) -> list[Any]:
+        """Return the tokens with one more, as new lists."""
         return _each(lambda values: [self.token, *values] if self.begin else [*values, self.token], tokens)
 
     def __repr__(self) -> str:
@@ -91,6 +95,7 @@ class StrToIntTransform:
     """Turns lists of number words such as ``["12", "7"]``, or a batch of them, into integers."""
 
     def __call__(self, tokens: Sequence[Any]) -> list[Any]:
+        """Return the numbers."""
         return _each(lambda values: [int(value) for value in values], tokens)
 
 
@@ -117,6 +122,7 @@ class LabelToIndex:
         return self._vocab.get_itos()
 
     def __call__(self, labels: str | Sequence[str]) -> int | list[int]:
+        """Return the index of a label, or of each of several; RuntimeError for one that is not known."""
         if isinstance(labels, str):
             return self._vocab[labels]
         return self._vocab.lookup_indices(labels)
@@ -134,6 +140,7 @@ class ToTensor:
         self.dtype = dtype
 
     def __call__(self, tokens: Sequence[Any]) -> Tensor:
+        """Return the tensor."""
         if self.padding_value is None:
             return facula.tensor(tokens, dtype=self.dtype)
         return pad_sequences(tokens, self.padding_value).to(self.dtype)
@@ -147,6 +154,7 @@ class PadTransform:
         self.pad_value = pad_value
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Return ``x`` padded."""
         missing = self.max_length - x.size(-1)
         if missing <= 0:
             return x

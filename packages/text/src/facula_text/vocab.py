@@ -40,6 +40,7 @@ class Vocab:
         return index
 
     def __call__(self, tokens: Sequence[str]) -> list[int]:
+        """Return the index of each of ``tokens``."""
         return self.lookup_indices(tokens)
 
     def forward(self, tokens: Sequence[str]) -> list[int]:

@@ -85,8 +85,8 @@ def test_block_dataset_refuses_what_cannot_be():
         BlockDataset(facula.arange(5), 3, 0)
 
 
-def test_blocks_of_real_text(data_folder):
-    text = TinyShakespeare(data_folder / "tinyshakespeare", "val")
+def test_blocks_of_real_text(test_data):
+    text = TinyShakespeare(test_data / "tinyshakespeare", "val")
     tokenizer = CharTokenizer(text)
     dataset = BlockDataset(facula.tensor(tokenizer.encode(text)), 64)
     assert len(dataset) == (len(text) - 1) // 64

@@ -45,8 +45,8 @@ def test_bad_sizes():
         BucketBatchSampler([1], 0)
 
 
-def test_little_padding_on_real_text(data_folder):
-    lengths = [len(sentence.split()) for sentence, _ in SST2(data_folder / "sst2", "train")]
+def test_little_padding_on_real_text(test_data):
+    lengths = [len(sentence.split()) for sentence, _ in SST2(test_data / "sst2", "train")]
 
     def padded(batches):
         return sum(max(lengths[index] for index in batch) * len(batch) for batch in batches)

@@ -15,8 +15,8 @@ def write_train(folder, content):
     return folder
 
 
-def test_the_real_test_set(data_folder):
-    test = AG_NEWS(data_folder / "ag_news_csv", "test")
+def test_the_real_test_set(test_data):
+    test = AG_NEWS(test_data / "ag_news_csv", "test")
     assert isinstance(test, Dataset)
     assert len(test) == 7600
     assert Counter(label for label, _ in test) == {1: 1900, 2: 1900, 3: 1900, 4: 1900}
@@ -26,14 +26,14 @@ def test_the_real_test_set(data_folder):
     assert AG_NEWS_CLASSES[test[1][0] - 1] == "Sci/Tech"
 
 
-def test_another_training_file(data_folder):
-    train, test = AG_NEWS(data_folder / "ag_news_csv", train_file="train_10k.csv")
+def test_another_training_file(test_data):
+    train, test = AG_NEWS(test_data / "ag_news_csv", train_file="train_10k.csv")
     assert (len(train), len(test)) == (9995, 7600)
     assert Counter(label for label, _ in train) == {1: 2514, 2: 2500, 3: 2519, 4: 2462}
 
 
-def test_in_a_loader(data_folder):
-    loader = DataLoader(AG_NEWS(data_folder / "ag_news_csv", "test"), batch_size=3)
+def test_in_a_loader(test_data):
+    loader = DataLoader(AG_NEWS(test_data / "ag_news_csv", "test"), batch_size=3)
     labels, texts = next(iter(loader))
     assert labels.tolist() == [3, 4, 4]
     assert len(texts) == 3 and texts[0].startswith("Fears for T N pension")
@@ -69,8 +69,8 @@ def test_damage_is_named(tmp_path, content, message):
         AG_NEWS(write_train(tmp_path, content), "train")
 
 
-def test_a_truncated_real_file_is_refused(data_folder, tmp_path):
-    content = (data_folder / "ag_news_csv" / "test.csv").read_bytes()
+def test_a_truncated_real_file_is_refused(test_data, tmp_path):
+    content = (test_data / "ag_news_csv" / "test.csv").read_bytes()
     (tmp_path / "test.csv").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"test\.csv, line \d+: expected"):
         AG_NEWS(tmp_path, "test")
@@ -85,8 +85,8 @@ def test_missing_files_and_splits(tmp_path):
         AG_NEWS(tmp_path, "valid")
 
 
-def test_the_known_digest_is_the_real_files(data_folder):
+def test_the_known_digest_is_the_real_files(test_data):
     from facula_text.datasets.ag_news import _FILES
 
-    content = (data_folder / "ag_news_csv" / "test.csv").read_bytes()
+    content = (test_data / "ag_news_csv" / "test.csv").read_bytes()
     assert _FILES["test"].digest == "md5:" + hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -8,8 +8,8 @@ import pytest
 from facula_text.datasets import SST2, Multi30k, TinyShakespeare, WikiText2
 
 
-def test_wikitext2(data_folder):
-    splits = WikiText2(data_folder / "wikitext-2")
+def test_wikitext2(test_data):
+    splits = WikiText2(test_data / "wikitext-2")
     # The published counts, with the end of each line a token.
     assert [sum(len(line.split()) + 1 for line in split) for split in splits] == [2_088_628, 217_646, 245_569]
     assert splits[1][1] == " = Homarus gammarus = \n"
@@ -31,15 +31,15 @@ def test_wikitext2_unpacked_or_damaged(tmp_path):
         WikiText2(tmp_path, "test")
 
 
-def test_truncated_wikitext2(data_folder, tmp_path):
-    content = (data_folder / "wikitext-2" / "wikitext-2-v1.zip").read_bytes()
+def test_truncated_wikitext2(test_data, tmp_path):
+    content = (test_data / "wikitext-2" / "wikitext-2-v1.zip").read_bytes()
     (tmp_path / "wikitext-2-v1.zip").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="wikitext-2-v1.zip: expected a zip archive"):
         WikiText2(tmp_path, "train")
 
 
-def test_sst2(data_folder):
-    train, dev, test = SST2(data_folder / "sst2")
+def test_sst2(test_data):
+    train, dev, test = SST2(test_data / "sst2")
     assert (len(train), len(dev), len(test)) == (6920, 872, 1821)
     assert dev[0] == ("one long string of cliches", 0)
     assert {label for split in (train, dev, test) for _, label in split} == {0, 1}
@@ -66,14 +66,14 @@ def test_damaged_sst2(tmp_path, content, message):
         SST2(tmp_path, "dev")
 
 
-def test_multi30k(data_folder):
-    train, valid, test = Multi30k(data_folder / "multi30k")
+def test_multi30k(test_data):
+    train, valid, test = Multi30k(test_data / "multi30k")
     assert (len(train), len(valid), len(test)) == (29_000, 1_014, 1_000)
     assert train[0] == (
         "Zwei junge weiße Männer sind im Freien in der Nähe vieler Büsche.",
         "Two young, White males are outside near many bushes.",
     )
-    english_french = Multi30k(data_folder / "multi30k", "test_2017_flickr", language_pair=("en", "fr"))
+    english_french = Multi30k(test_data / "multi30k", "test_2017_flickr", language_pair=("en", "fr"))
     assert len(english_french) == 1_000 and all(source and target for source, target in english_french)
 
 
@@ -94,10 +94,10 @@ def test_multi30k_plain_or_damaged(tmp_path):
         Multi30k(tmp_path, "train", ("de", "de"))
 
 
-def test_tiny_shakespeare(data_folder):
+def test_tiny_shakespeare(test_data):
     from facula_text.datasets.tiny_shakespeare import _FILE
 
-    folder = data_folder / "tinyshakespeare"
+    folder = test_data / "tinyshakespeare"
     train, validation = TinyShakespeare(folder)
     content = (folder / "input.txt").read_bytes()
     assert (train + validation).encode() == content

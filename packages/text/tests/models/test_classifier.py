@@ -37,10 +37,10 @@ def test_gradient_of_the_embedding():
 
 
 @pytest.mark.parametrize("seed", [0])
-def test_learns_real_news(data_folder, seed):
+def test_learns_real_news(test_data, seed):
     facula.manual_seed(seed)
     tokenize = get_tokenizer("basic_english")
-    news = [(label - 1, tokenize(text)) for label, text in AG_NEWS(data_folder / "ag_news_csv", "test")]
+    news = [(label - 1, tokenize(text)) for label, text in AG_NEWS(test_data / "ag_news_csv", "test")]
     words = build_vocab_from_iterator((tokens for _, tokens in news[:2000]), min_freq=2, specials=["<unk>"])
     words.set_default_index(0)
     samples = [(label, words(tokens)) for label, tokens in news[:3000]]

@@ -69,8 +69,8 @@ def test_other_files_are_refused(tmp_path, content):
         CharTokenizer.from_file(path)
 
 
-def test_real_text_round_trip(data_folder):
-    text = "".join(TinyShakespeare(data_folder / "tinyshakespeare"))
+def test_real_text_round_trip(test_data):
+    text = "".join(TinyShakespeare(test_data / "tinyshakespeare"))
     tokenizer = CharTokenizer(text)
     assert len(tokenizer) == 65
     ids = tokenizer.encode(text)

@@ -10,8 +10,8 @@ SENTENCES = ["The lowest tide!", "unseen größe 東京 🙂", "", "  two  space
 
 
 @pytest.fixture(scope="module")
-def news(data_folder):
-    return [text for _, text in AG_NEWS(data_folder / "ag_news_csv", "test")]
+def news(test_data):
+    return [text for _, text in AG_NEWS(test_data / "ag_news_csv", "test")]
 
 
 def test_byte_level_bpe_equals_the_library(news):
@@ -49,8 +49,8 @@ def test_byte_level_gives_every_text_back():
     assert len(tokenizer.encode("lowest")) < len("lowest")
 
 
-def test_byte_level_round_trip_of_real_text(data_folder):
-    lines = [line for line in WikiText2(data_folder / "wikitext-2", "valid") if line.strip()]
+def test_byte_level_round_trip_of_real_text(test_data):
+    lines = [line for line in WikiText2(test_data / "wikitext-2", "valid") if line.strip()]
     tokenizer = ByteLevelBPETokenizer()
     tokenizer.train_from_iterator(lines[:500], vocab_size=1000)
     assert tokenizer.batch_decode(tokenizer.encode_batch(lines)) == lines

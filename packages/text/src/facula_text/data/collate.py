@@ -68,6 +68,7 @@ class PadCollate:
         self.batch_first = batch_first
 
     def __call__(self, samples: Sequence[tuple[int, Tokens]]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the labels, the padded tokens and the lengths."""
         labels = facula.tensor([int(label) for label, _ in samples], dtype=facula.int64)
         lengths = facula.tensor([len(tokens) for _, tokens in samples], dtype=facula.int64)
         tokens = pad_sequences([tokens for _, tokens in samples], self.padding_value, self.batch_first)
@@ -85,6 +86,7 @@ class OffsetsCollate:
     """
 
     def __call__(self, samples: Sequence[tuple[int, Tokens]]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the labels, the tokens in a row and the offsets."""
         if not samples:
             raise ValueError("expected at least one sample, got none")
         labels = facula.tensor([int(label) for label, _ in samples], dtype=facula.int64)

@@ -8,6 +8,7 @@ from os import PathLike
 
 import facula
 from facula import Tensor
+
 from facula_text._files import write_text
 from facula_text.models.gpt2_config import GPT2Config
 
