@@ -54,7 +54,7 @@ def _rebuild_tensor(storage: np.ndarray, offset: int, size: tuple, stride: tuple
     requires_grad = bool(rest[0]) if rest else False
     if len(size) != len(stride) or any(n < 0 for n in (*size, *stride, offset)):
         raise pickle.UnpicklingError(f"a tensor has size {tuple(size)}, stride {tuple(stride)}, offset {offset}")
-    reach = offset + sum((length - 1) * step for length, step in zip(size, stride)) + 1
+    reach = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True)) + 1
     if 0 not in size and reach > storage.size:
         raise pickle.UnpicklingError(
             f"a tensor of size {tuple(size)} reaches element {reach} of a storage of {storage.size}"
