@@ -337,11 +337,11 @@ def save(
     if frames.dtype == np.uint8:
         frames = (frames.astype(np.int16) - 128) << 8
 
+    # soundfile knows compression levels from 0.13 on
+    options = {} if level is None else {"compression_level": level}
     soundfile = _import_soundfile()
     try:
-        soundfile.write(
-            uri, frames, int(sample_rate), subtype=subtype, format=_FORMATS[format], compression_level=level
-        )
+        soundfile.write(uri, frames, int(sample_rate), subtype=subtype, format=_FORMATS[format], **options)
     except soundfile.SoundFileError as error:
         reason = getattr(error, "error_string", str(error))
         raise RuntimeError(
