@@ -146,7 +146,7 @@ class Primitive:
         return self._wrap(inputs, result, recorded, out, options)
 
     def _wrap(self, inputs: tuple, result: np.ndarray, recorded: bool, out: Tensor | None, options: dict) -> Tensor:
-        tensor = _new(tensor_base.tensor_class)
+        tensor = _new(_Tensor)
         tensor._array = result
         tensor._node = None
         tensor._base = None
@@ -334,6 +334,74 @@ class Primitive:
             watch.active += 1
 
 
+class PairPrimitive(Primitive):
+    """A primitive of two inputs and no options, such as `add` and `matmul`: the same door, with its usual case unrolled.
+
+    These are the calls of which small models are made; what a loop over inputs costs is as much as the arithmetic.
+    """
+
+    def __call__(self, x: object, other: object, out: Tensor | None = None) -> Tensor:
+        """Return the result of the operation, recorded where gradients are wanted."""
+        try:
+            left, right = x._array, other._array
+        except AttributeError:
+            return Primitive.__call__(self, x, other, out=out)
+        plain = left.dtype is _FLOAT32 and right.dtype is _FLOAT32 and type(left) is type(right) is _ndarray
+        if not plain or out is not None or watch.active:
+            return Primitive.__call__(self, x, other, out=out)
+        grad_enabled = state.grad_enabled
+        result = self._compute_on_cpu(left, right)
+        if type(result) is not _ndarray:
+            result = np.asarray(result)
+        tensor = _new(_Tensor)
+        tensor._array = result
+        tensor._base = tensor._node = None
+        if not grad_enabled:
+            return tensor
+        if x._base is not None:
+            refresh(x)
+        if other._base is not None:
+            refresh(other)
+        x_node, other_node = x._node, other._node
+        if x_node is None and other_node is None:
+            return tensor
+        wanted = (x_node is not None, other_node is not None)
+        plan = self._plans.get(wanted) or self._make_plan(wanted)
+        if not plan.run or result.dtype is not _FLOAT32:
+            return tensor
+        node = _new(RecordedCall)
+        node.primitive = self
+        node.plan = plan
+        node.edges = (x_node, other_node)
+        node.number = _next_number()
+        node.shape = result.shape
+        node.dtype = _FLOAT32
+        saved = node.saved = []
+        for what, which in plan.save:
+            if what != INPUT:
+                node.saved = recording.collect(plan, (x, other), tensor, _NO_OPTIONS)
+                break
+            each = other if which else x
+            storage = each._storage or storage_of(each)
+            saved.append((right if which else left, storage, storage.version))
+        if state.anomaly:
+            node.trace = "".join(traceback.format_stack()[:-2])
+        tensor._node = node
+        return tensor
+
+
+_NO_OPTIONS: dict[str, object] = {}
+_Tensor: type[TensorBase] = TensorBase
+
+
+def _learn_tensor_class(cls: type[TensorBase]) -> None:
+    global _Tensor
+    _Tensor = cls
+
+
+tensor_base.on_tensor_class(_learn_tensor_class)
+
+
 def _number(value: object, compute: np.dtype) -> object:
     """Return a Python number so that NumPy computes with it in ``compute``."""
     kind = compute.kind
@@ -379,6 +447,9 @@ def primitive(
     """Make a primitive of the forward below: see this module's first lines for what a forward and a formula are."""
 
     def make(forward: Callable) -> Primitive:
-        return Primitive(forward, vjp=vjp, dtype=dtype, view=view)
+        made = Primitive(forward, vjp=vjp, dtype=dtype, view=view)
+        if len(made.inputs) == 2 and not made.options and made.variadic is None and not view:
+            made.__class__ = PairPrimitive
+        return made
 
     return make

@@ -61,7 +61,13 @@ def collect(plan: Plan, inputs: tuple, result: "Tensor | tuple[Tensor, ...]", op
     saved = []
     for what, which in plan.save:
         if what == INPUT:
-            saved.append(save(inputs[which]))
+            each = inputs[which]
+            try:
+                storage = each._storage or storage_of(each)
+            except AttributeError:
+                saved.append(each)  # a number or None
+            else:
+                saved.append((each._array, storage, storage.version))
         elif what == OUT:
             saved.append(save(result) if type(result) is not tuple else [save(each) for each in result])
         elif what == OPTION:
@@ -95,7 +101,13 @@ class RecordedCall(Node):
         if saved is None:
             raise RuntimeError(ALREADY_FREED)
         plan = self.plan
-        values = [self._restore(what, which, value) for (what, which), value in zip(plan.save, saved)]
+        values = []
+        grad_enabled = state.grad_enabled
+        for (what, which), value in zip(plan.save, saved):
+            if what == INPUT and type(value) is tuple and not grad_enabled and value[1].version == value[2]:
+                values.append(wrap(value[0]))  # the usual case of `_restore`, without the calls
+            else:
+                values.append(self._restore(what, which, value))
         produced: list[Tensor | None] = [None] * len(self.edges)
         for function, needs, positions in plan.run:
             if not needs:

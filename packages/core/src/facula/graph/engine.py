@@ -53,7 +53,7 @@ def run(
         earlier = slots[target.index]
         slots[target.index] = gradient if earlier is None else earlier + gradient
 
-    grad_enabled = state.grad_enabled
+    grad_enabled, anomaly = state.grad_enabled, state.anomaly
     state.grad_enabled = create_graph
     try:
         for target, gradient in zip(roots, gradients, strict=True):
@@ -61,28 +61,40 @@ def run(
         while queue:
             node = heappop(queue)[1]
             received = pending.pop(node)
-            if node.tensor_hooks is not None:
+            hooked = node.hooked
+            if hooked and node.tensor_hooks is not None:
                 received = _run_tensor_hooks(node, received)
             if wanted is not None:
                 _capture(node, received, wanted, found)
             if useful is not None and node not in useful:
                 continue
-            if isinstance(node, AccumulateGrad):
+            if type(node) is AccumulateGrad:
                 if wanted is None:
                     node.accumulate(received, create_graph=create_graph)
                 continue
-            if node.pre_hooks is not None:
+            if hooked and node.pre_hooks is not None:
                 received = _run_pre_hooks(node, received)
-            produced = _differentiate(node, received)
-            if node.hooks is not None:
+            produced = _differentiate(node, received) if anomaly else node.gradients(received)
+            if hooked and node.hooks is not None:
                 produced = _run_hooks(node, produced, received)
             edges = node.edges
             if not retain_graph:
                 node.release()
             del received
-            for edge, gradient in zip(edges, produced):
-                if edge is not None and gradient is not None:
-                    arrive(edge, gradient)
+            for target, gradient in zip(edges, produced):
+                if target is None or gradient is None:
+                    continue
+                if target.outputs == 1 and gradient._array.shape == target.shape and gradient._array.dtype is target.dtype:
+                    # The usual case of `arrive`, without the call.
+                    earlier = pending.get(target)
+                    if earlier is None:
+                        pending[target] = gradient
+                        heappush(queue, (-target.number, target))
+                    else:
+                        pending[target] = earlier + gradient
+                        del earlier
+                else:
+                    arrive(target, gradient)
             # A gradient held by nothing else may become a leaf's grad without a copy.
             gradient = produced = None
     finally:

@@ -28,6 +28,8 @@ class Node:
 
     __slots__ = ("edges", "number", "shape", "dtype", "__dict__", "__weakref__")
 
+    #: Whether any of the three tables of hooks below has something in it.
+    hooked = False
     #: For each output index, the functions that see (and may replace) its gradient.
     tensor_hooks: dict[int, dict[int, Callable]] | None = None
     #: Functions of (gradients of inputs, gradients of outputs), after the node has run.
@@ -73,18 +75,21 @@ class Node:
 
     def register_hook(self, hook: Callable) -> "RemovableHandle":
         """Call ``hook(grad_inputs, grad_outputs)`` after this node has run; what it returns replaces grad_inputs."""
+        self.hooked = True
         if self.hooks is None:
             self.hooks = {}
         return RemovableHandle(self.hooks, hook)
 
     def register_prehook(self, hook: Callable) -> "RemovableHandle":
         """Call ``hook(grad_outputs)`` before this node runs; what it returns replaces grad_outputs."""
+        self.hooked = True
         if self.pre_hooks is None:
             self.pre_hooks = {}
         return RemovableHandle(self.pre_hooks, hook)
 
     def add_tensor_hook(self, index: int, hook: Callable) -> "RemovableHandle":
         """Call ``hook(grad)`` when the gradient of output ``index`` is complete."""
+        self.hooked = True
         if self.tensor_hooks is None:
             self.tensor_hooks = {}
         return RemovableHandle(self.tensor_hooks.setdefault(index, {}), hook)
@@ -94,6 +99,9 @@ class Output:
     """One result of a node that has several: a target for gradients."""
 
     __slots__ = ("node", "index", "shape", "dtype")
+
+    #: A node says here how many results it has; a target that is no node is one of several.
+    outputs = 0
 
     def __init__(self, node: Node, index: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.node = node

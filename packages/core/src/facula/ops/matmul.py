@@ -27,21 +27,34 @@ def _rows(x: Tensor) -> Tensor:
     return x if x._array.ndim == 2 else x.reshape((math.prod(x._array.shape[:-1]), x._array.shape[-1]))
 
 
-# Two matrices: the usual case, kept short.
+# Two matrices: the usual case, kept short. Each of the three products is a gradient of the other two, so none makes a
+# transposed tensor of its own.
 
 
-@primitive(
-    dtype=promote,
-    vjp={
-        "x": lambda g, other: _mm(g, _swapped(other)),
-        "other": lambda g, x: _mm(_swapped(x), g),
-    },
-)
+@primitive(dtype=promote, vjp={"x": lambda g, other: _mm_nt(g, other), "other": lambda g, x: _mm_tn(x, g)})
 def _mm(xp, x, other):
     return xp.matmul(x, other)
 
 
 _mm.kernel("cpu")(np.matmul)
+
+
+@primitive(
+    dtype=promote,
+    vjp={"x": lambda g, other: _mm(g, other), "other": lambda g, x: _mm_tn(g, x)},
+)
+def _mm_nt(xp, x, other):
+    """Return ``x @ other.mH``."""
+    return xp.matmul(x, other.T if other.dtype.kind != "c" else other.T.conj())
+
+
+@primitive(
+    dtype=promote,
+    vjp={"x": lambda g, other: _mm_nt(other, g), "other": lambda g, x: _mm(x, g)},
+)
+def _mm_tn(xp, x, other):
+    """Return ``x.mH @ other``."""
+    return xp.matmul(x.T if x.dtype.kind != "c" else x.T.conj(), other)
 
 
 # A product of arrays of any number of dimensions. Where the right one is a matrix, all leading dimensions of the left
@@ -100,8 +113,9 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     x, y = input._array, other._array
     if x.dtype is not y.dtype:
         _check_types(input, other)
-    if x.ndim == 2 and y.ndim == 2 and x.shape[1] == y.shape[0]:
-        return _mm(input, other, out=out)
+    left, right = x.shape, y.shape
+    if len(left) == 2 == len(right) and left[1] == right[0]:
+        return _mm(input, other, out)
     if not x.ndim or not y.ndim:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D")
     if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:

@@ -30,9 +30,10 @@ def _is_boolean(value: TensorLike) -> bool:
 
 def _conj(x: Tensor) -> Tensor:
     """Return the conjugate that gradients of holomorphic functions need; a real tensor as it is."""
-    if isinstance(x, TensorBase):
-        return x.conj() if x.is_complex() else x
-    return x.conjugate()
+    try:
+        return x.conj() if x._array.dtype.kind == "c" else x
+    except AttributeError:
+        return x.conjugate()  # a number
 
 
 def _no_slope(g: Tensor) -> Tensor:
@@ -58,7 +59,7 @@ _sub.kernel("cpu")(np.subtract)
 
 @primitive(
     dtype=promote,
-    vjp={"x": lambda g, other: g * _conj(other), "other": lambda g, x: g * _conj(x)},
+    vjp={"x": lambda g, other: _mul(g, _conj(other)), "other": lambda g, x: _mul(g, _conj(x))},
 )
 def _mul(xp, x, other):
     return xp.multiply(x, other)
@@ -101,7 +102,7 @@ def add(
     >>> facula.add(facula.tensor([1, 2]), 10)
     tensor([11, 12])
     """
-    return _add(input, other if alpha == 1 else _scaled(other, alpha, input), out=out)
+    return _add(input, other if alpha == 1 else _scaled(other, alpha, input), out)
 
 
 def sub(
@@ -139,7 +140,7 @@ def mul(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> T
     >>> facula.mul(facula.tensor([1.0, 2.0]), 3)
     tensor([3., 6.])
     """
-    return _mul(input, other, out=out)
+    return _mul(input, other, out)
 
 
 def div(
