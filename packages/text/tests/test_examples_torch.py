@@ -32,6 +32,7 @@ def losses(prefix, script, *arguments):
     return [float(loss) for loss in re.findall(r"^step +\d+  loss ([\d.]+)$", done.stdout, flags=re.MULTILINE)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples of the repository are not here")
 @pytest.mark.parametrize("script", ["ag_news.py", "tiny_shakespeare.py"])
 def test_the_first_twenty_losses_are_pytorchs(test_data, script):

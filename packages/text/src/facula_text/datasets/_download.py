@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import urllib.request
 from dataclasses import dataclass
 
 from facula_text._files import replacing
@@ -31,6 +30,8 @@ def ensure_file(root: str | os.PathLike[str], remote: RemoteFile, download: bool
         return path
     if not download:
         raise FileNotFoundError(f"{path} is missing; pass download=True to fetch it from {remote.url}")
+    import urllib.request  # what every other call can do without
+
     os.makedirs(root, exist_ok=True)
     kind, expected = remote.digest.split(":")
     digest = hashlib.new(kind, usedforsecurity=False)
