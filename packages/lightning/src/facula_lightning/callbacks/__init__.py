@@ -1,0 +1,17 @@
+"""Callbacks: what happens beside the model while it trains."""
+
+from facula_lightning.callbacks.callback import Callback
+from facula_lightning.callbacks.checkpoint import Checkpoint
+from facula_lightning.callbacks.early_stopping import EarlyStopping
+from facula_lightning.callbacks.gradient_accumulation_scheduler import GradientAccumulationScheduler
+from facula_lightning.callbacks.lambda_function import LambdaCallback
+from facula_lightning.callbacks.lr_monitor import LearningRateMonitor
+from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
+from facula_lightning.callbacks.model_summary import ModelSummary
+from facula_lightning.callbacks.progress import PlainProgressBar, ProgressBar, TQDMProgressBar
+from facula_lightning.callbacks.timer import Timer
+
+__all__ = [
+    *("Callback", "Checkpoint", "EarlyStopping", "GradientAccumulationScheduler", "LambdaCallback", "LearningRateMonitor"),
+    *("ModelCheckpoint", "ModelSummary", "PlainProgressBar", "ProgressBar", "TQDMProgressBar", "Timer"),
+]

@@ -1,0 +1,154 @@
+"""What is in a checkpoint, and how each part finds its way back."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
+from facula_lightning.checkpointing.io import PathLike, read_checkpoint, write_checkpoint
+from facula_lightning.checkpointing.plain import plain_hparams
+from facula_lightning.trainer.call import call_module
+from facula_lightning.utilities.exceptions import MisconfigurationException
+from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from facula_lightning.utilities.seed import collect_rng_states
+from facula_lightning.version import __version__
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer.trainer import Trainer
+
+
+class CheckpointConnector:
+    """Collects the state of a run and gives it back."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+
+    def save(self, path: PathLike, weights_only: bool) -> None:
+        """Write a checkpoint."""
+        write_checkpoint(self.collect(weights_only), path)
+
+    def collect(self, weights_only: bool) -> dict[str, object]:
+        """Return the checkpoint: the model's weights and, unless told otherwise, all that training needs to go on."""
+        trainer = self.trainer
+        module = trainer.lightning_module
+        checkpoint: dict[str, object] = {
+            "epoch": trainer.current_epoch,
+            "global_step": trainer.global_step,
+            "facula-lightning_version": __version__,
+            "state_dict": module.state_dict(),
+            "loops": {"fit_loop": trainer.fit_loop.state_dict()},
+        }
+        if not weights_only:
+            checkpoint["callbacks"] = self._callback_states()
+            checkpoint.update(trainer._optimization.state_dict())
+            checkpoint["rng"] = collect_rng_states()
+            checkpoint["callback_metrics"] = dict(trainer.callback_metrics)
+        for owner in (module, trainer.datamodule):
+            if owner is not None and owner.hparams:
+                checkpoint[owner.CHECKPOINT_HYPER_PARAMS_NAME] = getattr(owner, "_hparams_name", "kwargs")
+                checkpoint[owner.CHECKPOINT_HYPER_PARAMS_KEY] = plain_hparams(owner.hparams)
+        if trainer.datamodule is not None:
+            state = trainer.datamodule.state_dict()
+            if state:
+                checkpoint[type(trainer.datamodule).__qualname__] = state
+        if not weights_only:
+            for callback in trainer.callbacks:
+                callback.on_save_checkpoint(trainer, module, checkpoint)
+        call_module(trainer, "on_save_checkpoint", checkpoint)
+        return checkpoint
+
+    def _callback_states(self) -> dict[str, object]:
+        states = {}
+        for callback in self.trainer.callbacks:
+            state = callback.state_dict()
+            if state:
+                states[callback.state_key] = state
+        return states
+
+    def resolve_path(self, path: PathLike | None, stage: str, given_model: bool = True) -> str | None:
+        """Return the file that ``ckpt_path`` means: a file, "last" or "best".
+
+        For validate, test and predict, None means the weights as they are.
+        """
+        if path is None:
+            return None
+        text = os.fspath(path)
+        trainer = self.trainer
+        savers = [each for each in trainer.callbacks if isinstance(each, ModelCheckpoint)]
+        if text == "best":
+            if not savers:
+                raise ValueError(f'`.{stage}(ckpt_path="best")` is set but `ModelCheckpoint` is not configured.')
+            best = savers[0].best_model_path
+            if not best:
+                if trainer.fast_dev_run:
+                    raise ValueError(
+                        f'You cannot execute `.{stage}(ckpt_path="best")` with `fast_dev_run=True`.'
+                        f" Please pass an exact checkpoint path to `.{stage}(ckpt_path=...)`"
+                    )
+                raise ValueError(
+                    f'`.{stage}(ckpt_path="best")` is set but `ModelCheckpoint` is not configured to save the best model.'
+                )
+            return best
+        if text == "last":
+            files = {name for saver in savers for name in saver.find_last_checkpoints(trainer)}
+            files |= {saver.last_model_path for saver in savers if os.path.isfile(saver.last_model_path)}
+            if not files:
+                rank_zero_warn(
+                    f'.{stage}(ckpt_path="last") is set, but there is no last checkpoint available. No checkpoint will be'
+                    " loaded. HINT: Set `ModelCheckpoint(..., save_last=True)`."
+                )
+                return None
+            return max(files, key=lambda name: (os.path.getmtime(name), name))
+        return text
+
+    def read(self, path: str) -> dict[str, object]:
+        """Return the checkpoint in a file."""
+        rank_zero_info(f"Restoring states from the checkpoint path at {path}")
+        return read_checkpoint(path, map_location=self.trainer.device)
+
+    def restore_module(self, checkpoint: dict[str, object]) -> None:
+        """Give the module and the data module their state back."""
+        trainer = self.trainer
+        module = trainer.lightning_module
+        datamodule = trainer.datamodule
+        if datamodule is not None and type(datamodule).__qualname__ in checkpoint:
+            datamodule.load_state_dict(checkpoint[type(datamodule).__qualname__])
+        call_module(trainer, "on_load_checkpoint", checkpoint)
+        module.load_state_dict(checkpoint["state_dict"], strict=module.strict_loading)
+
+    def restore_callbacks(self, checkpoint: dict[str, object]) -> None:
+        """Give the callbacks their state back."""
+        trainer = self.trainer
+        for callback in trainer.callbacks:
+            callback.on_load_checkpoint(trainer, trainer.lightning_module, checkpoint)
+        states = checkpoint.get("callbacks") or {}
+        keys = {callback.state_key for callback in trainer.callbacks}
+        missing = sorted(set(states) - keys)
+        if missing:
+            rank_zero_warn(
+                "Be aware that when using `ckpt_path`, callbacks used to create the checkpoint need to be provided during"
+                f" `Trainer` instantiation. Please add the following callbacks: {missing}."
+            )
+        for callback in trainer.callbacks:
+            if callback.state_key in states:
+                callback.load_state_dict(states[callback.state_key])
+
+    def restore_training(self, checkpoint: dict[str, object]) -> None:
+        """Give optimizers, schedulers, loops and random generators their state back."""
+        trainer = self.trainer
+        if "rng" not in checkpoint:
+            raise KeyError(
+                f"Trying to go on with training, but the checkpoint {trainer.ckpt_path} contains only the model."
+                " This is probably due to `ModelCheckpoint.save_weights_only` being set to `True`."
+            )
+        trainer._optimization.load_state_dict(checkpoint)
+        trainer.fit_loop.load_state_dict(checkpoint["loops"]["fit_loop"])
+        trainer._logging.callback_metrics = dict(checkpoint["callback_metrics"])
+        trainer._restored_rng = checkpoint["rng"]
+        epochs = trainer.fit_loop.epoch_progress.current.completed
+        if trainer.max_epochs not in (None, -1) and epochs > trainer.max_epochs:
+            raise MisconfigurationException(
+                f"You restored a checkpoint with current_epoch={epochs},"
+                f" but you have set Trainer(max_epochs={trainer.max_epochs})."
+            )

@@ -1,0 +1,158 @@
+"""CSVLogger: metrics and hyper-parameters in local files."""
+
+from __future__ import annotations
+
+import csv
+import os
+from argparse import Namespace
+from collections.abc import Mapping
+
+from facula import Tensor
+
+from facula_lightning.loggers.logger import Logger
+from facula_lightning.loggers.yaml import to_yaml
+from facula_lightning.utilities.rank_zero import rank_zero_warn
+
+
+class ExperimentWriter:
+    """Writes one version: ``metrics.csv``, a row for each call, and ``hparams.yaml``."""
+
+    NAME_METRICS_FILE = "metrics.csv"
+    NAME_HPARAMS_FILE = "hparams.yaml"
+
+    def __init__(self, log_dir: str) -> None:
+        self.log_dir = log_dir
+        self.metrics: list[dict[str, float]] = []
+        self.metrics_keys: list[str] = []
+        self.hparams: dict[str, object] = {}
+        self.metrics_file_path = os.path.join(log_dir, self.NAME_METRICS_FILE)
+        if os.path.isdir(log_dir) and os.listdir(log_dir):
+            rank_zero_warn(
+                f"Experiment logs directory {log_dir} exists and is not empty."
+                " Previous log files in this directory will be deleted when the new ones are saved!"
+            )
+            if os.path.isfile(self.metrics_file_path):
+                os.unlink(self.metrics_file_path)
+        os.makedirs(log_dir, exist_ok=True)
+
+    def log_hparams(self, params: Mapping[str, object]) -> None:
+        """Take in hyper-parameters."""
+        self.hparams.update(params)
+
+    def log_metrics(self, metrics_dict: Mapping[str, object], step: int | None = None) -> None:
+        """Take in a row."""
+        row = {key: value.item() if isinstance(value, Tensor) else value for key, value in metrics_dict.items()}
+        row["step"] = len(self.metrics) if step is None else step
+        self.metrics.append(row)
+
+    def save(self) -> None:
+        """Write what waits: new rows are appended; a new column makes the file be written again."""
+        with open(os.path.join(self.log_dir, self.NAME_HPARAMS_FILE), "w", encoding="utf-8") as file:
+            file.write(to_yaml(self.hparams))
+        if not self.metrics:
+            return
+        new = {key for row in self.metrics for key in row} - set(self.metrics_keys)
+        exists = os.path.isfile(self.metrics_file_path)
+        if new:
+            self.metrics_keys = sorted({*self.metrics_keys, *new})
+            if exists:
+                self._rewrite()
+        with open(self.metrics_file_path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=self.metrics_keys)
+            if not exists:
+                writer.writeheader()
+            writer.writerows(self.metrics)
+        self.metrics = []
+
+    def _rewrite(self) -> None:
+        with open(self.metrics_file_path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        temporary = f"{self.metrics_file_path}.tmp"
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=self.metrics_keys)
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(temporary, self.metrics_file_path)
+
+
+class CSVLogger(Logger):
+    """Writes ``save_dir/name/version_N/metrics.csv`` and ``hparams.yaml``; N is the first free number.
+
+    >>> CSVLogger("logs", name="trial", version=3).log_dir.endswith("version_3")
+    True
+    """
+
+    LOGGER_JOIN_CHAR = "-"
+
+    def __init__(
+        self,
+        save_dir: str | os.PathLike[str],
+        name: str | None = "lightning_logs",
+        version: int | str | None = None,
+        prefix: str = "",
+        flush_logs_every_n_steps: int = 100,
+    ) -> None:
+        self._save_dir = os.fspath(save_dir)
+        self._name = name or ""
+        self._version = version
+        self._prefix = prefix
+        self._flush_every = flush_logs_every_n_steps
+        self._experiment: ExperimentWriter | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the experiment."""
+        return self._name
+
+    @property
+    def version(self) -> int | str:
+        """The version: what was given, or the first free number."""
+        if self._version is None:
+            self._version = self._next_version()
+        return self._version
+
+    @property
+    def root_dir(self) -> str:
+        """The folder of all versions."""
+        return os.path.join(self._save_dir, self._name)
+
+    @property
+    def log_dir(self) -> str:
+        """The folder of this version."""
+        version = self.version if isinstance(self.version, str) else f"version_{self.version}"
+        return os.path.join(self.root_dir, version)
+
+    @property
+    def save_dir(self) -> str:
+        """The folder of all experiments."""
+        return self._save_dir
+
+    @property
+    def experiment(self) -> ExperimentWriter:
+        """The writer of this version."""
+        if self._experiment is None:
+            self._experiment = ExperimentWriter(self.log_dir)
+        return self._experiment
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Record numbers at a step."""
+        if self._prefix:
+            metrics = {f"{self._prefix}{self.LOGGER_JOIN_CHAR}{key}": value for key, value in metrics.items()}
+        self.experiment.log_metrics(metrics, step)
+        if len(self.experiment.metrics) >= self._flush_every:
+            self.experiment.save()
+
+    def log_hyperparams(self, params: Mapping[str, object] | Namespace) -> None:
+        """Record hyper-parameters."""
+        self.experiment.log_hparams(vars(params) if isinstance(params, Namespace) else params)
+
+    def finalize(self, status: str) -> None:
+        """Write everything."""
+        if self._experiment is not None:
+            self._experiment.save()
+
+    def _next_version(self) -> int:
+        if not os.path.isdir(self.root_dir):
+            return 0
+        numbers = [name.removeprefix("version_") for name in os.listdir(self.root_dir) if name.startswith("version_")]
+        return max((int(number) for number in numbers if number.isdigit()), default=-1) + 1

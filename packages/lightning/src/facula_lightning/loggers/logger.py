@@ -1,0 +1,112 @@
+"""Logger: where logged numbers go."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from facula_lightning.callbacks.checkpoint import Checkpoint
+
+
+class Logger(ABC):
+    """Base of loggers."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str | None:
+        """The name of the experiment."""
+
+    @property
+    @abstractmethod
+    def version(self) -> int | str | None:
+        """The version of the experiment: its number, or a name."""
+
+    @property
+    def root_dir(self) -> str | None:
+        """The folder of all versions."""
+        return None
+
+    @property
+    def log_dir(self) -> str | None:
+        """The folder of this version."""
+        return None
+
+    @property
+    def save_dir(self) -> str | None:
+        """The folder of all experiments."""
+        return None
+
+    @property
+    def group_separator(self) -> str:
+        """What stands between a group and a name."""
+        return "/"
+
+    @property
+    def experiment(self) -> object:
+        """What the logger writes through."""
+        return None
+
+    @abstractmethod
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Record numbers at a step."""
+
+    @abstractmethod
+    def log_hyperparams(self, params: Mapping[str, object] | Namespace) -> None:
+        """Record hyper-parameters."""
+
+    def log_graph(self, model: object, input_array: object = None) -> None:
+        """Record the model's graph, where the logger can."""
+
+    def save(self) -> None:
+        """Write what waits."""
+
+    def finalize(self, status: str) -> None:
+        """Write everything; ``status`` is "success" or "failed"."""
+        self.save()
+
+    def after_save_checkpoint(self, checkpoint_callback: Checkpoint) -> None:
+        """Called after a callback saved a checkpoint."""
+
+
+class DummyExperiment:
+    """An object all of whose methods do nothing."""
+
+    def __getattr__(self, name: str) -> object:
+        return self._nothing
+
+    def __getitem__(self, index: int) -> DummyExperiment:
+        return self
+
+    def _nothing(self, *args: object, **kwargs: object) -> None:
+        return None
+
+
+class DummyLogger(Logger):
+    """A logger that records nothing."""
+
+    def __init__(self) -> None:
+        self._experiment = DummyExperiment()
+
+    @property
+    def experiment(self) -> DummyExperiment:
+        """An object all of whose methods do nothing."""
+        return self._experiment
+
+    @property
+    def name(self) -> str:
+        """Empty."""
+        return ""
+
+    @property
+    def version(self) -> str:
+        """Empty."""
+        return ""
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Do nothing."""
+
+    def log_hyperparams(self, params: Mapping[str, object] | Namespace) -> None:
+        """Do nothing."""

@@ -1,0 +1,138 @@
+"""The loop of validation and test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from facula import Tensor
+
+from facula_lightning.loops.modes import inference_context, restored_modes
+from facula_lightning.loops.table import print_results
+from facula_lightning.trainer.call import accepted_arguments, call_both, call_callbacks, call_data, call_module, is_overridden
+from facula_lightning.trainer.data import number_of_batches
+from facula_lightning.trainer.results import Results
+from facula_lightning.utilities.exceptions import MisconfigurationException
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer.trainer import Trainer
+
+
+class EvaluationLoop:
+    """Runs a module's evaluation step over its loaders; ``stage`` is "validation" or "test"."""
+
+    def __init__(self, trainer: Trainer, stage: str) -> None:
+        self.trainer = trainer
+        self.stage = stage
+        self.kind = "val" if stage == "validation" else "test"
+        self.results = Results()
+        self.loaders: list[Iterable] = []
+        self.batches: list[int | float] = []
+        self.sanity_batches: list[int | float] = []
+        self.verbose = True
+        self._loaded_epoch: int | None = None
+
+    def setup_data(self, epoch: int = 0) -> None:
+        """Ask for the loaders, unless they are there already and need not be asked for again."""
+        every = self.trainer.reload_dataloaders_every_n_epochs
+        if self.loaders and not (every and self._loaded_epoch is not None and epoch - self._loaded_epoch >= every):
+            return
+        self._loaded_epoch = epoch
+        limit = getattr(self.trainer, f"limit_{self.kind}_batches")
+        self.loaders = self.trainer._data.loaders(self.kind)
+        self.batches = [number_of_batches(loader, limit, self.kind) for loader in self.loaders]
+        self.sanity_batches = [min(self.trainer.num_sanity_val_steps, count) for count in self.batches]
+
+    def run(self) -> list[dict[str, float]]:
+        """Evaluate on all loaders; return what was logged by epoch, a dictionary for each loader."""
+        trainer = self.trainer
+        module = trainer.lightning_module
+        self.setup_data(trainer.current_epoch)
+        batches = self.sanity_batches if trainer.sanity_checking else self.batches
+        if not any(batches):
+            return []
+        logging = trainer._logging
+        outer_results, logging.results = logging.results, self.results
+        outer_batch = logging.batch
+        # An override of the module's hook answers for the modes itself.
+        own_train_hook = is_overridden(f"on_{self.stage}_model_train", module)
+        if trainer.training_stage == "fit":
+            call_module(trainer, f"on_{self.stage}_model_zero_grad")
+        with restored_modes(None if own_train_hook else module), inference_context(trainer):
+            call_module(trainer, f"on_{self.stage}_model_eval")
+            self._begin()
+            for index, (loader, limit) in enumerate(zip(self.loaders, batches)):
+                self._run_loader(index, loader, limit)
+            found = self._end()
+        if own_train_hook:
+            call_module(trainer, f"on_{self.stage}_model_train")
+        logging.results, logging.batch, logging.dataloader_idx = outer_results, outer_batch, None
+        return found
+
+    def _begin(self) -> None:
+        self.results.reset()
+        call_both(self.trainer, f"on_{self.stage}_start")
+        call_both(self.trainer, f"on_{self.stage}_epoch_start")
+
+    def _run_loader(self, index: int, loader: Iterable, limit: int | float) -> None:
+        trainer = self.trainer
+        module = trainer.lightning_module
+        logging = trainer._logging
+        several = len(self.loaders) > 1
+        logging.dataloader_idx = index if several else None
+        step = f"{self.stage}_step"
+        available = ("batch_idx", "dataloader_idx") if several else ("batch_idx",)
+        names = accepted_arguments(getattr(module, step), available)
+        if several and "dataloader_idx" not in names:
+            raise MisconfigurationException(
+                f"You provided multiple `{self.kind}_dataloader`, but no `dataloader_idx` argument in"
+                f" `{type(module).__name__}.{step}()`. Try adding `dataloader_idx=0` to its signature."
+            )
+        if limit == 0:
+            return
+        for batch_idx, batch in enumerate(loader):
+            batch = trainer._transfer(batch, index)
+            logging.batch = batch
+            self.results.begin_batch()
+            position = (batch_idx, index) if several else (batch_idx,)
+            call_callbacks(trainer, f"on_{self.stage}_batch_start", batch, batch_idx, index)
+            call_module(trainer, f"on_{self.stage}_batch_start", batch, *position)
+            values = {"batch_idx": batch_idx, "dataloader_idx": index}
+            # The batch goes by position: its name is the user's.
+            output = call_module(trainer, step, batch, **{name: values[name] for name in names})
+            if output is not None and not isinstance(output, (Tensor, dict)):
+                raise MisconfigurationException(
+                    f"`{step}` must return a Tensor, a dict or None, got {type(output).__name__}"
+                )
+            call_callbacks(trainer, f"on_{self.stage}_batch_end", output, batch, batch_idx, index)
+            call_module(trainer, f"on_{self.stage}_batch_end", output, batch, *position)
+            if not trainer.sanity_checking:
+                metrics = self.results.metrics(on_step=True)
+                if metrics["log"] or metrics["pbar"]:
+                    logging.publish(metrics, to_loggers=trainer.training_stage != "fit")
+            if batch_idx + 1 >= limit:
+                break
+        logging.batch = None
+        logging.dataloader_idx = None
+
+    def _end(self) -> list[dict[str, float]]:
+        trainer = self.trainer
+        call_both(trainer, f"on_{self.stage}_epoch_end")
+        metrics = self.results.metrics(on_step=False)
+        trainer._logging.publish(metrics, to_loggers=False)
+        call_both(trainer, f"on_{self.stage}_end")
+        if not trainer.sanity_checking:
+            trainer._logging.write(metrics["log"])
+        found = self._by_loader(metrics["callback"])
+        if self.verbose and trainer.training_stage != "fit" and trainer.is_global_zero:
+            print_results(found, self.stage)
+        return found
+
+    def _by_loader(self, metrics: dict[str, Tensor]) -> list[dict[str, float]]:
+        found: list[dict[str, float]] = [{} for _ in self.loaders]
+        for name, value in metrics.items():
+            text, mark, number = name.rpartition("/dataloader_idx_")
+            for index, each in enumerate(found):
+                if not mark or int(number) == index:
+                    each[name] = value.item()
+        return found

@@ -1,0 +1,318 @@
+"""The loop over training epochs and the batches in them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from facula_lightning.loops.evaluation import EvaluationLoop
+from facula_lightning.loops.fetcher import Fetcher
+from facula_lightning.loops.progress import Progress
+from facula_lightning.trainer.call import accepted_arguments, call_both, call_callbacks, call_module
+from facula_lightning.trainer.data import number_of_batches
+from facula_lightning.trainer.results import Results
+from facula_lightning.utilities.exceptions import MisconfigurationException
+from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from facula_lightning.utilities.seed import set_rng_states
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer.trainer import Trainer
+
+# Where in an epoch the loop is: what a checkpoint taken there leaves to be done.
+EPOCH_START = "epoch_start"
+BATCH_START = "batch_start"
+BATCH_END = "batch_end"
+VALIDATION_END = "validation_end"
+EPOCH_END = "epoch_end"
+FINISHED = "finished"
+
+
+class FitLoop:
+    """Trains for epochs; can be taken up again at any point where a checkpoint may be saved."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.epoch_progress = Progress()
+        self.batch_progress = Progress()
+        self.batches_that_stepped = 0
+        self.results = Results()
+        self.validation = EvaluationLoop(trainer, "validation")
+        self.fetcher: Fetcher | None = None
+        self.max_batches: int | float = math.inf
+        self.position = EPOCH_START
+        self._restored: dict[str, object] | None = None
+        self._loaded_epoch: int | None = None
+        self._stop_was_refused = False
+
+    # What there is to read
+
+    def setup_data(self) -> None:
+        """Ask for the training loader, where it is due."""
+        trainer = self.trainer
+        every = trainer.reload_dataloaders_every_n_epochs
+        epoch = trainer.current_epoch
+        if self.fetcher is not None and not (
+            every and self._loaded_epoch is not None and epoch - self._loaded_epoch >= every
+        ):
+            return
+        self._loaded_epoch = epoch
+        loaders = trainer._data.loaders("train")
+        if len(loaders) != 1:
+            raise MisconfigurationException(f"expected one training loader, got {len(loaders)}")
+        self.max_batches = number_of_batches(loaders[0], trainer.limit_train_batches, "train")
+        self.fetcher = Fetcher(loaders[0], self.max_batches)
+        interval = trainer.val_check_interval
+        if isinstance(interval, int):
+            self.val_check_batch: int | float = interval
+            if interval > self.max_batches and trainer.check_val_every_n_epoch is not None:
+                raise ValueError(
+                    f"`val_check_interval` ({interval}) must be less than or equal to the number of the training batches"
+                    f" ({self.max_batches}). If you want to disable validation set `limit_val_batches` to 0.0 instead."
+                    " If you want to validate based on the total training batches, set `check_val_every_n_epoch=None`."
+                )
+        elif math.isinf(self.max_batches):
+            if interval != 1.0:
+                raise MisconfigurationException(
+                    "When using an IterableDataset for `train_dataloader`, `Trainer(val_check_interval)` must be `1.0` or"
+                    " an int. An int k specifies checking validation every k training batches."
+                )
+            self.val_check_batch = math.inf
+        else:
+            self.val_check_batch = max(1, int(self.max_batches * interval))
+        if trainer.loggers and self.max_batches < trainer.log_every_n_steps and not trainer.fast_dev_run:
+            rank_zero_warn(
+                f"The number of training batches ({self.max_batches}) is smaller than the logging interval"
+                f" Trainer(log_every_n_steps={trainer.log_every_n_steps}). Set a lower value for log_every_n_steps if you"
+                " want to see logs for the training epoch."
+            )
+
+    # Running
+
+    def run(self) -> None:
+        """Train until one of the trainer's limits."""
+        trainer = self.trainer
+        self.setup_data()
+        if self.max_batches == 0 or self._is_done():
+            return
+        restored, self._restored = self._restored, None
+        logging = trainer._logging
+        logging.results = self.results
+        if restored is None:
+            self.results.reset()
+        call_both(trainer, "on_train_start")
+        if restored is not None:
+            self._take_up(restored)
+        while not self._is_done():
+            self.setup_data()
+            self._run_epoch()
+        self.position = FINISHED
+        call_both(trainer, "on_train_end")
+        logging.results = None
+        assert self.fetcher is not None
+        self.fetcher.close()
+
+    def _is_done(self) -> bool:
+        trainer = self.trainer
+        if trainer.max_steps != -1 and trainer.global_step >= trainer.max_steps:
+            rank_zero_info(f"`Trainer.fit` stopped: `max_steps={trainer.max_steps}` reached.")
+            return True
+        if trainer.max_epochs not in (None, -1) and self.epoch_progress.current.processed >= trainer.max_epochs:
+            rank_zero_info(f"`Trainer.fit` stopped: `max_epochs={trainer.max_epochs}` reached.")
+            return True
+        return trainer.should_stop and self._may_stop_early()
+
+    def _may_stop_early(self) -> bool:
+        trainer = self.trainer
+        enough_epochs = not trainer.min_epochs or self.epoch_progress.current.processed >= trainer.min_epochs
+        enough_steps = not trainer.min_steps or trainer.global_step >= trainer.min_steps
+        if enough_epochs and enough_steps:
+            return True
+        if not self._stop_was_refused:
+            self._stop_was_refused = True
+            rank_zero_info(
+                "Trainer was signaled to stop but the required"
+                f" `min_epochs={trainer.min_epochs!r}` or `min_steps={trainer.min_steps!r}` has not been met."
+                " Training will continue..."
+            )
+        return False
+
+    def _run_epoch(self) -> None:
+        trainer = self.trainer
+        self.position = EPOCH_START
+        trainer.lightning_module.zero_grad()
+        self.results.reset()
+        self.batch_progress.reset()
+        self.epoch_progress.add("ready")
+        sampler = getattr(self.fetcher.loader, "sampler", None)
+        if hasattr(sampler, "set_epoch"):
+            sampler.set_epoch(trainer.current_epoch)
+        call_both(trainer, "on_train_epoch_start")
+        self.epoch_progress.add("started")
+        self.fetcher.begin()
+        self._run_batches()
+        self._end_epoch()
+
+    def _run_batches(self) -> None:
+        trainer = self.trainer
+        names = accepted_arguments(trainer.lightning_module.training_step, ("batch_idx",))
+        if self._epoch_is_over():
+            return
+        for batch in self.fetcher:
+            skip_rest = self._run_batch(batch, names)
+            if skip_rest:
+                break
+            self._after_batch(self.position)
+            if self._epoch_is_over():
+                break
+
+    def _epoch_is_over(self) -> bool:
+        trainer = self.trainer
+        if self.batch_progress.current.ready and self.fetcher.is_last:
+            return True
+        if trainer.max_steps != -1 and trainer.global_step >= trainer.max_steps:
+            return True
+        return trainer.should_stop and self._may_stop_early()
+
+    def _run_batch(self, batch: object, names: tuple[str, ...]) -> bool:
+        """Train on a batch; return whether a hook asked to skip the rest of the epoch."""
+        trainer = self.trainer
+        self.position = BATCH_START
+        batch_idx = self.batch_progress.current.ready
+        batch = trainer._transfer(batch, 0)
+        trainer._logging.batch = batch
+        self.results.begin_batch()
+        self.batch_progress.add("ready")
+        trainer.is_last_batch = self.fetcher.is_last
+        call_callbacks(trainer, "on_train_batch_start", batch, batch_idx)
+        if call_module(trainer, "on_train_batch_start", batch, batch_idx) == -1:
+            self.batch_progress.add("processed")
+            return True
+        self.batch_progress.add("started")
+        arguments = {"batch_idx": batch_idx} if names else {}
+        outputs = trainer._optimization.train_batch(batch, arguments, batch_idx, self._accumulating())
+        self.batch_progress.add("processed")
+        trainer._optimization.step_schedulers_by_step(self._accumulating())
+        if self.fetcher.is_last:
+            trainer._optimization.step_schedulers("epoch", False, trainer.current_epoch + 1)
+        self.position = BATCH_END
+        call_callbacks(trainer, "on_train_batch_end", outputs, batch, batch_idx)
+        call_module(trainer, "on_train_batch_end", outputs, batch, batch_idx)
+        trainer._logging.batch = None
+        return False
+
+    def _accumulating(self) -> bool:
+        """Return whether gradients of this batch wait for more: never for the last batch."""
+        if self.fetcher.is_last:
+            return False
+        return self.batch_progress.current.ready % self.trainer.accumulate_grad_batches != 0
+
+    def _after_batch(self, position: str) -> None:
+        """Do what follows a batch, from ``position`` on: log, validate, count."""
+        trainer = self.trainer
+        if position == BATCH_END:
+            self.batch_progress.add("completed")
+            due = (self.batches_that_stepped + 1) % trainer.log_every_n_steps == 0 or trainer.should_stop
+            metrics = self.results.metrics(on_step=True)
+            trainer._logging.publish(metrics, to_loggers=due and not self._accumulating())
+            if self._validation_is_due():
+                self._validate()
+        self.position = BATCH_START
+        trainer._optimization.step_plateau_schedulers_by_step(self._accumulating())
+        if not self._accumulating():
+            self.batches_that_stepped += 1
+
+    def _validate(self) -> None:
+        trainer = self.trainer
+        trainer.validating = True
+        self.position = VALIDATION_END
+        self.validation.run()
+        trainer.validating = False
+
+    def _validation_is_due(self) -> bool:
+        trainer = self.trainer
+        if not trainer.enable_validation:
+            return False
+        every = trainer.check_val_every_n_epoch
+        if every is not None and (trainer.current_epoch + 1) % every != 0:
+            return False
+        last = self.fetcher.is_last
+        if last and math.isinf(self.max_batches):
+            return True
+        if trainer.should_stop and self._may_stop_early():
+            return True
+        if isinstance(self.val_check_batch, float) and math.isinf(self.val_check_batch):
+            return last
+        count = self.batch_progress.total.ready if every is None else self.batch_progress.current.ready
+        return count % self.val_check_batch == 0
+
+    def _end_epoch(self) -> None:
+        trainer = self.trainer
+        self.epoch_progress.add("processed")
+        self.position = EPOCH_END
+        # Step values of the last batch are no news at the end of the epoch.
+        self.results.begin_batch()
+        call_callbacks(trainer, "on_train_epoch_end", monitoring=False)
+        call_module(trainer, "on_train_epoch_end")
+        # So that callbacks that watch metrics see those of this epoch.
+        metrics = self.results.metrics(on_step=False)
+        trainer._logging.callback_metrics.update(metrics["callback"])
+        call_callbacks(trainer, "on_train_epoch_end", monitoring=True)
+        self._complete_epoch()
+
+    def _complete_epoch(self) -> None:
+        trainer = self.trainer
+        metrics = self.results.metrics(on_step=False)
+        trainer._optimization.step_schedulers("epoch", True, trainer.current_epoch + 1)
+        self.batches_that_stepped -= 1
+        trainer._logging.publish(metrics)
+        self.batches_that_stepped += 1
+        self.epoch_progress.add("completed")
+        self.position = FINISHED
+
+    # Saving and taking up
+
+    def state_dict(self) -> dict[str, object]:
+        """Return everything that is needed to take the loop up here."""
+        in_epoch = self.position in (BATCH_START, BATCH_END, VALIDATION_END)
+        return {
+            "state_dict": {"position": self.position},
+            "epoch_progress": self.epoch_progress.state_dict(),
+            "epoch_loop.batch_progress": {
+                **self.batch_progress.state_dict(),
+                "is_last_batch": self.fetcher is not None and self.fetcher.is_last,
+            },
+            "epoch_loop.state_dict": {"_batches_that_stepped": self.batches_that_stepped},
+            "optimizer_steps": self.trainer._optimization.steps,
+            "results": self.results.state_dict(),
+            "fetcher": self.fetcher.state_dict() if in_epoch and self.fetcher is not None else None,
+        }
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Take back what `state_dict` returned; `run` then goes on from there."""
+        self.epoch_progress.load_state_dict(state["epoch_progress"])
+        batches = {key: value for key, value in state["epoch_loop.batch_progress"].items() if key != "is_last_batch"}
+        self.batch_progress.load_state_dict(batches)
+        self.batches_that_stepped = state["epoch_loop.state_dict"]["_batches_that_stepped"]
+        self.trainer._optimization.steps = state["optimizer_steps"]
+        self.results.load_state_dict(state["results"])
+        self._restored = state
+
+    def _take_up(self, state: dict[str, object]) -> None:
+        """Do what was left to do of the epoch in which a checkpoint was saved."""
+        trainer = self.trainer
+        position = state["state_dict"]["position"]
+        place = state["fetcher"]
+        if place is not None:
+            self.fetcher.resume(place)
+        set_rng_states(trainer._restored_rng)
+        if position in (BATCH_END, VALIDATION_END):
+            self._after_batch(position)
+            if not self._epoch_is_over():
+                self._run_batches()
+            self._end_epoch()
+        elif position == BATCH_START and place is not None:
+            self._run_batches()
+            self._end_epoch()
+        elif position == EPOCH_END:
+            self._complete_epoch()
+        self.position = FINISHED

@@ -1,0 +1,64 @@
+"""The loop of prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from facula_lightning.loops.modes import inference_context, restored_modes
+from facula_lightning.trainer.call import accepted_arguments, call_both, call_callbacks, call_module
+from facula_lightning.trainer.data import number_of_batches
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer.trainer import Trainer
+
+
+class PredictionLoop:
+    """Runs a module's predict step over its loaders."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.loaders: list[Iterable] = []
+        self.batches: list[int | float] = []
+        self.return_predictions = True
+
+    def run(self) -> list | None:
+        """Return the predictions of each batch; with several loaders, a list of such lists."""
+        trainer = self.trainer
+        self.loaders = trainer._data.loaders("predict")
+        self.batches = [number_of_batches(each, trainer.limit_predict_batches, "predict") for each in self.loaders]
+        predictions: list[list] = []
+        with restored_modes(trainer.lightning_module), inference_context(trainer):
+            call_module(trainer, "on_predict_model_eval")
+            call_both(trainer, "on_predict_start")
+            call_both(trainer, "on_predict_epoch_start")
+            for index, (loader, limit) in enumerate(zip(self.loaders, self.batches)):
+                predictions.append(self._run_loader(index, loader, limit))
+            call_both(trainer, "on_predict_epoch_end")
+            call_both(trainer, "on_predict_end")
+        if not self.return_predictions:
+            return None
+        return predictions[0] if len(predictions) == 1 else predictions
+
+    def _run_loader(self, index: int, loader: Iterable, limit: int | float) -> list:
+        trainer = self.trainer
+        several = len(self.loaders) > 1
+        available = ("batch_idx", "dataloader_idx") if several else ("batch_idx",)
+        names = accepted_arguments(trainer.lightning_module.predict_step, available)
+        predictions: list = []
+        if limit == 0:
+            return predictions
+        for batch_idx, batch in enumerate(loader):
+            batch = trainer._transfer(batch, index)
+            position = (batch_idx, index) if several else (batch_idx,)
+            call_callbacks(trainer, "on_predict_batch_start", batch, batch_idx, index)
+            call_module(trainer, "on_predict_batch_start", batch, *position)
+            values = {"batch_idx": batch_idx, "dataloader_idx": index}
+            output = call_module(trainer, "predict_step", batch, **{name: values[name] for name in names})
+            call_callbacks(trainer, "on_predict_batch_end", output, batch, batch_idx, index)
+            call_module(trainer, "on_predict_batch_end", output, batch, *position)
+            if self.return_predictions:
+                predictions.append(output)
+            if batch_idx + 1 >= limit:
+                break
+        return predictions

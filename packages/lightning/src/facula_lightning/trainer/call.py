@@ -1,0 +1,71 @@
+"""Calling hooks: the callbacks', then the module's own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer.trainer import Trainer
+
+
+def call_callbacks(trainer: Trainer, hook: str, *args: object, monitoring: bool | None = None) -> None:
+    """Call a hook of all callbacks; ``monitoring`` keeps to those that watch metrics, or to the others."""
+    logging = trainer._logging
+    before, logging.current_hook = logging.current_hook, hook
+    module = trainer.lightning_module
+    for callback in trainer.callbacks:
+        if monitoring is None or callback.watches_metrics is monitoring:
+            getattr(callback, hook)(trainer, module, *args)
+    logging.current_hook = before
+
+
+def call_module(trainer: Trainer, hook: str, *args: object, **kwargs: object) -> object:
+    """Call a hook of the module and return its result."""
+    logging = trainer._logging
+    before, logging.current_hook = logging.current_hook, hook
+    result = getattr(trainer.lightning_module, hook)(*args, **kwargs)
+    logging.current_hook = before
+    return result
+
+
+def call_both(trainer: Trainer, hook: str, *args: object) -> None:
+    """Call a hook of all callbacks and then of the module."""
+    call_callbacks(trainer, hook, *args)
+    call_module(trainer, hook, *args)
+
+
+def call_data(trainer: Trainer, hook: str, *args: object) -> object:
+    """Call a data hook: the data module's where it has its own, else the module's."""
+    logging = trainer._logging
+    owner = trainer.lightning_module
+    if trainer.datamodule is not None and is_overridden(hook, trainer.datamodule):
+        owner = trainer.datamodule
+    before, logging.current_hook = logging.current_hook, hook
+    result = getattr(owner, hook)(*args)
+    logging.current_hook = before
+    return result
+
+
+def is_overridden(method: str, instance: object) -> bool:
+    """Return whether an object has its own version of a hook."""
+    from facula_lightning.datamodule import LightningDataModule
+    from facula_lightning.module import LightningModule
+
+    if instance is None:
+        return False
+    own = getattr(instance, method, None)
+    if own is None:
+        return False
+    parent = LightningDataModule if isinstance(instance, LightningDataModule) else LightningModule
+    default = getattr(parent, method, None)
+    return getattr(own, "__func__", own) is not default
+
+
+def accepted_arguments(function: Callable, available: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which of ``available`` a step takes: by name, or all when it takes any."""
+    parameters = inspect.signature(function).parameters
+    if any(each.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL) for each in parameters.values()):
+        return available
+    return tuple(name for name in available if name in parameters)

@@ -1,0 +1,120 @@
+"""Where the loaders come from, and how many of their batches are used."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from facula.utils.data import DataLoader, RandomSampler, SequentialSampler
+
+from facula_lightning.trainer.call import call_data, is_overridden
+from facula_lightning.utilities.data import as_loaders, sized_len
+from facula_lightning.utilities.exceptions import MisconfigurationException
+from facula_lightning.utilities.rank_zero import rank_zero_warn
+from facula_lightning.utilities.seed import pl_worker_init_function
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer.trainer import Trainer
+
+_HOOKS = {
+    "train": "train_dataloader",
+    "val": "val_dataloader",
+    "test": "test_dataloader",
+    "predict": "predict_dataloader",
+}
+
+
+class DataSource:
+    """The loaders a run was given, directly or through a data module or the module's own hooks."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.given: dict[str, object] = {}
+
+    def has(self, kind: str) -> bool:
+        """Return whether there is a source of loaders of a kind: train, val, test or predict."""
+        hook = _HOOKS[kind]
+        trainer = self.trainer
+        return (
+            self.given.get(kind) is not None
+            or is_overridden(hook, trainer.datamodule)
+            or is_overridden(hook, trainer.lightning_module)
+        )
+
+    def loaders(self, kind: str) -> list[Iterable]:
+        """Return the loaders of a kind, prepared."""
+        hook = _HOOKS[kind]
+        given = self.given.get(kind)
+        if given is None:
+            if not self.has(kind):
+                return []
+            given = call_data(self.trainer, hook)
+        loaders = as_loaders(given)
+        for loader in loaders:
+            if not hasattr(loader, "__iter__") and not hasattr(loader, "__getitem__"):
+                raise TypeError(
+                    f"An invalid dataloader was passed to `Trainer`: `{hook}` gave {type(loader).__name__},"
+                    " expected something to iterate over, such as a DataLoader"
+                )
+        if self.trainer.overfit_batches:
+            loaders = [_without_shuffling(loader) for loader in loaders]
+        for loader in loaders:
+            self._prepare(loader, kind)
+        return loaders
+
+    def _prepare(self, loader: Iterable, kind: str) -> None:
+        if not isinstance(loader, DataLoader):
+            return
+        if loader.num_workers and loader.worker_init_fn is None and os.environ.get("PL_SEED_WORKERS") == "1":
+            loader.worker_init_fn = pl_worker_init_function
+        if kind != "train" and not self.trainer.overfit_batches and isinstance(loader.sampler, RandomSampler):
+            rank_zero_warn(
+                f"Your `{_HOOKS[kind]}`'s sampler has shuffling enabled, it is strongly recommended that you turn shuffling"
+                " off for val/test dataloaders.",
+            )
+
+
+def number_of_batches(loader: Iterable, limit: int | float, kind: str) -> int | float:
+    """Return how many batches of a loader are used under a limit; infinity when it does not know its length.
+
+    Raises MisconfigurationException for a fraction of an unknown length, and for one that leaves nothing.
+    """
+    count = sized_len(loader)
+    if count == 0:
+        rank_zero_warn(f"Total length of `{type(loader).__name__}` for {kind} is zero. Please make sure this was your intention.")
+        return 0
+    if isinstance(limit, int):
+        return limit if count is None else min(limit, count)
+    if limit in (0.0, 1.0):
+        return 0 if limit == 0.0 else (math.inf if count is None else count)
+    if count is None:
+        raise MisconfigurationException(
+            f"When using an `IterableDataset`, `Trainer(limit_{kind}_batches)` must be `1.0` or an int. An int specifies"
+            f" `num_{kind}_batches` to use."
+        )
+    if count * limit < 1:
+        raise MisconfigurationException(
+            f"You requested to check {limit} of the `{_HOOKS[kind]}` but {limit} * {count} < 1."
+            f" Please increase the `limit_{kind}_batches` argument. Try at least `limit_{kind}_batches={1 / count}`"
+        )
+    return int(count * limit)
+
+
+def _without_shuffling(loader: Iterable) -> Iterable:
+    """Return the loader, or one like it that reads in order, for overfitting on the same few batches."""
+    if not isinstance(loader, DataLoader) or not isinstance(loader.sampler, RandomSampler):
+        return loader
+    rank_zero_warn("You requested to overfit but enabled training dataloader shuffling. We are turning it off for you.")
+    return DataLoader(
+        loader.dataset,
+        batch_size=loader.batch_size,
+        sampler=SequentialSampler(loader.dataset),
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+        drop_last=loader.drop_last,
+        worker_init_fn=loader.worker_init_fn,
+        generator=loader.generator,
+        persistent_workers=loader.persistent_workers,
+    )

@@ -1,0 +1,146 @@
+"""The trainer's arguments: what values they may have, and what is meant by leaving them out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import facula
+
+from facula_lightning.utilities.exceptions import MisconfigurationException
+
+_PRECISIONS = {
+    None: "32-true",
+    32: "32-true",
+    "32": "32-true",
+    "32-true": "32-true",
+    64: "64-true",
+    "64": "64-true",
+    "64-true": "64-true",
+}
+
+
+def resolve_device(accelerator: object, devices: object, strategy: object, num_nodes: int) -> facula.device:
+    """Return the one device to run on.
+
+    Raises ValueError for an accelerator or strategy that is not known, MisconfigurationException for more devices than one
+    or a GPU that is not there.
+    """
+    if strategy not in ("auto", "single_device"):
+        raise ValueError(f"strategy={strategy!r} is not supported: one device is, strategy='auto' or 'single_device'")
+    if num_nodes != 1:
+        raise MisconfigurationException(f"num_nodes={num_nodes} is not supported: one machine is")
+    if accelerator not in ("auto", "cpu", "gpu", "cuda"):
+        raise ValueError(
+            f"You selected an invalid accelerator name: `accelerator={accelerator!r}`."
+            " Available names are: auto, cpu, cuda, gpu."
+        )
+    index = _device_index(devices)
+    has_gpu = facula.cuda.is_available()
+    if accelerator in ("gpu", "cuda") and not has_gpu:
+        raise MisconfigurationException("`accelerator='gpu'` was asked for, but no GPU was found")
+    if accelerator == "cpu" or not has_gpu:
+        return facula.device("cpu")
+    return facula.device("cuda", index)
+
+
+def _device_index(devices: object) -> int:
+    if devices == "auto":
+        return 0
+    if isinstance(devices, str):
+        try:
+            devices = [int(part) for part in devices.split(",") if part] if "," in devices else int(devices)
+        except ValueError:
+            raise MisconfigurationException(f"devices={devices!r} should be a number or a list of numbers") from None
+    if isinstance(devices, (list, tuple)) and len(devices) == 1 and isinstance(devices[0], int):
+        return devices[0]
+    if devices in (1, -1) and not isinstance(devices, bool):
+        return 0
+    raise MisconfigurationException(f"devices={devices!r} is not supported: expected one device, such as devices=1")
+
+
+def resolve_precision(precision: object) -> str:
+    """Return the full name of a precision; raises ValueError for one that is not supported."""
+    try:
+        return _PRECISIONS[precision]
+    except (KeyError, TypeError):
+        raise ValueError(
+            f"Precision {precision!r} is invalid or not supported yet. Supported precisions: 32-true (32), 64-true (64)."
+        ) from None
+
+
+def resolve_limit(value: int | float | None, name: str) -> int | float:
+    """Return how many batches, or which fraction of them, to use; all for None.
+
+    Raises MisconfigurationException for anything but a fraction from 0 to 1 or a number of batches.
+    """
+    if value is None:
+        return 1.0
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise MisconfigurationException(f"You have passed invalid value {value!r} for {name}, expected an int or a float")
+    if isinstance(value, float) and value > 1 and value.is_integer():
+        value = int(value)
+    if value < 0 or (isinstance(value, float) and value > 1):
+        raise MisconfigurationException(
+            f"You have passed invalid value {value} for {name}, it has to be in the range [0.0, 1.0] or an int."
+        )
+    return value
+
+
+def resolve_epochs_and_steps(max_epochs: int | None, max_steps: int, has_time: bool) -> tuple[int | None, int]:
+    """Return the limits of training: 1000 epochs when nothing limits it."""
+    if not isinstance(max_steps, int) or max_steps < -1:
+        raise MisconfigurationException(
+            f"`max_steps` must be a non-negative integer or -1 (infinite steps). You passed in {max_steps}."
+        )
+    if max_epochs is not None and (not isinstance(max_epochs, int) or max_epochs < -1):
+        raise MisconfigurationException(
+            f"`max_epochs` must be a non-negative integer or -1. You passed in {max_epochs}."
+        )
+    if max_epochs is None:
+        max_epochs = -1 if max_steps != -1 or has_time else 1000
+    return max_epochs, max_steps
+
+
+def resolve_clipping(value: object, algorithm: object) -> tuple[float | None, str | None]:
+    """Return the checked arguments of gradient clipping."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+        raise TypeError(f"`gradient_clip_val` should be an int or a float. Got {value}.")
+    if algorithm is not None and algorithm not in ("norm", "value"):
+        raise MisconfigurationException(
+            f"`gradient_clip_algorithm` {algorithm} is invalid. Allowed algorithms: ['value', 'norm']."
+        )
+    return value, algorithm
+
+
+def resolve_time(value: object) -> timedelta | None:
+    """Return a duration given as timedelta, dictionary of its parts or text "DD:HH:MM:SS"."""
+    if value is None or isinstance(value, timedelta):
+        return value
+    if isinstance(value, dict):
+        return timedelta(**value)
+    if isinstance(value, str):
+        parts = value.strip().split(":")
+        if len(parts) == 4 and all(part.isdigit() for part in parts):
+            days, hours, minutes, seconds = map(int, parts)
+            return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    raise MisconfigurationException(
+        f"`max_time` should be 'DD:HH:MM:SS', a timedelta or a dictionary of its arguments, got {value!r}"
+    )
+
+
+def resolve_interval(value: object, every_n_epoch: int | None) -> int | float:
+    """Return after how many batches, or which fraction of an epoch, validation is due."""
+    if value is None:
+        value = 1.0
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise MisconfigurationException(f"`val_check_interval` should be an int or a float, got {value!r}")
+    if isinstance(value, float) and not 0 <= value <= 1:
+        raise MisconfigurationException(f"`val_check_interval` as a float should be from 0.0 to 1.0, got {value}")
+    if every_n_epoch is None and isinstance(value, float):
+        raise MisconfigurationException(
+            "`val_check_interval` should be an integer when `check_val_every_n_epoch=None`, got `val_check_interval="
+            f"{value}`."
+        )
+    if every_n_epoch is not None and not isinstance(every_n_epoch, int):
+        raise MisconfigurationException(f"`check_val_every_n_epoch` should be an integer, got {every_n_epoch!r}")
+    return value

@@ -1,0 +1,167 @@
+"""From `self.log` to loggers, progress bar and callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import facula
+from facula import Tensor
+
+from facula_lightning.trainer.results import REDUCTIONS, LoggedNumber, Results
+from facula_lightning.utilities.data import extract_batch_size
+from facula_lightning.utilities.exceptions import MisconfigurationException
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer.trainer import Trainer
+
+# For each hook: (on_step by default, on_epoch by default, whether on_step may be asked for, whether on_epoch may).
+_BY_STEP = (True, False, True, True)
+_BY_EPOCH = (False, True, True, True)
+_EPOCH_ONLY = (False, True, False, True)
+HOOKS: dict[str, tuple[bool, bool, bool, bool]] = {
+    **dict.fromkeys(
+        (
+            *("training_step", "on_train_batch_start", "on_train_batch_end", "on_before_backward", "backward"),
+            *("on_after_backward", "on_before_optimizer_step", "optimizer_step", "configure_gradient_clipping"),
+            *("clip_gradients", "on_before_zero_grad", "optimizer_zero_grad", "lr_scheduler_step"),
+        ),
+        _BY_STEP,
+    ),
+    **dict.fromkeys(("on_train_start", "on_train_epoch_start", "on_train_epoch_end"), _EPOCH_ONLY),
+}
+for _stage in ("validation", "test"):
+    HOOKS |= dict.fromkeys((f"{_stage}_step", f"on_{_stage}_batch_start", f"on_{_stage}_batch_end"), _BY_EPOCH)
+    HOOKS |= dict.fromkeys((f"on_{_stage}_start", f"on_{_stage}_epoch_start", f"on_{_stage}_epoch_end"), _EPOCH_ONLY)
+
+
+class Logging:
+    """Collects logged numbers and hands them on."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.current_hook: str | None = None
+        self.results: Results | None = None
+        self.batch: object = None
+        self.dataloader_idx: int | None = None
+        self.callback_metrics: dict[str, Tensor] = {}
+        self.logged_metrics: dict[str, Tensor] = {}
+        self.progress_bar_metrics: dict[str, float] = {}
+
+    def log(
+        self,
+        name: str,
+        value: object,
+        prog_bar: bool,
+        logger: bool,
+        on_step: bool | None,
+        on_epoch: bool | None,
+        reduce_fx: str | Callable[[Tensor], Tensor],
+        enable_graph: bool,
+        add_dataloader_idx: bool,
+        batch_size: int | None,
+    ) -> None:
+        """Take in one number: see `LightningModule.log`."""
+        if not isinstance(name, str):
+            raise TypeError(f"`self.log(name={name!r})` expects the name to be a string, got {type(name).__name__}")
+        if "/dataloader_idx_" in name:
+            raise MisconfigurationException(
+                f"You called `self.log` with the key `{name}` but it should not contain information like `dataloader_idx`"
+            )
+        hook = self.current_hook
+        if self.results is None or hook is None:
+            raise MisconfigurationException(
+                "You are trying to `self.log()` but the loop's result collection is not registered yet."
+                " This is most likely because you are trying to log in a `predict` hook, but it doesn't support logging"
+            )
+        if hook not in HOOKS:
+            raise MisconfigurationException(f"You can't `self.log()` inside `{hook}`.")
+        tensor = self._as_tensor(name, value, enable_graph)
+        step_default, epoch_default, step_allowed, epoch_allowed = HOOKS[hook]
+        on_step = step_default if on_step is None else on_step
+        on_epoch = epoch_default if on_epoch is None else on_epoch
+        for chosen, allowed, argument in ((on_step, step_allowed, "on_step"), (on_epoch, epoch_allowed, "on_epoch")):
+            if chosen and not allowed:
+                raise MisconfigurationException(f"You can't `self.log({name!r}, ..., {argument}=True)` inside `{hook}`.")
+        if not on_step and not on_epoch:
+            raise MisconfigurationException("`self.log(on_step=False, on_epoch=False)` is not useful.")
+        index = self.dataloader_idx if add_dataloader_idx else None
+        key = (hook, name) if index is None else (hook, name, index)
+        item = self.results.items.get(key)
+        reduction = _reduction_name(reduce_fx)
+        if item is None:
+            self._check_unused(hook, name, index)
+            item = LoggedNumber(name, prog_bar, logger, on_step, on_epoch, reduction, index)
+            self.results.items[key] = item
+        elif item.settings() != (prog_bar, logger, on_step, on_epoch, reduction):
+            raise MisconfigurationException(
+                f"You called `self.log({name}, ...)` twice in `{hook}` with different arguments. This is not allowed"
+            )
+        if batch_size is None:
+            needs_size = on_epoch and reduction == "mean" and self.batch is not None
+            batch_size = extract_batch_size(self.batch) if needs_size else 1
+        item.update(tensor, batch_size)
+
+    def _as_tensor(self, name: str, value: object, enable_graph: bool) -> Tensor:
+        if isinstance(value, Tensor):
+            if value.numel() != 1:
+                raise ValueError(
+                    f"`self.log({name}, {value})` was called, but the tensor must have a single element."
+                    " You can try doing `self.log(" + name + ", tensor.mean())`"
+                )
+            tensor = value if enable_graph else value.detach()
+            return tensor.squeeze() if tensor.ndim else tensor
+        if isinstance(value, (bool, int, float)) or type(value).__module__ == "numpy":
+            return facula.tensor(float(value), dtype=facula.get_default_dtype())
+        raise ValueError(f"`self.log({name}, {value})` was called, but `{type(value).__name__}` values cannot be logged")
+
+    def _check_unused(self, hook: str, name: str, index: int | None) -> None:
+        assert self.results is not None
+        for other in self.results.items:
+            if other[1] == name and other[0] != hook:
+                raise MisconfigurationException(
+                    f"You called `self.log({name}, ...)` in `{hook}`, but it was already logged in `{other[0]}`:"
+                    " a name belongs to one hook."
+                )
+
+    # Handing on
+
+    def publish(self, metrics: dict[str, dict[str, Tensor]], to_loggers: bool = True) -> None:
+        """Give metrics to callbacks, progress bar and, if asked, loggers."""
+        self.callback_metrics.update(metrics["callback"])
+        if metrics["pbar"]:
+            self.progress_bar_metrics.update({key: value.item() for key, value in metrics["pbar"].items()})
+        if to_loggers:
+            self.write(metrics["log"])
+
+    def write(self, metrics: dict[str, object], step: int | None = None) -> None:
+        """Give metrics to the loggers, at the number of batches whose optimizer stepped."""
+        if not metrics:
+            return
+        self.logged_metrics.update(metrics)
+        if not self.trainer.loggers:
+            return
+        numbers = {key: value.item() if isinstance(value, Tensor) else value for key, value in metrics.items()}
+        if step is None:
+            given = numbers.pop("step", None)
+            step = self.trainer.fit_loop.batches_that_stepped if given is None else int(given)
+        numbers.setdefault("epoch", self.trainer.current_epoch)
+        for logger in self.trainer.loggers:
+            logger.log_metrics(metrics=numbers, step=step)
+            logger.save()
+
+    def reset(self) -> None:
+        """Forget all metrics."""
+        self.callback_metrics = {}
+        self.logged_metrics = {}
+        self.progress_bar_metrics = {}
+
+
+def _reduction_name(reduce_fx: str | Callable[[Tensor], Tensor]) -> str:
+    name = reduce_fx if isinstance(reduce_fx, str) else getattr(reduce_fx, "__name__", repr(reduce_fx))
+    name = {"avg": "mean", "average": "mean", "amin": "min", "amax": "max"}.get(name.lower(), name.lower())
+    if name not in REDUCTIONS:
+        raise MisconfigurationException(
+            f"Only `self.log(..., reduce_fx={{{','.join(sorted(REDUCTIONS))}}})` are supported. Found: {name}"
+        )
+    return name

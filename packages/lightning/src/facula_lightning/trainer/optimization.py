@@ -1,0 +1,200 @@
+"""One step of training: closure, backward, clipping, the optimizer's step, the schedulers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import facula
+from facula import Tensor
+from facula.nn.utils import clip_grad_norm_, clip_grad_value_
+from facula.optim import Optimizer
+
+from facula_lightning.optimizer import LightningOptimizer, LRSchedulerConfig, read_configuration
+from facula_lightning.trainer.call import call_both, call_module
+from facula_lightning.utilities.exceptions import MisconfigurationException
+from facula_lightning.utilities.rank_zero import rank_zero_warn
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer.trainer import Trainer
+
+
+class Optimization:
+    """The optimizers and schedulers of a run, and how they are called."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.optimizers: list[Optimizer] = []
+        self.wrapped: list[LightningOptimizer] = []
+        self.schedulers: list[LRSchedulerConfig] = []
+        self.steps = 0
+
+    def configure(self) -> None:
+        """Ask the module for its optimizers and schedulers."""
+        returned = call_module(self.trainer, "configure_optimizers")
+        self.optimizers, self.schedulers = read_configuration(self.trainer.lightning_module, returned)
+        self.wrapped = [LightningOptimizer(each, self) for each in self.optimizers]
+
+    def train_batch(self, batch: object, arguments: dict[str, object], batch_idx: int, accumulating: bool) -> object:
+        """Run the training step of a batch and what follows from it; return what the step gave."""
+        trainer = self.trainer
+        if not trainer.lightning_module.automatic_optimization:
+            return call_module(trainer, "training_step", batch, **arguments)
+        outputs: list[object] = [None]
+
+        def closure() -> Tensor | None:
+            result = call_module(trainer, "training_step", batch, **arguments)
+            loss, outputs[0] = _split_result(result)
+            # Within a window gradients add up; they are cleared where a window begins.
+            if self.optimizers and batch_idx % trainer.accumulate_grad_batches == 0:
+                call_both(trainer, "on_before_zero_grad", self.optimizers[0])
+                epoch = trainer.current_epoch
+                call_module(trainer, "optimizer_zero_grad", epoch, batch_idx, self.optimizers[0])
+            if loss is None:
+                return None
+            if trainer.accumulate_grad_batches > 1:
+                loss = loss / trainer.accumulate_grad_batches
+            self.backward(loss)
+            return loss
+
+        with facula.enable_grad():
+            if accumulating or not self.optimizers:
+                closure()
+            else:
+                call_module(trainer, "optimizer_step", trainer.current_epoch, batch_idx, self.wrapped[0], closure)
+        return outputs[0]
+
+    def backward(self, loss: Tensor, *args: object, **kwargs: object) -> None:
+        """Compute gradients, with the hooks before and after."""
+        trainer = self.trainer
+        call_both(trainer, "on_before_backward", loss)
+        call_module(trainer, "backward", loss, *args, **kwargs)
+        call_both(trainer, "on_after_backward")
+
+    def step(self, optimizer: Optimizer, closure: Callable[[], object] | None, **kwargs: object) -> object:
+        """Step an optimizer, with the hook and the clipping between closure and step."""
+        trainer = self.trainer
+
+        def wrapped() -> object:
+            result = None if closure is None else closure()
+            call_both(trainer, "on_before_optimizer_step", optimizer)
+            if trainer.lightning_module.automatic_optimization:
+                call_module(
+                    trainer, "configure_gradient_clipping", optimizer,
+                    gradient_clip_val=trainer.gradient_clip_val, gradient_clip_algorithm=trainer.gradient_clip_algorithm,
+                )  # fmt: skip
+            return result
+
+        result = optimizer.step(wrapped, **kwargs)
+        self.steps += 1
+        return result
+
+    def clip_gradients(self, optimizer: Optimizer, value: float | None, algorithm: str | None) -> None:
+        """Clip the gradients of an optimizer's parameters."""
+        trainer = self.trainer
+        for given, own, name in (
+            (value, trainer.gradient_clip_val, "gradient_clip_val"),
+            (algorithm, trainer.gradient_clip_algorithm, "gradient_clip_algorithm"),
+        ):
+            if own is not None and given is not None and own != given:
+                raise MisconfigurationException(
+                    f"You have set `Trainer({name}={own!r})` and have passed `clip_gradients({name}={given!r})`."
+                    " Please use only one of them."
+                )
+        value = trainer.gradient_clip_val if value is None else value
+        algorithm = algorithm or trainer.gradient_clip_algorithm or "norm"
+        if value is None or value <= 0:
+            return
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        if algorithm == "norm":
+            clip_grad_norm_(parameters, value)
+        elif algorithm == "value":
+            clip_grad_value_(parameters, value)
+        else:
+            raise MisconfigurationException(
+                f"`gradient_clip_algorithm` {algorithm} is invalid. Allowed algorithms: ['value', 'norm']."
+            )
+
+    def step_schedulers_by_step(self, accumulating: bool) -> None:
+        """Step the schedulers that go by optimizer steps."""
+        if not accumulating and self.schedulers:
+            self.step_schedulers("step", False, self.trainer.fit_loop.batches_that_stepped + 1)
+
+    def step_plateau_schedulers_by_step(self, accumulating: bool) -> None:
+        """Step those of them that wait for a metric, after validation."""
+        if not accumulating and self.schedulers:
+            self.step_schedulers("step", True, self.trainer.fit_loop.batches_that_stepped + 1)
+
+    def step_schedulers(self, interval: str, plateau: bool, count: int) -> None:
+        """Step the schedulers of an interval whose turn it is at ``count`` epochs or steps."""
+        trainer = self.trainer
+        module = trainer.lightning_module
+        if not module.automatic_optimization:
+            return
+        for config in self.schedulers:
+            if config.interval != interval or config.reduce_on_plateau is not plateau or count % config.frequency:
+                continue
+            metric = None
+            if config.reduce_on_plateau:
+                metric = trainer.callback_metrics.get(config.monitor)
+                if metric is None:
+                    message = (
+                        f"ReduceLROnPlateau conditioned on metric {config.monitor}"
+                        f" which is not available. Available metrics are: {list(trainer.callback_metrics)}."
+                        " Condition can be set using `monitor` key in lr scheduler dict"
+                    )
+                    if config.strict:
+                        raise MisconfigurationException(message)
+                    rank_zero_warn(message, category=RuntimeWarning)
+                    continue
+            call_module(trainer, "lr_scheduler_step", config.scheduler, metric)
+
+    def state_dict(self) -> dict[str, object]:
+        """Return the states of optimizers and schedulers as a checkpoint keeps them."""
+        return {
+            "optimizer_states": [optimizer.state_dict() for optimizer in self.optimizers],
+            "lr_schedulers": [config.scheduler.state_dict() for config in self.schedulers],
+        }
+
+    def load_state_dict(self, checkpoint: dict[str, object]) -> None:
+        """Take the states of optimizers and schedulers from a checkpoint."""
+        for kind, owners in (
+            ("optimizer_states", self.optimizers),
+            ("lr_schedulers", [config.scheduler for config in self.schedulers]),
+        ):
+            states = checkpoint.get(kind)
+            if states is None:
+                raise KeyError(
+                    "Trying to restore optimizer state but checkpoint contains only the model."
+                    " This is probably due to `ModelCheckpoint.save_weights_only` being set to `True`."
+                )
+            if len(states) != len(owners):
+                raise MisconfigurationException(
+                    f"The checkpoint has {len(states)} {kind}, but `configure_optimizers` gave {len(owners)}"
+                )
+            for owner, state in zip(owners, states):
+                owner.load_state_dict(state)
+
+
+def _split_result(result: object) -> tuple[Tensor | None, object]:
+    """Return the loss in what ``training_step`` gave, and what hooks and callbacks see of it."""
+    if result is None:
+        return None, None
+    if isinstance(result, Tensor):
+        if result.numel() != 1:
+            raise MisconfigurationException(
+                f"the loss that `training_step` returns must be a single number, got shape {tuple(result.shape)}"
+            )
+        return result, {"loss": result.detach()}
+    if isinstance(result, dict):
+        if "loss" not in result:
+            raise MisconfigurationException(
+                "In automatic_optimization, when `training_step` returns a dict, the 'loss' key needs to be present"
+            )
+        loss = result["loss"]
+        seen = {key: value.detach() if isinstance(value, Tensor) else value for key, value in result.items()}
+        return loss, seen
+    raise MisconfigurationException(
+        "In automatic optimization, `training_step` must return a Tensor, a dict, or None (where the step will be skipped)."
+        f" Got {type(result).__name__}"
+    )

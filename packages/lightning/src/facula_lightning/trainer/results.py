@@ -1,0 +1,112 @@
+"""Logged numbers: how each is accumulated and under which names it appears."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import facula
+from facula import Tensor
+
+REDUCTIONS = ("mean", "sum", "min", "max")
+
+
+@dataclass
+class LoggedNumber:
+    """A number logged in one hook under one name: the last value and the running reduction."""
+
+    name: str
+    prog_bar: bool
+    logger: bool
+    on_step: bool
+    on_epoch: bool
+    reduce_fx: str
+    dataloader_idx: int | None = None
+    value: Tensor | None = None
+    total: Tensor | None = None
+    weight: float = 0
+    fresh: bool = False
+
+    def settings(self) -> tuple:
+        """Return what has to stay the same from call to call."""
+        return (self.prog_bar, self.logger, self.on_step, self.on_epoch, self.reduce_fx)
+
+    def update(self, value: Tensor, batch_size: int) -> None:
+        """Take in the value of a batch."""
+        self.value = value
+        self.fresh = True
+        if not self.on_epoch:
+            return
+        if not value.is_floating_point():
+            value = value.to(facula.get_default_dtype())
+        if self.reduce_fx == "mean":
+            part = value * batch_size
+            self.total = part if self.total is None else self.total + part
+            self.weight += batch_size
+        elif self.total is None:
+            self.total = value.clone()
+        elif self.reduce_fx == "sum":
+            self.total = self.total + value
+        elif self.reduce_fx == "min":
+            self.total = facula.minimum(self.total, value)
+        else:
+            self.total = facula.maximum(self.total, value)
+
+    def reduced(self) -> Tensor:
+        """Return the reduction over all batches so far."""
+        assert self.total is not None
+        return self.total / self.weight if self.reduce_fx == "mean" else self.total
+
+    def full_name(self) -> str:
+        """Return the name with the loader's number, when there are several."""
+        return self.name if self.dataloader_idx is None else f"{self.name}/dataloader_idx_{self.dataloader_idx}"
+
+
+class Results:
+    """All that was logged in one epoch of one kind (training, validation, test)."""
+
+    def __init__(self) -> None:
+        self.items: dict[tuple, LoggedNumber] = {}
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.items.clear()
+
+    def begin_batch(self) -> None:
+        """Mark all step values as belonging to an earlier batch."""
+        for item in self.items.values():
+            item.fresh = False
+
+    def metrics(self, on_step: bool) -> dict[str, dict[str, Tensor]]:
+        """Return what goes to the callbacks, to the loggers and to the progress bar: of this step, or of the epoch."""
+        found: dict[str, dict[str, Tensor]] = {"callback": {}, "log": {}, "pbar": {}}
+        for item in self.items.values():
+            if on_step:
+                if not item.on_step or not item.fresh:
+                    continue
+                value = item.value
+            else:
+                if not item.on_epoch or item.total is None:
+                    continue
+                value = item.reduced()
+            name = item.full_name()
+            both = item.on_step and item.on_epoch
+            # The loader's number comes after the suffix: "loss_epoch/dataloader_idx_0".
+            forked = name
+            if both:
+                suffix = "_step" if on_step else "_epoch"
+                forked = item.name + suffix + name[len(item.name) :]
+            if item.logger:
+                found["log"][forked] = value
+            found["callback"][name] = value
+            found["callback"][forked] = value
+            if item.prog_bar:
+                found["pbar"][forked] = value
+        return found
+
+    def state_dict(self) -> list[dict[str, object]]:
+        """Return everything as plain data and tensors."""
+        return [{"key": list(key), **vars(item)} for key, item in self.items.items()]
+
+    def load_state_dict(self, state: list[dict[str, object]]) -> None:
+        """Take back what `state_dict` returned."""
+        self.items = {tuple(each["key"]): LoggedNumber(**{k: v for k, v in each.items() if k != "key"}) for each in state}

@@ -1,0 +1,688 @@
+"""Trainer: runs a LightningModule on data."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
+
+import facula
+from facula import Tensor
+from facula.optim import Optimizer
+
+from facula_lightning.callbacks.callback import Callback
+from facula_lightning.callbacks.checkpoint import Checkpoint
+from facula_lightning.callbacks.early_stopping import EarlyStopping
+from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
+from facula_lightning.callbacks.progress import ProgressBar
+from facula_lightning.checkpointing.connector import CheckpointConnector
+from facula_lightning.datamodule import LightningDataModule
+from facula_lightning.loggers.logger import DummyLogger, Logger
+from facula_lightning.loops.evaluation import EvaluationLoop
+from facula_lightning.loops.fit import FitLoop
+from facula_lightning.loops.prediction import PredictionLoop
+from facula_lightning.module import LightningModule
+from facula_lightning.optimizer import LRSchedulerConfig
+from facula_lightning.trainer import flags
+from facula_lightning.trainer.call import call_both, call_callbacks, call_data, call_module, is_overridden
+from facula_lightning.trainer.callbacks import attach_model_callbacks, configure_callbacks
+from facula_lightning.trainer.data import DataSource
+from facula_lightning.trainer.logging import Logging
+from facula_lightning.trainer.optimization import Optimization
+from facula_lightning.utilities.exceptions import MisconfigurationException
+from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
+from facula_lightning.utilities.seed import isolate_rng
+
+
+class Trainer:
+    """Runs fit, validate, test and predict on one device; the arguments and defaults are Lightning's.
+
+    >>> trainer = Trainer(max_epochs=3, gradient_clip_val=1.0, logger=False, enable_checkpointing=False)
+    >>> trainer.max_epochs
+    3
+    """
+
+    def __init__(
+        self,
+        *,
+        accelerator: str = "auto",
+        strategy: str = "auto",
+        devices: list[int] | str | int = "auto",
+        num_nodes: int = 1,
+        precision: str | int | None = None,
+        logger: Logger | Sequence[Logger] | bool | None = None,
+        callbacks: list[Callback] | Callback | None = None,
+        fast_dev_run: int | bool = False,
+        max_epochs: int | None = None,
+        min_epochs: int | None = None,
+        max_steps: int = -1,
+        min_steps: int | None = None,
+        max_time: str | timedelta | dict[str, int] | None = None,
+        limit_train_batches: int | float | None = None,
+        limit_val_batches: int | float | None = None,
+        limit_test_batches: int | float | None = None,
+        limit_predict_batches: int | float | None = None,
+        overfit_batches: int | float = 0.0,
+        val_check_interval: int | float | None = None,
+        check_val_every_n_epoch: int | None = 1,
+        num_sanity_val_steps: int | None = None,
+        log_every_n_steps: int | None = None,
+        enable_checkpointing: bool | None = None,
+        enable_progress_bar: bool | None = None,
+        enable_model_summary: bool | None = None,
+        accumulate_grad_batches: int = 1,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+        deterministic: bool | str | None = None,
+        benchmark: bool | None = None,
+        inference_mode: bool = True,
+        use_distributed_sampler: bool = True,
+        profiler: object = None,
+        detect_anomaly: bool = False,
+        barebones: bool = False,
+        plugins: object = None,
+        sync_batchnorm: bool = False,
+        reload_dataloaders_every_n_epochs: int = 0,
+        default_root_dir: str | os.PathLike[str] | None = None,
+        enable_autolog_hparams: bool = True,
+        model_registry: str | None = None,
+    ) -> None:
+        for name, value in (("profiler", profiler), ("plugins", plugins), ("model_registry", model_registry)):
+            if value:
+                raise MisconfigurationException(f"`Trainer({name}={value!r})` is not supported yet")
+        if deterministic not in (None, False, True, "warn"):
+            raise ValueError(f"`deterministic` should be a bool, None or 'warn', got {deterministic!r}")
+        if not isinstance(accumulate_grad_batches, int) or accumulate_grad_batches < 1:
+            raise MisconfigurationException(
+                f"`accumulate_grad_batches` should be a positive integer, got {accumulate_grad_batches!r}"
+            )
+        if barebones:
+            on = {
+                "logger": logger, "enable_checkpointing": enable_checkpointing, "enable_progress_bar": enable_progress_bar,
+                "enable_model_summary": enable_model_summary, "fast_dev_run": fast_dev_run,
+            }  # fmt: skip
+            for name, value in on.items():
+                if value:
+                    raise ValueError(f"`Trainer(barebones=True, {name}={value!r})` was passed, but barebones turns it off")
+            logger = enable_checkpointing = enable_progress_bar = enable_model_summary = False
+            num_sanity_val_steps = 0
+        self.barebones = barebones
+        self.device = flags.resolve_device(accelerator, devices, strategy, num_nodes)
+        self.precision = flags.resolve_precision(precision)
+        self.gradient_clip_val, self.gradient_clip_algorithm = flags.resolve_clipping(
+            gradient_clip_val, gradient_clip_algorithm
+        )
+        self.default_root_dir = os.fspath(default_root_dir) if default_root_dir is not None else os.getcwd()
+        self.fast_dev_run = fast_dev_run
+        duration = flags.resolve_time(max_time)
+        self.max_epochs, self.max_steps = flags.resolve_epochs_and_steps(max_epochs, max_steps, duration is not None)
+        self.min_epochs, self.min_steps = min_epochs, min_steps
+        self.limit_train_batches = flags.resolve_limit(limit_train_batches, "limit_train_batches")
+        self.limit_val_batches = flags.resolve_limit(limit_val_batches, "limit_val_batches")
+        self.limit_test_batches = flags.resolve_limit(limit_test_batches, "limit_test_batches")
+        self.limit_predict_batches = flags.resolve_limit(limit_predict_batches, "limit_predict_batches")
+        self.overfit_batches = flags.resolve_limit(overfit_batches, "overfit_batches")
+        if self.overfit_batches:
+            self.limit_train_batches = self.limit_val_batches = self.overfit_batches
+        self.check_val_every_n_epoch = check_val_every_n_epoch
+        self.val_check_interval = flags.resolve_interval(val_check_interval, check_val_every_n_epoch)
+        sanity = 2 if num_sanity_val_steps is None else num_sanity_val_steps
+        self.num_sanity_val_steps: int | float = math.inf if sanity == -1 else sanity
+        self.log_every_n_steps = 50 if log_every_n_steps is None else log_every_n_steps
+        self.accumulate_grad_batches = accumulate_grad_batches
+        self.inference_mode = inference_mode
+        self.deterministic = deterministic
+        self.detect_anomaly = detect_anomaly
+        self.reload_dataloaders_every_n_epochs = reload_dataloaders_every_n_epochs
+        self.enable_autolog_hparams = enable_autolog_hparams
+        if fast_dev_run:
+            logger, enable_checkpointing = self._apply_fast_dev_run(int(fast_dev_run), logger)
+
+        self.training_stage: str | None = None
+        self.sanity_checking = False
+        self.validating = False
+        self.should_stop = False
+        self.interrupted = False
+        self.is_last_batch = False
+        self.state = "initializing"
+        self.lightning_module: LightningModule | None = None
+        self.datamodule: LightningDataModule | None = None
+        self.ckpt_path: str | None = None
+        self._restored_rng: dict[str, object] | None = None
+        self._data = DataSource(self)
+        self._logging = Logging(self)
+        self._optimization = Optimization(self)
+        self._checkpoints = CheckpointConnector(self)
+        self.fit_loop = FitLoop(self)
+        self.validate_loop = EvaluationLoop(self, "validation")
+        self.test_loop = EvaluationLoop(self, "test")
+        self.predict_loop = PredictionLoop(self)
+        self.callbacks: list[Callback] = configure_callbacks(
+            callbacks, enable_checkpointing, enable_progress_bar, enable_model_summary, duration
+        )
+        self._own_callbacks = list(self.callbacks)
+        self.loggers: list[Logger] = self._make_loggers(logger)
+
+    def _apply_fast_dev_run(self, batches: int, logger: object) -> tuple[Logger | None, bool]:
+        if batches < 0:
+            raise MisconfigurationException(f"fast_dev_run={batches!r} is not a valid configuration. It should be >= 0.")
+        self.max_steps, self.max_epochs = batches, 1
+        self.num_sanity_val_steps = 0
+        self.val_check_interval, self.check_val_every_n_epoch = 1.0, 1
+        self.limit_train_batches = self.limit_val_batches = batches
+        self.limit_test_batches = self.limit_predict_batches = batches
+        rank_zero_info(f"Running in `fast_dev_run` mode: will run one loop of {batches} batch(es). Logging is suppressed.")
+        return (DummyLogger() if logger else None), False
+
+    def _make_loggers(self, logger: object) -> list[Logger]:
+        if logger is False or (self.fast_dev_run and logger is None):
+            return []
+        if logger is None or logger is True:
+            from facula_lightning.loggers.csv_logs import CSVLogger
+
+            return [CSVLogger(self.default_root_dir)]
+        loggers = list(logger) if isinstance(logger, (list, tuple)) else [logger]
+        for each in loggers:
+            if not isinstance(each, Logger):
+                raise TypeError(f"expected a Logger, a list of them or a bool for `logger`, got {type(each).__name__}")
+        return loggers
+
+    # The four entry points
+
+    def fit(
+        self,
+        model: LightningModule,
+        train_dataloaders: object = None,
+        val_dataloaders: object = None,
+        datamodule: LightningDataModule | None = None,
+        ckpt_path: str | os.PathLike[str] | None = None,
+        weights_only: bool | None = None,
+    ) -> None:
+        """Train the model, from ``ckpt_path`` on when it is given (a file, or "last" or "best")."""
+        if isinstance(train_dataloaders, LightningDataModule):
+            train_dataloaders, datamodule = None, train_dataloaders
+        if datamodule is not None and (train_dataloaders is not None or val_dataloaders is not None):
+            raise MisconfigurationException(
+                "You cannot pass `train_dataloader` or `val_dataloaders` to `trainer.fit(datamodule=...)`"
+            )
+        self.should_stop = False
+        with self._running("fit", model, datamodule):
+            self._data.given = {"train": train_dataloaders, "val": val_dataloaders}
+            self._check_fit(model)
+            path = self._checkpoints.resolve_path(ckpt_path, "fit")
+            self._run("fit", path, self._fit)
+
+    def validate(
+        self,
+        model: LightningModule | None = None,
+        dataloaders: object = None,
+        ckpt_path: str | os.PathLike[str] | None = None,
+        verbose: bool = True,
+        datamodule: LightningDataModule | None = None,
+        weights_only: bool | None = None,
+    ) -> list[dict[str, float]]:
+        """Return what one pass over the validation data logged, a dictionary for each loader."""
+        return self._evaluate("validate", self.validate_loop, model, dataloaders, ckpt_path, verbose, datamodule)
+
+    def test(
+        self,
+        model: LightningModule | None = None,
+        dataloaders: object = None,
+        ckpt_path: str | os.PathLike[str] | None = None,
+        verbose: bool = True,
+        datamodule: LightningDataModule | None = None,
+        weights_only: bool | None = None,
+    ) -> list[dict[str, float]]:
+        """Return what one pass over the test data logged, a dictionary for each loader."""
+        return self._evaluate("test", self.test_loop, model, dataloaders, ckpt_path, verbose, datamodule)
+
+    def predict(
+        self,
+        model: LightningModule | None = None,
+        dataloaders: object = None,
+        datamodule: LightningDataModule | None = None,
+        return_predictions: bool | None = None,
+        ckpt_path: str | os.PathLike[str] | None = None,
+        weights_only: bool | None = None,
+    ) -> list | None:
+        """Return the predictions for each batch; with several loaders, a list of such lists."""
+        given_model = model is not None
+        model = self._model_or_last(model)
+        dataloaders, datamodule = self._separate(dataloaders, datamodule, "predict")
+        with self._running("predict", model, datamodule):
+            self._data.given = {"predict": dataloaders}
+            self._check_data("predict", "predict_step")
+            self.predict_loop.return_predictions = return_predictions is not False
+            path = self._checkpoints.resolve_path(ckpt_path, "predict", given_model)
+            return self._run("predict", path, self.predict_loop.run)
+
+    def _evaluate(
+        self,
+        name: str,
+        loop: EvaluationLoop,
+        model: LightningModule | None,
+        dataloaders: object,
+        ckpt_path: str | os.PathLike[str] | None,
+        verbose: bool,
+        datamodule: LightningDataModule | None,
+    ) -> list[dict[str, float]]:
+        given_model = model is not None
+        model = self._model_or_last(model)
+        dataloaders, datamodule = self._separate(dataloaders, datamodule, name)
+        with self._running(name, model, datamodule):
+            loop.loaders = []
+            loop.verbose = verbose
+            self._data.given = {loop.kind: dataloaders}
+            self._check_data(loop.kind, f"{loop.stage}_step")
+            path = self._checkpoints.resolve_path(ckpt_path, name, given_model)
+
+            def evaluate() -> list[dict[str, float]]:
+                self._logging.reset()
+                return loop.run()
+
+            return self._run(name, path, evaluate)
+
+    # Running
+
+    @contextmanager
+    def _running(self, name: str, model: object, datamodule: LightningDataModule | None) -> Iterator[None]:
+        """Attach the model, and let callbacks know of an exception."""
+        if not isinstance(model, LightningModule):
+            raise TypeError(f"`model` must be a `LightningModule`, got `{type(model).__qualname__}`")
+        self.state = "running"
+        self.training_stage = name
+        self.lightning_module = model
+        self.datamodule = datamodule
+        model.trainer = self
+        if datamodule is not None:
+            datamodule.trainer = self
+        try:
+            yield
+            self.state = "finished"
+        except KeyboardInterrupt as error:
+            rank_zero_info("Detected KeyboardInterrupt, attempting graceful shutdown ...")
+            self._interrupt(error)
+            raise SystemExit(1) from error
+        except BaseException as error:
+            self._interrupt(error)
+            raise
+        finally:
+            self.training_stage = None
+            self.validating = self.sanity_checking = False
+            self._logging.results = None
+            self._logging.current_hook = None
+
+    def _interrupt(self, error: BaseException) -> None:
+        self.state = "interrupted"
+        self.interrupted = True
+        call_callbacks(self, "on_exception", error)
+        if self.datamodule is not None:
+            self.datamodule.on_exception(error)
+        for logger in self.loggers:
+            logger.finalize("failed")
+
+    def _run(self, name: str, path: str | None, body: Callable[[], object]) -> object:
+        """Do what is common to all four: set up, run ``body``, tear down."""
+        module = self.lightning_module
+        self.ckpt_path = path
+        self._restored_rng = None
+        self.callbacks = attach_model_callbacks(self, self._own_callbacks)
+        self._call_data_and_module("prepare_data")
+        checkpoint = None if path is None else self._checkpoints.read(path)
+        for logger in self.loggers:
+            _ = logger.experiment
+        self._convert(module)
+        self._call_setup(name)
+        call_module(self, "configure_model")
+        self._convert(module)
+        if checkpoint is not None:
+            self._checkpoints.restore_module(checkpoint)
+            if name == "fit":
+                self._checkpoints.restore_callbacks(checkpoint)
+        if name == "fit":
+            self._optimization = Optimization(self)
+            self._optimization.configure()
+            if checkpoint is not None:
+                self._checkpoints.restore_training(checkpoint)
+        self._log_hyperparams()
+        with self._default_dtype():
+            result = body()
+        call_callbacks(self, "teardown", name)
+        self._call_data_and_module("teardown", name)
+        for logger in self.loggers:
+            logger.finalize("success")
+        self._logging.current_hook = None
+        return result
+
+    def _fit(self) -> None:
+        context = facula.autograd.set_detect_anomaly(True) if self.detect_anomaly else nullcontext()
+        restored = self._restored_rng is not None
+        with context:
+            call_both(self, "on_fit_start")
+            if not restored:
+                self._logging.reset()
+                with isolate_rng():
+                    self._check_sanity()
+            self._reset_loaders_of_validation()
+            self.fit_loop.run()
+            call_both(self, "on_fit_end")
+
+    def _check_sanity(self) -> None:
+        """Run a few validation batches, so that a mistake there shows before an epoch has been trained."""
+        if not self.enable_validation or not self.num_sanity_val_steps:
+            return
+        self.sanity_checking = True
+        call_callbacks(self, "on_sanity_check_start")
+        self.fit_loop.validation.run()
+        call_callbacks(self, "on_sanity_check_end")
+        self.sanity_checking = False
+        self._logging.reset()
+
+    def _reset_loaders_of_validation(self) -> None:
+        if self.enable_validation:
+            self.fit_loop.validation.setup_data(self.current_epoch)
+
+    def _call_setup(self, name: str) -> None:
+        if self.datamodule is not None:
+            self.datamodule.setup(name)
+        call_callbacks(self, "setup", name)
+        call_module(self, "setup", name)
+
+    def _call_data_and_module(self, hook: str, *args: object) -> None:
+        if self.datamodule is not None:
+            getattr(self.datamodule, hook)(*args)
+        call_module(self, hook, *args)
+
+    def _convert(self, module: LightningModule) -> None:
+        module.to(self.device)
+        if self.precision == "64-true":
+            module.double()
+
+    @contextmanager
+    def _default_dtype(self) -> Iterator[None]:
+        """Make new tensors float64 while running in that precision."""
+        before = facula.get_default_dtype()
+        if self.precision == "64-true":
+            facula.set_default_dtype(facula.float64)
+        try:
+            yield
+        finally:
+            facula.set_default_dtype(before)
+
+    def _transfer(self, batch: object, dataloader_idx: int) -> object:
+        """Return a batch on the device, through the hooks for it."""
+        batch = call_data(self, "on_before_batch_transfer", batch, dataloader_idx)
+        batch = call_data(self, "transfer_batch_to_device", batch, self.device, dataloader_idx)
+        if self.precision == "64-true":
+            from facula_lightning.utilities.data import apply_to_collection
+
+            def to_double(tensor: Tensor) -> Tensor:
+                return tensor.double() if tensor.is_floating_point() else tensor
+
+            batch = apply_to_collection(batch, Tensor, to_double)
+        return call_data(self, "on_after_batch_transfer", batch, dataloader_idx)
+
+    def _log_hyperparams(self) -> None:
+        if not self.enable_autolog_hparams:
+            return
+        found: dict[str, object] = {}
+        for owner in (self.datamodule, self.lightning_module):
+            if owner is not None and getattr(owner, "_log_hyperparams", False):
+                found.update(owner.hparams_initial)
+        for logger in self.loggers:
+            logger.log_hyperparams(found)
+            logger.save()
+
+    # Checks
+
+    def _model_or_last(self, model: LightningModule | None) -> LightningModule:
+        if model is not None:
+            return model
+        if self.lightning_module is None:
+            raise TypeError("A `LightningModule` must be given when `fit` has not been called with one before")
+        return self.lightning_module
+
+    @staticmethod
+    def _separate(
+        dataloaders: object, datamodule: LightningDataModule | None, name: str
+    ) -> tuple[object, LightningDataModule | None]:
+        if isinstance(dataloaders, LightningDataModule):
+            return None, dataloaders
+        if dataloaders is not None and datamodule is not None:
+            raise MisconfigurationException(f"You cannot pass both `trainer.{name}(dataloaders=..., datamodule=...)`")
+        return dataloaders, datamodule
+
+    def _check_fit(self, model: LightningModule) -> None:
+        self._check_data("train", "training_step")
+        if not is_overridden("configure_optimizers", model):
+            raise MisconfigurationException(
+                "No `configure_optimizers()` method defined. Lightning `Trainer` expects as minimum"
+                " `training_step()`, `train_dataloader()` and `configure_optimizers()` to be defined."
+            )
+        has_step, has_data = is_overridden("validation_step", model), self._data.has("val")
+        if has_data and not has_step:
+            rank_zero_warn("You passed in a `val_dataloader` but have no `validation_step`. Skipping val loop.")
+        if has_step and not has_data:
+            rank_zero_warn("You defined a `validation_step` but have no `val_dataloader`. Skipping val loop.")
+        if not model.automatic_optimization:
+            for name, default in (("gradient_clip_val", None), ("accumulate_grad_batches", 1)):
+                value = getattr(self, name)
+                if value not in (default, 0):
+                    raise MisconfigurationException(
+                        f"Automatic behaviour of `Trainer({name}={value})` is not supported for manual optimization."
+                        f" Remove `Trainer({name}=...)` or switch to automatic optimization."
+                    )
+        self.fit_loop.fetcher = None
+        self.fit_loop.validation.loaders = []
+
+    def _check_data(self, kind: str, step: str) -> None:
+        if step != "predict_step" and not is_overridden(step, self.lightning_module):
+            raise MisconfigurationException(
+                f"No `{step}()` method defined to run `Trainer.{self.training_stage}`."
+            )
+        if not self._data.has(kind):
+            raise MisconfigurationException(
+                f"No `{kind}_dataloader()` method defined and no dataloaders were passed to run `Trainer.{self.training_stage}`."
+            )
+
+    # Saving
+
+    def save_checkpoint(
+        self, filepath: str | os.PathLike[str], weights_only: bool | None = None, storage_options: object = None
+    ) -> None:
+        """Write a checkpoint of the run to ``filepath``, whole or not at all; with ``weights_only`` only the model."""
+        if self.lightning_module is None:
+            raise AttributeError(
+                "Saving a checkpoint is only possible if a model is attached to the Trainer. Did you call"
+                " `Trainer.save_checkpoint()` before calling `Trainer.{fit,validate,test,predict}`?"
+            )
+        self._checkpoints.save(filepath, bool(weights_only))
+
+    def print(self, *args: object, **kwargs: object) -> None:
+        """Print, in the first process only, without tearing the progress bar."""
+        bar = self.progress_bar_callback
+        if bar is not None:
+            bar.print(*args, **kwargs)
+        else:
+            print(*args, **kwargs)
+
+    @contextmanager
+    def init_module(self, empty_init: bool | None = None) -> Iterator[None]:
+        """Make the layers of a model, inside the context, with the trainer's type."""
+        with self._default_dtype():
+            yield
+
+    # What is known about the run
+
+    @property
+    def current_epoch(self) -> int:
+        """Number of epochs completed, which is the number of the running one counted from 0."""
+        return self.fit_loop.epoch_progress.current.completed
+
+    @property
+    def global_step(self) -> int:
+        """Number of steps that all optimizers made."""
+        return self._optimization.steps
+
+    @property
+    def model(self) -> LightningModule | None:
+        """The module."""
+        return self.lightning_module
+
+    @property
+    def optimizers(self) -> list[Optimizer]:
+        """The optimizers."""
+        return self._optimization.optimizers
+
+    @property
+    def lr_scheduler_configs(self) -> list[LRSchedulerConfig]:
+        """The learning rate schedulers and their plans."""
+        return self._optimization.schedulers
+
+    @property
+    def callback_metrics(self) -> dict[str, Tensor]:
+        """The newest value of everything that was logged, for callbacks."""
+        return self._logging.callback_metrics
+
+    @property
+    def logged_metrics(self) -> dict[str, Tensor]:
+        """What the loggers were given."""
+        return self._logging.logged_metrics
+
+    @property
+    def progress_bar_metrics(self) -> dict[str, float]:
+        """What was logged with ``prog_bar=True``."""
+        return self._logging.progress_bar_metrics
+
+    @property
+    def enable_validation(self) -> bool:
+        """Whether fit validates."""
+        return (
+            self._data.has("val")
+            and is_overridden("validation_step", self.lightning_module)
+            and self.limit_val_batches > 0
+        )
+
+    @property
+    def training(self) -> bool:
+        """Whether the trainer is training, not validating."""
+        return self.training_stage == "fit" and not self.validating and not self.sanity_checking
+
+    @property
+    def testing(self) -> bool:
+        """Whether the trainer is testing."""
+        return self.training_stage == "test"
+
+    @property
+    def predicting(self) -> bool:
+        """Whether the trainer is predicting."""
+        return self.training_stage == "predict"
+
+    @property
+    def evaluating(self) -> bool:
+        """Whether the trainer is validating or testing."""
+        return self.training_stage in ("validate", "test") or self.validating
+
+    @property
+    def num_training_batches(self) -> int | float:
+        """Number of batches in a training epoch."""
+        return self.fit_loop.max_batches
+
+    @property
+    def num_val_batches(self) -> list[int | float]:
+        """Number of validation batches of each loader."""
+        loop = self.validate_loop if self.training_stage == "validate" else self.fit_loop.validation
+        return loop.batches
+
+    @property
+    def num_sanity_val_batches(self) -> list[int | float]:
+        """Number of batches of each loader that the sanity check uses."""
+        return self.fit_loop.validation.sanity_batches
+
+    @property
+    def num_test_batches(self) -> list[int | float]:
+        """Number of test batches of each loader."""
+        return self.test_loop.batches
+
+    @property
+    def num_predict_batches(self) -> list[int | float]:
+        """Number of batches of each loader to predict."""
+        return self.predict_loop.batches
+
+    @property
+    def train_dataloader(self) -> object:
+        """The training loader."""
+        return None if self.fit_loop.fetcher is None else self.fit_loop.fetcher.loader
+
+    @property
+    def val_dataloaders(self) -> object:
+        """The validation loader, or the list of them."""
+        loaders = self.fit_loop.validation.loaders or self.validate_loop.loaders
+        return loaders[0] if len(loaders) == 1 else (loaders or None)
+
+    @property
+    def estimated_stepping_batches(self) -> int | float:
+        """Number of optimizer steps that fit will make, as far as can be known beforehand."""
+        if self.max_epochs == -1 and self.max_steps == -1:
+            return math.inf
+        self.fit_loop.setup_data()
+        if self.max_epochs == -1:
+            return self.max_steps
+        steps = math.ceil(self.num_training_batches / self.accumulate_grad_batches) * max(self.max_epochs, 1)
+        return min(steps, self.max_steps) if self.max_steps != -1 else steps
+
+    @property
+    def logger(self) -> Logger | None:
+        """The first logger."""
+        return self.loggers[0] if self.loggers else None
+
+    @property
+    def log_dir(self) -> str | None:
+        """The folder of the first logger, or the default folder."""
+        if self.loggers:
+            return getattr(self.loggers[0], "log_dir", None) or self.loggers[0].save_dir
+        return self.default_root_dir
+
+    @property
+    def checkpoint_callbacks(self) -> list[Checkpoint]:
+        """All callbacks that save checkpoints."""
+        return [each for each in self.callbacks if isinstance(each, Checkpoint)]
+
+    @property
+    def checkpoint_callback(self) -> Checkpoint | None:
+        """The first callback that saves checkpoints."""
+        found = self.checkpoint_callbacks
+        return found[0] if found else None
+
+    @property
+    def early_stopping_callbacks(self) -> list[EarlyStopping]:
+        """All callbacks that stop early."""
+        return [each for each in self.callbacks if isinstance(each, EarlyStopping)]
+
+    @property
+    def early_stopping_callback(self) -> EarlyStopping | None:
+        """The first callback that stops early."""
+        found = self.early_stopping_callbacks
+        return found[0] if found else None
+
+    @property
+    def progress_bar_callback(self) -> ProgressBar | None:
+        """The progress bar."""
+        return next((each for each in self.callbacks if isinstance(each, ProgressBar)), None)
+
+    is_global_zero = True
+    global_rank = 0
+    local_rank = 0
+    node_rank = 0
+    world_size = 1
+    num_devices = 1
+    num_nodes = 1
+    received_sigterm = False
+    scaler = None
+
+    @property
+    def device_ids(self) -> list[int]:
+        """The numbers of the devices."""
+        return [self.device.index or 0]

@@ -1,0 +1,18 @@
+"""What the other parts share."""
+
+from facula_lightning.utilities.attribute_dict import AttributeDict
+from facula_lightning.utilities.data import move_data_to_device, suggested_max_num_workers
+from facula_lightning.utilities.exceptions import MisconfigurationException
+from facula_lightning.utilities.grads import grad_norm
+from facula_lightning.utilities.rank_zero import (
+    rank_zero_deprecation,
+    rank_zero_info,
+    rank_zero_only,
+    rank_zero_warn,
+)
+from facula_lightning.utilities.seed import isolate_rng, reset_seed, seed_everything
+
+__all__ = [
+    *("AttributeDict", "MisconfigurationException", "grad_norm", "isolate_rng", "move_data_to_device", "rank_zero_deprecation"),
+    *("rank_zero_info", "rank_zero_only", "rank_zero_warn", "reset_seed", "seed_everything", "suggested_max_num_workers"),
+]

@@ -1,0 +1,113 @@
+"""Batches and loaders: moving to a device, counting samples, counting batches."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import facula
+from facula import Tensor
+
+from facula_lightning.utilities.exceptions import MisconfigurationException
+
+
+def apply_to_collection(data: object, kind: type | tuple[type, ...], function: Callable[[object], object]) -> object:
+    """Return ``data`` with ``function`` applied to everything of ``kind`` in it, in a container of the same type."""
+    if isinstance(data, kind):
+        return function(data)
+    if isinstance(data, Mapping):
+        items = {key: apply_to_collection(value, kind, function) for key, value in data.items()}
+        return items if type(data) is dict else type(data)(items)
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*(apply_to_collection(value, kind, function) for value in data))
+    if isinstance(data, (list, tuple)):
+        return type(data)([apply_to_collection(value, kind, function) for value in data])
+    if dataclasses.is_dataclass(data) and not isinstance(data, type):
+        names = [field.name for field in dataclasses.fields(data) if field.init]
+        return dataclasses.replace(data, **{n: apply_to_collection(getattr(data, n), kind, function) for n in names})
+    return data
+
+
+class _Movable(type):
+    """Anything with a method ``to`` counts as something that can be moved."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, Tensor) or (hasattr(instance, "to") and not isinstance(instance, type))
+
+
+class Transferable(metaclass=_Movable):
+    """A tensor, or an object with a method ``to(device)``."""
+
+
+def move_data_to_device(batch: object, device: facula.device | str | int) -> object:
+    """Return ``batch`` with every tensor (and object that has ``to``) in it on ``device``.
+
+    Goes through tuples, lists, named tuples, mappings and dataclasses.
+    """
+
+    def move(value: object) -> object:
+        moved = value.to(device)
+        return value if moved is None else moved
+
+    return apply_to_collection(batch, Transferable, move)
+
+
+def extract_batch_size(batch: object) -> int:
+    """Return the length of the first dimension of the first tensor (or text) found in ``batch``.
+
+    Raises MisconfigurationException when there is none.
+    """
+    size = _first_size(batch)
+    if size is None:
+        raise MisconfigurationException(
+            "We could not infer the batch_size from the batch. Either simplify its structure"
+            " or provide the batch_size as `self.log(..., batch_size=batch_size)`."
+        )
+    return size
+
+
+def _first_size(batch: object) -> int | None:
+    if isinstance(batch, Tensor):
+        return 1 if batch.ndim == 0 else batch.shape[0]
+    if isinstance(batch, str):
+        return len(batch)
+    if isinstance(batch, Mapping):
+        batch = batch.values()
+    elif dataclasses.is_dataclass(batch) and not isinstance(batch, type):
+        batch = [getattr(batch, field.name) for field in dataclasses.fields(batch)]
+    elif not isinstance(batch, (list, tuple)):
+        return None
+    for value in batch:
+        size = _first_size(value)
+        if size is not None:
+            return size
+    return None
+
+
+def sized_len(loader: object) -> int | None:
+    """Return the number of batches of ``loader``, or None when it does not know."""
+    try:
+        return len(loader)
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def as_loaders(loaders: object) -> list[Iterable]:
+    """Return one loader or a sequence of loaders as a list."""
+    if loaders is None:
+        return []
+    if isinstance(loaders, Sequence) and not isinstance(loaders, str):
+        # A list of batches is one loader; a list of loaders is several.
+        if loaders and all(hasattr(each, "__iter__") and not isinstance(each, (Tensor, list, tuple, dict)) for each in loaders):
+            return list(loaders)
+        return [loaders]
+    return [loaders]
+
+
+def suggested_max_num_workers(local_world_size: int = 1) -> int:
+    """Return how many worker processes one data loader should have here, at most."""
+    import os
+
+    if local_world_size < 1:
+        raise ValueError(f"`local_world_size` should be >= 1, got {local_world_size}.")
+    return max(1, (os.cpu_count() or 1) // local_world_size - 1)
