@@ -9,7 +9,7 @@ from facula import Tensor
 
 from facula_lightning.loops.modes import inference_context, restored_modes
 from facula_lightning.loops.table import print_results
-from facula_lightning.trainer.call import accepted_arguments, call_both, call_callbacks, call_data, call_module, is_overridden
+from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_data, call_module, is_overridden
 from facula_lightning.trainer.data import number_of_batches
 from facula_lightning.trainer.results import Results
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -81,9 +81,8 @@ class EvaluationLoop:
         several = len(self.loaders) > 1
         logging.dataloader_idx = index if several else None
         step = f"{self.stage}_step"
-        available = ("batch_idx", "dataloader_idx") if several else ("batch_idx",)
-        names = accepted_arguments(getattr(module, step), available)
-        if several and "dataloader_idx" not in names:
+        takes_index = accepts(getattr(module, step), "batch_idx", 2)
+        if several and not accepts(getattr(module, step), "dataloader_idx", 3):
             raise MisconfigurationException(
                 f"You provided multiple `{self.kind}_dataloader`, but no `dataloader_idx` argument in"
                 f" `{type(module).__name__}.{step}()`. Try adding `dataloader_idx=0` to its signature."
@@ -97,9 +96,7 @@ class EvaluationLoop:
             position = (batch_idx, index) if several else (batch_idx,)
             call_callbacks(trainer, f"on_{self.stage}_batch_start", batch, batch_idx, index)
             call_module(trainer, f"on_{self.stage}_batch_start", batch, *position)
-            values = {"batch_idx": batch_idx, "dataloader_idx": index}
-            # The batch goes by position: its name is the user's.
-            output = call_module(trainer, step, batch, **{name: values[name] for name in names})
+            output = call_module(trainer, step, batch, *(position if takes_index else ()))
             if output is not None and not isinstance(output, (Tensor, dict)):
                 raise MisconfigurationException(
                     f"`{step}` must return a Tensor, a dict or None, got {type(output).__name__}"

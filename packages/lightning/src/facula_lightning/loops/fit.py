@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from facula_lightning.loops.evaluation import EvaluationLoop
 from facula_lightning.loops.fetcher import Fetcher
 from facula_lightning.loops.progress import Progress
-from facula_lightning.trainer.call import accepted_arguments, call_both, call_callbacks, call_module
+from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module
 from facula_lightning.trainer.data import number_of_batches
 from facula_lightning.trainer.results import Results
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -154,11 +154,11 @@ class FitLoop:
 
     def _run_batches(self) -> None:
         trainer = self.trainer
-        names = accepted_arguments(trainer.lightning_module.training_step, ("batch_idx",))
+        takes_index = accepts(trainer.lightning_module.training_step, "batch_idx", 2)
         if self._epoch_is_over():
             return
         for batch in self.fetcher:
-            skip_rest = self._run_batch(batch, names)
+            skip_rest = self._run_batch(batch, takes_index)
             if skip_rest:
                 break
             self._after_batch(self.position)
@@ -173,7 +173,7 @@ class FitLoop:
             return True
         return trainer.should_stop and self._may_stop_early()
 
-    def _run_batch(self, batch: object, names: tuple[str, ...]) -> bool:
+    def _run_batch(self, batch: object, takes_index: bool) -> bool:
         """Train on a batch; return whether a hook asked to skip the rest of the epoch."""
         trainer = self.trainer
         self.position = BATCH_START
@@ -188,8 +188,8 @@ class FitLoop:
             self.batch_progress.add("processed")
             return True
         self.batch_progress.add("started")
-        arguments = {"batch_idx": batch_idx} if names else {}
-        outputs = trainer._optimization.train_batch(batch, arguments, batch_idx, self._accumulating())
+        arguments = (batch, batch_idx) if takes_index else (batch,)
+        outputs = trainer._optimization.train_batch(arguments, batch_idx, self._accumulating())
         self.batch_progress.add("processed")
         trainer._optimization.step_schedulers_by_step(self._accumulating())
         if self.fetcher.is_last:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from facula_lightning.loops.modes import inference_context, restored_modes
-from facula_lightning.trainer.call import accepted_arguments, call_both, call_callbacks, call_module
+from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module
 from facula_lightning.trainer.data import number_of_batches
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ class PredictionLoop:
     def _run_loader(self, index: int, loader: Iterable, limit: int | float) -> list:
         trainer = self.trainer
         several = len(self.loaders) > 1
-        available = ("batch_idx", "dataloader_idx") if several else ("batch_idx",)
-        names = accepted_arguments(trainer.lightning_module.predict_step, available)
+        takes_index = accepts(trainer.lightning_module.predict_step, "batch_idx", 2)
         predictions: list = []
         if limit == 0:
             return predictions
@@ -53,8 +52,7 @@ class PredictionLoop:
             position = (batch_idx, index) if several else (batch_idx,)
             call_callbacks(trainer, "on_predict_batch_start", batch, batch_idx, index)
             call_module(trainer, "on_predict_batch_start", batch, *position)
-            values = {"batch_idx": batch_idx, "dataloader_idx": index}
-            output = call_module(trainer, "predict_step", batch, **{name: values[name] for name in names})
+            output = call_module(trainer, "predict_step", batch, *(position if takes_index else ()))
             call_callbacks(trainer, "on_predict_batch_end", output, batch, batch_idx, index)
             call_module(trainer, "on_predict_batch_end", output, batch, *position)
             if self.return_predictions:

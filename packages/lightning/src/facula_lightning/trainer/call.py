@@ -63,9 +63,9 @@ def is_overridden(method: str, instance: object) -> bool:
     return getattr(own, "__func__", own) is not default
 
 
-def accepted_arguments(function: Callable, available: tuple[str, ...]) -> tuple[str, ...]:
-    """Return which of ``available`` a step takes: by name, or all when it takes any."""
-    parameters = inspect.signature(function).parameters
+def accepts(step: Callable, name: str, least: int) -> bool:
+    """Return whether a step has an argument of that name, or at least ``least`` arguments, or takes any."""
+    parameters = inspect.signature(step).parameters
     if any(each.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL) for each in parameters.values()):
-        return available
-    return tuple(name for name in available if name in parameters)
+        return True
+    return name in parameters or len(parameters) >= least

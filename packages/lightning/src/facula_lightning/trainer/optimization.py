@@ -35,15 +35,15 @@ class Optimization:
         self.optimizers, self.schedulers = read_configuration(self.trainer.lightning_module, returned)
         self.wrapped = [LightningOptimizer(each, self) for each in self.optimizers]
 
-    def train_batch(self, batch: object, arguments: dict[str, object], batch_idx: int, accumulating: bool) -> object:
+    def train_batch(self, arguments: tuple, batch_idx: int, accumulating: bool) -> object:
         """Run the training step of a batch and what follows from it; return what the step gave."""
         trainer = self.trainer
         if not trainer.lightning_module.automatic_optimization:
-            return call_module(trainer, "training_step", batch, **arguments)
+            return call_module(trainer, "training_step", *arguments)
         outputs: list[object] = [None]
 
         def closure() -> Tensor | None:
-            result = call_module(trainer, "training_step", batch, **arguments)
+            result = call_module(trainer, "training_step", *arguments)
             loss, outputs[0] = _split_result(result)
             # Within a window gradients add up; they are cleared where a window begins.
             if self.optimizers and batch_idx % trainer.accumulate_grad_batches == 0:
