@@ -1,4 +1,4 @@
-"""Adding rows at indices that may repeat, many times faster than ``numpy.add.at``."""
+"""Rows at indices: adding them where indices may repeat, many times faster than ``numpy.add.at``, and their range."""
 
 from types import ModuleType
 
@@ -24,3 +24,9 @@ def add_rows(xp: ModuleType, result: Array, index: Array, rows: Array) -> None:
     ordered = flat[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     target[ordered[starts]] += np.add.reduceat(rows[order], starts, axis=0)
+
+
+def check_range(index: Array, size: int) -> None:
+    """Refuse indices of slices outside [0, size), with an IndexError."""
+    if isinstance(index, np.ndarray) and index.size and (index.min() < 0 or index.max() >= size):
+        raise IndexError(f"index out of range in self: expected 0 to {size - 1}, got {index.min()} to {index.max()}")

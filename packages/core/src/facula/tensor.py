@@ -13,6 +13,7 @@ from facula.ops import (
     extrema,
     filling,
     fourier,
+    gathering,
     indexing,
     joining,
     linear_algebra,
@@ -476,16 +477,16 @@ class Tensor(TensorProperties):
     # indexing
     argwhere = indexing.argwhere
     diagonal_scatter = indexing.diagonal_scatter
-    gather = indexing.gather
-    index_add = indexing.index_add
-    index_add_ = inplace(indexing.index_add, saves_input=False)
+    gather = gathering.gather
+    index_add = gathering.index_add
+    index_add_ = inplace(gathering.index_add, saves_input=False)
     index_copy = indexing.index_copy
     index_copy_ = inplace(indexing.index_copy, saves_input=False)
     index_fill = indexing.index_fill
     index_fill_ = inplace(indexing.index_fill, saves_input=False)
     index_put = indexing.index_put
     index_put_ = indexing.index_put_
-    index_select = indexing.index_select
+    index_select = gathering.index_select
     masked_fill = indexing.masked_fill
     masked_fill_ = inplace(indexing.masked_fill, saves_input=False)
     masked_scatter = indexing.masked_scatter
@@ -494,16 +495,16 @@ class Tensor(TensorProperties):
     nonzero = indexing.nonzero
     put = indexing.put
     put_ = inplace(indexing.put, saves_input=False)
-    scatter = indexing.scatter
-    scatter_ = inplace(indexing.scatter)
-    scatter_add = indexing.scatter_add
-    scatter_add_ = inplace(indexing.scatter_add, saves_input=False)
-    scatter_reduce = indexing.scatter_reduce
-    scatter_reduce_ = inplace(indexing.scatter_reduce)
+    scatter = gathering.scatter
+    scatter_ = inplace(gathering.scatter)
+    scatter_add = gathering.scatter_add
+    scatter_add_ = inplace(gathering.scatter_add, saves_input=False)
+    scatter_reduce = gathering.scatter_reduce
+    scatter_reduce_ = inplace(gathering.scatter_reduce)
     select_scatter = indexing.select_scatter
     slice_scatter = indexing.slice_scatter
     take = indexing.take
-    take_along_dim = indexing.take_along_dim
+    take_along_dim = gathering.take_along_dim
     __getitem__ = indexing.getitem
     __setitem__ = indexing.setitem
 

@@ -84,7 +84,11 @@ def run(
             for target, gradient in zip(edges, produced):
                 if target is None or gradient is None:
                     continue
-                if target.outputs == 1 and gradient._array.shape == target.shape and gradient._array.dtype is target.dtype:
+                if (
+                    target.outputs == 1
+                    and gradient._array.shape == target.shape
+                    and gradient._array.dtype is target.dtype
+                ):
                     # The usual case of `arrive`, without the call.
                     earlier = pending.get(target)
                     if earlier is None:

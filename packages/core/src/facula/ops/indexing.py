@@ -1,8 +1,7 @@
-"""Reading and writing parts of a tensor: ``x[…]``, gather and scatter, masks."""
+"""Reading and writing parts of a tensor: ``x[…]``, masks, slices, flat indices."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,14 +11,12 @@ from facula.backend import Array
 from facula.dimensions import wrap_dim
 from facula.methods import assign, write
 from facula.primitive import primitive
+from facula.scattering import add_rows, check_range
 from facula.tensor_base import TensorBase, storage_of, wrap
-from facula.types import Number, Tensor, TensorLike
+from facula.types import Tensor, TensorLike
 
-__all__ = [
-    *("argwhere", "gather", "index_add", "index_copy", "index_fill", "index_put", "index_select", "masked_fill"),
-    *("masked_scatter", "masked_select", "nonzero", "put", "scatter", "scatter_add", "scatter_reduce", "take"),
-    *("take_along_dim", "select_scatter", "slice_scatter", "diagonal_scatter"),
-]
+__all__ = ["argwhere", "diagonal_scatter", "index_copy", "index_fill", "index_put", "masked_fill", "masked_scatter"]
+__all__ += ["masked_select", "nonzero", "put", "select_scatter", "slice_scatter", "take"]
 
 Key = object
 
@@ -156,22 +153,10 @@ def _add_at(xp, x, *, shape, key):
     if all(_is_mask(part) or not hasattr(part, "dtype") for part in key):
         result[key] = x  # a mask names no place twice
     elif len(key) == 1 and xp is np and x.dtype != np.float16:
-        _add_rows(result, key[0], x)
+        add_rows(xp, result, key[0], x)
     else:
         xp.add.at(result, key, x)
     return result
-
-
-def _add_rows(result: np.ndarray, index: np.ndarray, rows: np.ndarray) -> None:
-    """Add rows at indices along the first dimension, by sorting: many times faster than ``numpy.add.at``."""
-    flat = index.reshape(-1) % max(len(result), 1)
-    rows = rows.reshape(flat.size, -1)
-    if flat.size == 0 or rows.size == 0:
-        return
-    order = np.argsort(flat, kind="stable")
-    ordered = flat[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    result.reshape(len(result), -1)[ordered[starts]] = np.add.reduceat(rows[order], starts, axis=0)
 
 
 def setitem(input: Tensor, key: Key, value: TensorLike) -> None:
@@ -257,330 +242,6 @@ def index_put_(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, 
     return assign(input, index_put(input.clone(), indices, values, accumulate))
 
 
-# Along a dimension.
-
-
-def _index_for(input: Tensor, index: Tensor, name: str, like: str = "input") -> None:
-    if index.dtype.name not in ("int64", "int32"):
-        raise RuntimeError(f"{name}(): Expected dtype int64 for index")
-
-
-def _bounds(index: Array, size: int, name: str, dim: int) -> None:
-    """Refuse indices outside [0, size): PyTorch's gather and scatter take no negative ones."""
-    if isinstance(index, np.ndarray) and index.size:
-        low, high = index.min(), index.max()
-        if low < 0 or high >= size:
-            wrong = low if low < 0 else high
-            raise RuntimeError(f"index {wrong} is out of bounds for dimension {dim} with size {size}")
-
-
-def _places(xp, index: Array, axis: int) -> tuple:
-    """Return the key that pairs an index along one dimension with its own position along the others."""
-    key = []
-    for at, length in enumerate(index.shape):
-        shape = [1] * index.ndim
-        shape[at] = length
-        key.append(index if at == axis else xp.arange(length).reshape(shape))
-    return tuple(key)
-
-
-@primitive(vjp={"x": lambda g, index, x_shape, axis: _scatter_sum(g, index, shape=x_shape, axis=axis)})
-def _gather(xp, x, index, *, axis):
-    if all(have == wanted for at, (have, wanted) in enumerate(zip(x.shape, index.shape)) if at != axis):
-        return xp.take_along_axis(x, index, axis=axis)
-    return x[_places(xp, index, axis)]
-
-
-@primitive(vjp={"x": lambda g, index, axis: _gather(g, index, axis=axis)})
-def _scatter_sum(xp, x, index, *, shape, axis):
-    """Return zeros of a shape with elements of ``x`` added where ``index`` says along an axis."""
-    result = xp.zeros(shape, x.dtype)
-    part = x[tuple(slice(length) for length in index.shape)]
-    xp.add.at(result, _places(xp, index, axis), part)
-    return result
-
-
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
-    """Return, for each place of ``index``, the element of ``input`` at that index along ``dim`` and that place otherwise.
-
-    >>> facula.gather(facula.tensor([[1, 2], [3, 4]]), 1, facula.tensor([[0], [1]]))
-    tensor([[1],
-            [4]])
-    """
-    _index_for(input, index, "gather")
-    axis = wrap_dim(dim, input.dim())
-    if index.numel() == 0:
-        return input.new_empty(index.shape)
-    if max(input.dim(), 1) != max(index.dim(), 1):
-        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
-    for at in range(index.dim()):
-        if at != axis and index.shape[at] > input.shape[at]:
-            raise RuntimeError(
-                f"Size does not match at dimension {at} expected index {list(index.shape)} to be no larger than self "
-                f"{list(input.shape)} apart from dimension {axis}"
-            )
-    if input.dim() == 0 or index.dim() == 0:
-        _bounds(index._array, input.numel(), "gather", 0)
-        return _gather(input.reshape(-1), index.reshape(-1), axis=0, out=out).reshape(index.shape)
-    _bounds(index._array, input.shape[axis], "gather", axis)
-    return _gather(input, index, axis=axis, out=out)
-
-
-def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
-    """Return elements of ``input`` at ``indices`` along ``dim``, the two broadcast; of the flattened one without ``dim``."""
-    if dim is None:
-        return gather(input.reshape(-1), 0, indices.reshape(-1), out=out)
-    if input.dim() != indices.dim():
-        raise RuntimeError(
-            f"take_along_dim(): input and indices should have the same number of dimensions, but got {input.dim()} dimensions for "
-            f"input, and {indices.dim()} dimensions for indices"
-        )
-    axis = wrap_dim(dim, input.dim())
-    shape = list(
-        np.broadcast_shapes(
-            *(tuple(1 if at == axis else n for at, n in enumerate(each.shape)) for each in (input, indices))
-        )
-    )
-    wide = [*shape[:axis], input.shape[axis], *shape[axis + 1 :]]
-    shape[axis] = indices.shape[axis]
-    return gather(input.expand(wide), axis, indices.expand(shape), out=out)
-
-
-def _scatter_arguments(input: Tensor, dim: int, index: Tensor, source: TensorLike, name: str) -> int:
-    _index_for(input, index, name)
-    axis = wrap_dim(dim, input.dim())
-    if index.numel() == 0:
-        return axis
-    if max(input.dim(), 1) != max(index.dim(), 1):
-        raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
-    if isinstance(source, TensorBase):
-        if source.dtype != input.dtype:
-            raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
-        if max(source.dim(), 1) != max(index.dim(), 1):
-            raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
-    for at in range(index.dim()):
-        too_large = at != axis and index.shape[at] > input.shape[at]
-        if too_large or (isinstance(source, TensorBase) and index.shape[at] > source.shape[at]):
-            raise RuntimeError(
-                f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension {axis} and "
-                f"to be no larger size than src {list(source.shape) if isinstance(source, TensorBase) else ''}"
-            )
-    _bounds(index._array, input.shape[axis] if input.dim() else 1, name, axis)
-    return axis
-
-
-@primitive(
-    vjp={
-        "x": lambda g, index, axis: _scatter(g, index, 0.0, axis=axis),
-        "source": lambda g, index, source_shape, axis: _padded(_gather(g, index, axis=axis), source_shape),
-    }
-)
-def _scatter(xp, x, index, source, *, axis):
-    result = x.copy()
-    part = (
-        source[tuple(slice(length) for length in index.shape)] if hasattr(source, "shape") and source.ndim else source
-    )
-    result[_places(xp, index, axis)] = part
-    return result
-
-
-def _padded(g: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return a gradient with zeros for the part of the source that the index did not use."""
-    if tuple(g.shape) == tuple(shape) or not shape:
-        return g
-    return g._put_slice(shape, tuple(slice(length) for length in g.shape))
-
-
-def scatter(
-    input: Tensor,
-    dim: int,
-    index: Tensor,
-    src: TensorLike | None = None,
-    *,
-    value: Number | None = None,
-    reduce: str | None = None,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Return ``input`` with elements of ``src`` written where ``index`` says along ``dim``; or added or multiplied."""
-    source = value if src is None else src
-    axis = _scatter_arguments(input, dim, index, source, "scatter")
-    if reduce is not None:
-        if reduce not in ("add", "multiply"):
-            raise RuntimeError("reduce argument must be either add or multiply.")
-        if not isinstance(source, TensorBase):
-            source = input.new_full(index.shape, source)
-        return scatter_reduce(input, dim, index, source, "sum" if reduce == "add" else "prod")
-    if input.dim() == 0 or index.numel() == 0:
-        filled = input.reshape(1).clone() if index.numel() else input.clone()
-        if index.numel():
-            first = source.reshape(-1)[:1] if isinstance(source, TensorBase) else source
-            return _scatter(filled, index.reshape(-1), first, axis=0, out=out).reshape(input.shape)
-        return filled
-    return _scatter(input, index, source, axis=axis, out=out)
-
-
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Return ``input`` with elements of ``src`` added where ``index`` says along ``dim``."""
-    axis = _scatter_arguments(input, dim, index, src, "scatter")
-    if index.numel() == 0:
-        return input.clone()
-    if input.dim() == 0:
-        return input + src.reshape(-1)[: index.numel()].sum()
-    return input.add(_sum_parts(src, index, shape=tuple(input.shape), axis=axis), out=out)
-
-
-@primitive(vjp={"x": lambda g, index, x_shape, axis: _padded(_gather(g, index, axis=axis), x_shape)})
-def _sum_parts(xp, x, index, *, shape, axis):
-    result = xp.zeros(shape, x.dtype)
-    xp.add.at(result, _places(xp, index, axis), x[tuple(slice(length) for length in index.shape)])
-    return result
-
-
-def scatter_reduce(
-    input: Tensor,
-    dim: int,
-    index: Tensor,
-    src: Tensor,
-    reduce: str,
-    *,
-    include_self: bool = True,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Return ``input`` with elements of ``src`` combined where ``index`` says: "sum", "prod", "mean", "amax" or "amin"."""
-    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
-        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
-    axis = _scatter_arguments(input, dim, index, src, "scatter")
-    if index.numel() == 0:
-        return input.clone()
-    if input.dim() == 0:
-        flat = scatter_reduce(
-            input.reshape(1), 0, index.reshape(-1), src.reshape(-1), reduce, include_self=include_self
-        )
-        return flat.reshape(())
-    part = src._slice(tuple(slice(length) for length in index.shape)) if tuple(src.shape) != tuple(index.shape) else src
-    named = input.new_zeros(input.shape).to(dtypes.int64).scatter_add(axis, index, index.new_ones(index.shape))
-    base = input
-    if not include_self:
-        start = {"sum": 0, "mean": 0, "prod": 1, "amax": _lowest(input), "amin": _highest(input)}[reduce]
-        base = input.where(named == 0, start)
-    if reduce == "sum":
-        result = scatter_add(base, axis, index, part)
-    elif reduce == "mean":
-        count = (named + int(include_self)).clamp_min(1)
-        total = scatter_add(base, axis, index, part)
-        result = total / count if input.is_floating_point() else total.div(count, rounding_mode="floor")
-    elif reduce == "prod":
-        result = _scatter_product(base, part, index, axis=axis)
-    else:
-        result = _scatter_extreme(base, part, index, axis=axis, largest=reduce == "amax")
-    return result if out is None else _copied(result, out=out)
-
-
-@primitive()
-def _copied(xp, x):
-    return x
-
-
-def _lowest(input: Tensor) -> Number:
-    return (
-        -math.inf
-        if input.is_floating_point()
-        else (False if input.dtype is dtypes.bool_ else dtypes.iinfo(input.dtype).min)
-    )
-
-
-def _highest(input: Tensor) -> Number:
-    return (
-        math.inf
-        if input.is_floating_point()
-        else (True if input.dtype is dtypes.bool_ else dtypes.iinfo(input.dtype).max)
-    )
-
-
-@primitive(
-    vjp={
-        "x": lambda g, x, out: g * (out / x),
-        "source": lambda g, source, index, out, axis: _gather(g * out, index, axis=axis) / source,
-    }
-)
-def _scatter_product(xp, x, source, index, *, axis):
-    result = x.copy()
-    xp.multiply.at(result, _places(xp, index, axis), source)
-    return result
-
-
-@primitive(vjp={("x", "source"): lambda g, x, source, index, out, axis: _share_extreme(g, x, source, index, out, axis)})
-def _scatter_extreme(xp, x, source, index, *, axis, largest):
-    result = x.copy()
-    (xp.maximum if largest else xp.minimum).at(result, _places(xp, index, axis), source)
-    return result
-
-
-def _share_extreme(
-    g: Tensor, x: Tensor, source: Tensor, index: Tensor, out: Tensor, axis: int
-) -> tuple[Tensor, Tensor]:
-    mine = (x == out).to(g.dtype)
-    theirs = (source == _gather(out, index, axis=axis)).to(g.dtype)
-    share = g / scatter_add(mine, axis, index, theirs)
-    return share * mine, _gather(share, index, axis=axis) * theirs
-
-
-def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Return the slices of ``input`` at the indices of a vector along ``dim``."""
-    if index.dim() > 1:
-        raise IndexError("index_select(): Index is supposed to be a vector")
-    if index.dtype.name not in ("int32", "int64"):
-        raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
-    axis = wrap_dim(dim, input.dim())
-    if input.dim() == 0:
-        return input.clone()
-    _range(index._array, input.shape[axis])
-    return _take_slices(input, index.reshape(-1), axis=axis, out=out)
-
-
-def _range(index: Array, size: int) -> None:
-    if isinstance(index, np.ndarray) and index.size and (index.min() < 0 or index.max() >= size):
-        raise IndexError(f"index out of range in self: expected 0 to {size - 1}, got {index.min()} to {index.max()}")
-
-
-@primitive(vjp={"x": lambda g, index, x_shape, axis: _sum_slices(g, index, shape=x_shape, axis=axis)})
-def _take_slices(xp, x, index, *, axis):
-    return xp.take(x, index, axis=axis)
-
-
-@primitive(vjp={"x": lambda g, index, axis: _take_slices(g, index, axis=axis)})
-def _sum_slices(xp, x, index, *, shape, axis):
-    result = xp.zeros(shape, x.dtype)
-    if xp is np and axis == 0:
-        _add_rows(result, index, x)
-    else:
-        xp.add.at(result, (slice(None),) * axis + (index,), x)
-    return result
-
-
-def index_add(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1, out: Tensor | None = None
-) -> Tensor:
-    """Return ``input`` with slices of ``source``, times ``alpha``, added at the indices of a vector along ``dim``."""
-    axis = wrap_dim(dim, input.dim())
-    if index.dim() > 1:
-        raise IndexError("index_add_(): Index is supposed to be a vector")
-    if source.dtype != input.dtype:
-        raise RuntimeError(
-            "index_add_(): self and source expected to have the same dtype, but got (self) "
-            f"{input.dtype.name.title()} and (source) {source.dtype.name.title()}"
-        )
-    scaled = source if alpha == 1 else source * alpha
-    if input.dim() == 0:
-        return input + scaled.sum()
-    if source.shape[axis] != index.numel():
-        raise IndexError(
-            f"index_add_(): Number of indices ({index.numel()}) should be equal to source.size(dim): ({source.shape[axis]}), for dim: {axis}"
-        )
-    _range(index._array, input.shape[axis])
-    return input.add(_sum_slices(scaled, index.reshape(-1), shape=tuple(input.shape), axis=axis), out=out)
-
-
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``input`` with slices of ``source`` written at the indices of a vector along ``dim``."""
     axis = wrap_dim(dim, input.dim())
@@ -593,7 +254,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
         raise IndexError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.dim()})")
     if input.dim() == 0:
         return _put_at(input.reshape(1), source.reshape(1), key=(index._array.reshape(-1),), out=out).reshape(())
-    _range(index._array, input.shape[axis])
+    check_range(index._array, input.shape[axis])
     key = (slice(None),) * axis + (index._array.reshape(-1),)
     return _put_at(input, source.reshape(input._array[key].shape), key=key, out=out)
 
