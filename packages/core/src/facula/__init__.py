@@ -89,7 +89,7 @@ from facula.rng import Generator, default_generator
 from facula.size import Size
 from facula.tensor import Tensor
 
-from facula import autograd, fft, linalg, nn, optim, serialization, special, utils  # isort: skip  these floors need the names of this one
+from facula import autograd, cuda, fft, linalg, nn, optim, serialization, special, utils  # isort: skip  these floors need the names of this one
 from facula.serialization import load, save  # isort: skip
 
 __version__ = "0.1.0"

@@ -207,51 +207,51 @@ class TensorProperties(TensorBase):
         """Return the tensor on a CUDA device; RuntimeError when there is none."""
         return conversion.move(self, "cuda" if device is None else device)
 
-    def float(self) -> Self:
+    def float(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
         """Return the tensor as float32."""
         return conversion.cast(self, dtypes.float32)
 
-    def double(self) -> Self:
+    def double(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
         """Return the tensor as float64."""
         return conversion.cast(self, dtypes.float64)
 
-    def half(self) -> Self:
+    def half(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
         """Return the tensor as float16."""
         return conversion.cast(self, dtypes.float16)
 
-    def bfloat16(self) -> Self:
+    def bfloat16(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
         """Return the tensor as bfloat16."""
         return conversion.cast(self, dtypes.bfloat16)
 
-    def long(self) -> Self:
+    def long(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
         """Return the tensor as int64."""
         return conversion.cast(self, dtypes.int64)
 
-    def int(self) -> Self:
+    def int(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
         """Return the tensor as int32."""
         return conversion.cast(self, dtypes.int32)
 
-    def short(self) -> Self:
+    def short(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
         """Return the tensor as int16."""
         return conversion.cast(self, dtypes.int16)
 
-    def char(self) -> Self:
+    def char(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
         """Return the tensor as int8."""
         return conversion.cast(self, dtypes.int8)
 
-    def byte(self) -> Self:
+    def byte(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
         """Return the tensor as uint8."""
         return conversion.cast(self, dtypes.uint8)
 
-    def bool(self) -> Self:
+    def bool(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
         """Return the tensor as bool: whether each element is not zero."""
         return conversion.cast(self, dtypes.bool_)
 
-    def cfloat(self) -> Self:
+    def cfloat(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
         """Return the tensor as complex64."""
         return conversion.cast(self, dtypes.complex64)
 
-    def cdouble(self) -> Self:
+    def cdouble(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
         """Return the tensor as complex128."""
         return conversion.cast(self, dtypes.complex128)
 

@@ -111,7 +111,7 @@ def _conv(xp, x, weight, *, plan):
 @primitive(
     dtype=promote,
     vjp={
-        "y": lambda g, weight, plan: _conv(g, weight, plan=plan),
+        "y": lambda g, y_shape, weight, plan: _fitting(_conv(g, weight, plan=plan), y_shape),
         "weight": lambda g, y, plan: _conv_weight(g, y, plan=plan),
     },
 )
@@ -152,9 +152,19 @@ def _conv_weight(xp, x, y, *, plan):
             letters = "abcdefg"[: len(output)]
             result[(slice(None), 0, *place)] = xp.einsum(f"nz{letters},nz{letters}->z", wide[key], y)
         return result
-    columns, _ = _columns(xp, x, plan)
+    columns, places = _columns(xp, x, plan)
+    if places != output:  # output padding adds places that no window of the result is at
+        kept = columns.reshape(*columns.shape[:3], *places)[(..., *(slice(n) for n in output))]
+        columns = kept.reshape(*columns.shape[:3], -1)
     received = y.reshape(batch, plan.groups, channels // plan.groups, math.prod(output))
     return xp.matmul(received, columns.swapaxes(2, 3)).sum(axis=0).reshape(shape)
+
+
+def _fitting(result: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return a convolution's result without places beyond a shape, which output padding may add."""
+    for axis in range(2, len(shape)):
+        result = result.narrow(axis, 0, shape[axis])
+    return result
 
 
 # Public functions.

@@ -57,6 +57,11 @@ def _scatter_sum(xp, x, index, *, shape, axis):
     return result
 
 
+@primitive(vjp={"x": lambda g, x_shape: g.new_zeros(x_shape)})
+def _gather_nothing(xp, x, *, shape):
+    return xp.empty(shape, x.dtype)
+
+
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
     """Return, for each place of ``index``, the element of ``input`` at that index along ``dim`` and that place otherwise.
 
@@ -64,10 +69,10 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
     tensor([[1],
             [4]])
     """
-    _index_for(input, index, "gather")
     axis = wrap_dim(dim, input.dim())
     if index.numel() == 0:
-        return input.new_empty(index.shape)
+        return _gather_nothing(input, shape=tuple(index.shape), out=out)
+    _index_for(input, index, "gather")
     if max(input.dim(), 1) != max(index.dim(), 1):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     for at in range(index.dim()):
@@ -100,6 +105,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     )
     wide = [*shape[:axis], input.shape[axis], *shape[axis + 1 :]]
     shape[axis] = indices.shape[axis]
+    indices = indices.where(indices >= 0, indices + input.shape[axis])
     return gather(input.expand(wide), axis, indices.expand(shape), out=out)
 
 

@@ -204,8 +204,9 @@ def _flip(xp, x, *, axes):
     return xp.ascontiguousarray(xp.flip(x, axes)) if x.ndim else x.copy()
 
 
-def flip(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
+def flip(input: Tensor, *positional: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
     """Return a copy of ``input`` with the order along the given dimensions reversed."""
+    dims = positional if dims is None else (dims,)
     named = tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
     axes = tuple(wrap_dim(each, input.dim()) for each in named)
     if len(set(axes)) != len(axes):
@@ -414,7 +415,9 @@ def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: str | None = None) -
     for at, each in enumerate(ordered):
         place = tuple(-1 if axis == at else 1 for axis in range(len(ordered)))
         grids.append(each.reshape(place).expand(shape))
-    return tuple(each.transpose(0, 1) for each in (grids[1], grids[0], *grids[2:])) if swapped else tuple(grids)
+    if swapped:
+        grids[0], grids[1] = grids[1], grids[0]
+    return tuple(grids)
 
 
 def cartesian_prod(*tensors: Tensor) -> Tensor:

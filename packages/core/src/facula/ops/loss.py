@@ -384,7 +384,7 @@ def gaussian_nll_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """Return the negative log-likelihood of normal targets with means ``input`` and variances ``var`` (at least eps)."""
-    if isinstance(var, float):
+    if isinstance(var, (int, float)):
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = input.new_full(input.shape, var)
@@ -515,6 +515,8 @@ def multilabel_margin_loss(
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """Return the cosine of the angle between ``x1`` and ``x2`` along ``dim``; each norm is at least ``eps``."""
+    shape = (x1 * x2).shape
+    x1, x2 = x1.expand(shape), x2.expand(shape)
     first = x1 / _length(x1, dim, eps)
     second = x2 / _length(x2, dim, eps)
     return (first * second).sum(dim)

@@ -267,7 +267,9 @@ def normal(
     generator: Generator | None = None,
     out: Tensor | None = None,
     dtype: DType | None = None,
+    layout: object = None,
     device: Device | str | int | None = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     """Return normal numbers of the given means and standard deviations: tensors, or numbers with a ``size``."""
@@ -308,7 +310,7 @@ def bernoulli(
     """
     stream = _generator(generator, input.device)
     probability = float(p) if p is not None else input._array
-    result = wrap(rng.bernoulli(stream, input._array.shape, probability, input._array.dtype))
+    result = wrap(np.asarray(rng.bernoulli(stream, input._array.shape, probability, input._array.dtype)))
     if input.requires_grad:
         result = result + input * 0.0
     return result if out is None else _into(out, result)

@@ -344,7 +344,7 @@ class LayerNorm(Module):
     def extra_repr(self) -> str:
         """Return the settings."""
         text = f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-        return text if not self.elementwise_affine else f"{text}, bias={self.bias is not None}"
+        return f"{text}, bias={self.bias is not None}"
 
 
 class RMSNorm(Module):
