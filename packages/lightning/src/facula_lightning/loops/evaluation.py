@@ -47,6 +47,8 @@ class EvaluationLoop:
         """Evaluate on all loaders; return what was logged by epoch, a dictionary for each loader."""
         trainer = self.trainer
         module = trainer.lightning_module
+        if trainer.training_stage == "fit" and not trainer.sanity_checking:
+            call_module(trainer, f"on_{self.stage}_model_zero_grad")
         self.setup_data(trainer.current_epoch)
         batches = self.sanity_batches if trainer.sanity_checking else self.batches
         if not any(batches):
@@ -56,8 +58,6 @@ class EvaluationLoop:
         outer_batch = logging.batch
         # An override of the module's hook answers for the modes itself.
         own_train_hook = is_overridden(f"on_{self.stage}_model_train", module)
-        if trainer.training_stage == "fit":
-            call_module(trainer, f"on_{self.stage}_model_zero_grad")
         with restored_modes(None if own_train_hook else module), inference_context(trainer):
             call_module(trainer, f"on_{self.stage}_model_eval")
             self._begin()

@@ -44,6 +44,11 @@ class FitLoop:
         self._loaded_epoch: int | None = None
         self._stop_was_refused = False
 
+    @property
+    def is_between_epochs(self) -> bool:
+        """Whether a checkpoint to go on from was saved when no epoch was running."""
+        return self._restored is None or self._restored["state_dict"]["position"] == FINISHED
+
     # What there is to read
 
     def setup_data(self) -> None:
@@ -94,6 +99,8 @@ class FitLoop:
         self.setup_data()
         if self.max_batches == 0 or self._is_done():
             return
+        if self._is_epoch_to_validate() and trainer.enable_validation:
+            self.validation.setup_data(trainer.current_epoch)
         restored, self._restored = self._restored, None
         logging = trainer._logging
         logging.results = self.results
@@ -228,13 +235,17 @@ class FitLoop:
         self.validation.run()
         trainer.validating = False
 
+    def _is_epoch_to_validate(self) -> bool:
+        every = self.trainer.check_val_every_n_epoch
+        return every is None or (self.trainer.current_epoch + 1) % every == 0
+
     def _validation_is_due(self) -> bool:
         trainer = self.trainer
         if not trainer.enable_validation:
             return False
-        every = trainer.check_val_every_n_epoch
-        if every is not None and (trainer.current_epoch + 1) % every != 0:
+        if not self._is_epoch_to_validate():
             return False
+        every = trainer.check_val_every_n_epoch
         last = self.fetcher.is_last
         if last and math.isinf(self.max_batches):
             return True
@@ -251,11 +262,11 @@ class FitLoop:
         self.position = EPOCH_END
         # Step values of the last batch are no news at the end of the epoch.
         self.results.begin_batch()
+        # Hooks see the metrics of this epoch; those that watch metrics also see what the others logged.
+        trainer._logging.callback_metrics.update(self.results.metrics(on_step=False)["callback"])
         call_callbacks(trainer, "on_train_epoch_end", monitoring=False)
         call_module(trainer, "on_train_epoch_end")
-        # So that callbacks that watch metrics see those of this epoch.
-        metrics = self.results.metrics(on_step=False)
-        trainer._logging.callback_metrics.update(metrics["callback"])
+        trainer._logging.callback_metrics.update(self.results.metrics(on_step=False)["callback"])
         call_callbacks(trainer, "on_train_epoch_end", monitoring=True)
         self._complete_epoch()
 

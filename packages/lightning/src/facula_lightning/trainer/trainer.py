@@ -359,13 +359,14 @@ class Trainer:
     def _fit(self) -> None:
         context = facula.autograd.set_detect_anomaly(True) if self.detect_anomaly else nullcontext()
         restored = self._restored_rng is not None
+        if not restored:
+            self._logging.reset()
         with context:
             call_both(self, "on_fit_start")
-            if not restored:
-                self._logging.reset()
+            # In the middle of an epoch a sanity check would take the place of what was logged.
+            if not restored or self.fit_loop.is_between_epochs:
                 with isolate_rng():
                     self._check_sanity()
-            self._reset_loaders_of_validation()
             self.fit_loop.run()
             call_both(self, "on_fit_end")
 
@@ -373,16 +374,14 @@ class Trainer:
         """Run a few validation batches, so that a mistake there shows before an epoch has been trained."""
         if not self.enable_validation or not self.num_sanity_val_steps:
             return
+        metrics = dict(self.callback_metrics)
         self.sanity_checking = True
         call_callbacks(self, "on_sanity_check_start")
         self.fit_loop.validation.run()
         call_callbacks(self, "on_sanity_check_end")
         self.sanity_checking = False
         self._logging.reset()
-
-    def _reset_loaders_of_validation(self) -> None:
-        if self.enable_validation:
-            self.fit_loop.validation.setup_data(self.current_epoch)
+        self._logging.callback_metrics = metrics
 
     def _call_setup(self, name: str) -> None:
         if self.datamodule is not None:
