@@ -17,7 +17,7 @@ from facula_vision import transforms
 from facula_vision.datasets import Digits
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402  the backend must be chosen first
+import matplotlib.pyplot as plt
 
 OUTPUT = Path("demo-output")
 

@@ -9,5 +9,14 @@ from facula_lightning.utilities.seed import seed_everything
 from facula_lightning.version import __version__
 
 __all__ = [
-    *("Callback", "LightningDataModule", "LightningModule", "Trainer", "__version__", "callbacks", "loggers", "seed_everything"),
+    *(
+        "Callback",
+        "LightningDataModule",
+        "LightningModule",
+        "Trainer",
+        "__version__",
+        "callbacks",
+        "loggers",
+        "seed_everything",
+    ),
 ]

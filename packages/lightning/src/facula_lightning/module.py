@@ -164,7 +164,9 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
 
     def configure_optimizers(self) -> object:
         """Return an optimizer, a list of them, a pair of lists (optimizers, schedulers), or dictionaries of both."""
-        raise MisconfigurationException("`configure_optimizers` must be implemented to be used with the Lightning Trainer")
+        raise MisconfigurationException(
+            "`configure_optimizers` must be implemented to be used with the Lightning Trainer"
+        )
 
     # Logging
 

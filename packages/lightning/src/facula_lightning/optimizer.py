@@ -82,7 +82,11 @@ def read_configuration(module: LightningModule, returned: object) -> tuple[list[
         optimizers, schedulers = [returned], []
     elif isinstance(returned, dict):
         optimizers, schedulers, monitor = _read_dictionary(returned)
-    elif isinstance(returned, (list, tuple)) and len(returned) == 2 and all(isinstance(x, (list, tuple)) for x in returned):
+    elif (
+        isinstance(returned, (list, tuple))
+        and len(returned) == 2
+        and all(isinstance(x, (list, tuple)) for x in returned)
+    ):
         optimizers, schedulers = list(returned[0]), list(returned[1])
     elif isinstance(returned, (list, tuple)) and returned and all(isinstance(each, dict) for each in returned):
         optimizers, schedulers = [], []

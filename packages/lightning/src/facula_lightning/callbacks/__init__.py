@@ -12,6 +12,13 @@ from facula_lightning.callbacks.progress import PlainProgressBar, ProgressBar, T
 from facula_lightning.callbacks.timer import Timer
 
 __all__ = [
-    *("Callback", "Checkpoint", "EarlyStopping", "GradientAccumulationScheduler", "LambdaCallback", "LearningRateMonitor"),
+    *(
+        "Callback",
+        "Checkpoint",
+        "EarlyStopping",
+        "GradientAccumulationScheduler",
+        "LambdaCallback",
+        "LearningRateMonitor",
+    ),
     *("ModelCheckpoint", "ModelSummary", "PlainProgressBar", "ProgressBar", "TQDMProgressBar", "Timer"),
 ]

@@ -37,7 +37,9 @@ class GradientAccumulationScheduler(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check that nobody else decides on the accumulation."""
         if not pl_module.automatic_optimization:
-            raise RuntimeError("Automatic gradient accumulation and the `GradientAccumulationScheduler` is not supported for manual optimization.")
+            raise RuntimeError(
+                "Automatic gradient accumulation and the `GradientAccumulationScheduler` is not supported for manual optimization."
+            )
         if trainer.accumulate_grad_batches != 1:
             raise ValueError(
                 "You have set `accumulate_grad_batches` and are using the `GradientAccumulationScheduler` callback."

@@ -20,5 +20,7 @@ class LambdaCallback(Callback):
     def __init__(self, **hooks: Callable[..., None]) -> None:
         for name, function in hooks.items():
             if name not in _HOOKS:
-                raise MisconfigurationException(f"The event function: `{name}` doesn't exist in supported callbacks function.")
+                raise MisconfigurationException(
+                    f"The event function: `{name}` doesn't exist in supported callbacks function."
+                )
             setattr(self, name, function)

@@ -38,9 +38,7 @@ class LearningRateMonitor(Callback):
             )
         self.lrs = {name: [] for name, _, _ in _groups(trainer)}
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int) -> None:
         """Log by step, when the loggers are due."""
         stepped = trainer.fit_loop.batches_that_stepped
         if self.logging_interval != "epoch" and stepped % trainer.log_every_n_steps == 0:

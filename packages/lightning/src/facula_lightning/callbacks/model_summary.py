@@ -53,7 +53,11 @@ def summarize(module: LightningModule, max_depth: int = 1) -> str:
         shapes = _shapes(module, layers)
         heads += ["In sizes", "Out sizes"]
         columns += [[shapes[name][0] for name, _ in layers], [shapes[name][1] for name, _ in layers]]
-    widths = [max(len(head), *map(len, column), 0) for head, column in zip(heads, columns)] if layers else [len(h) for h in heads]
+    widths = (
+        [max(len(head), *map(len, column), 0) for head, column in zip(heads, columns)]
+        if layers
+        else [len(h) for h in heads]
+    )
     lines = [" | ".join(head.ljust(width) for head, width in zip(heads, widths))]
     rule = "-" * (len(lines[0]) + 1)
     lines.append(rule)

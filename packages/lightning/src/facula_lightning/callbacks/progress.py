@@ -93,7 +93,10 @@ class ProgressBar(Callback):
     ) -> None:
         """Start a loader's bar."""
         if batch_idx == 0:
-            self.begin(_loader_title("Testing", trainer.num_test_batches, dataloader_idx), trainer.num_test_batches[dataloader_idx])
+            self.begin(
+                _loader_title("Testing", trainer.num_test_batches, dataloader_idx),
+                trainer.num_test_batches[dataloader_idx],
+            )
 
     def on_test_batch_end(
         self,

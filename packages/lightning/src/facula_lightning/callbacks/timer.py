@@ -27,7 +27,9 @@ class Timer(Callback):
         from facula_lightning.trainer.flags import resolve_time
 
         if interval not in ("step", "epoch"):
-            raise MisconfigurationException(f"Unsupported parameter value `Timer(interval={interval})`, expected step or epoch")
+            raise MisconfigurationException(
+                f"Unsupported parameter value `Timer(interval={interval})`, expected step or epoch"
+            )
         limit = resolve_time(duration)
         self._duration = None if limit is None else limit.total_seconds()
         self._interval = interval

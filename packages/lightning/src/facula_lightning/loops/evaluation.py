@@ -9,7 +9,7 @@ from facula import Tensor
 
 from facula_lightning.loops.modes import inference_context, restored_modes
 from facula_lightning.loops.table import print_results
-from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_data, call_module, is_overridden
+from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module, is_overridden
 from facula_lightning.trainer.data import number_of_batches
 from facula_lightning.trainer.results import Results
 from facula_lightning.utilities.exceptions import MisconfigurationException

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from collections.abc import Iterable, Iterator
 
 from facula_lightning.utilities.data import sized_len
@@ -103,5 +102,3 @@ class Fetcher:
         """Let go of the iterator, and with it of worker processes."""
         self._iterator = None
         self._ahead = _NOTHING
-
-

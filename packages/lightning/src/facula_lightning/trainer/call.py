@@ -66,6 +66,8 @@ def is_overridden(method: str, instance: object) -> bool:
 def accepts(step: Callable, name: str, least: int) -> bool:
     """Return whether a step has an argument of that name, or at least ``least`` arguments, or takes any."""
     parameters = inspect.signature(step).parameters
-    if any(each.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL) for each in parameters.values()):
+    if any(
+        each.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL) for each in parameters.values()
+    ):
         return True
     return name in parameters or len(parameters) >= least

@@ -83,7 +83,9 @@ def number_of_batches(loader: Iterable, limit: int | float, kind: str) -> int | 
     """
     count = sized_len(loader)
     if count == 0:
-        rank_zero_warn(f"Total length of `{type(loader).__name__}` for {kind} is zero. Please make sure this was your intention.")
+        rank_zero_warn(
+            f"Total length of `{type(loader).__name__}` for {kind} is zero. Please make sure this was your intention."
+        )
         return 0
     if isinstance(limit, int):
         return limit if count is None else min(limit, count)

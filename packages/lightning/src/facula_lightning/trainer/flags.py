@@ -76,7 +76,9 @@ def resolve_limit(value: int | float | None, name: str) -> int | float:
     if value is None:
         return 1.0
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise MisconfigurationException(f"You have passed invalid value {value!r} for {name}, expected an int or a float")
+        raise MisconfigurationException(
+            f"You have passed invalid value {value!r} for {name}, expected an int or a float"
+        )
     if isinstance(value, float) and value > 1 and value.is_integer():
         value = int(value)
     if value < 0 or (isinstance(value, float) and value > 1):

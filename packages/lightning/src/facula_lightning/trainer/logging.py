@@ -82,7 +82,9 @@ class Logging:
         on_epoch = epoch_default if on_epoch is None else on_epoch
         for chosen, allowed, argument in ((on_step, step_allowed, "on_step"), (on_epoch, epoch_allowed, "on_epoch")):
             if chosen and not allowed:
-                raise MisconfigurationException(f"You can't `self.log({name!r}, ..., {argument}=True)` inside `{hook}`.")
+                raise MisconfigurationException(
+                    f"You can't `self.log({name!r}, ..., {argument}=True)` inside `{hook}`."
+                )
         if not on_step and not on_epoch:
             raise MisconfigurationException("`self.log(on_step=False, on_epoch=False)` is not useful.")
         index = self.dataloader_idx if add_dataloader_idx else None
@@ -113,7 +115,9 @@ class Logging:
             return tensor.squeeze() if tensor.ndim else tensor
         if isinstance(value, (bool, int, float)) or type(value).__module__ == "numpy":
             return facula.tensor(float(value), dtype=facula.get_default_dtype())
-        raise ValueError(f"`self.log({name}, {value})` was called, but `{type(value).__name__}` values cannot be logged")
+        raise ValueError(
+            f"`self.log({name}, {value})` was called, but `{type(value).__name__}` values cannot be logged"
+        )
 
     def _check_unused(self, hook: str, name: str, index: int | None) -> None:
         assert self.results is not None

@@ -109,4 +109,6 @@ class Results:
 
     def load_state_dict(self, state: list[dict[str, object]]) -> None:
         """Take back what `state_dict` returned."""
-        self.items = {tuple(each["key"]): LoggedNumber(**{k: v for k, v in each.items() if k != "key"}) for each in state}
+        self.items = {
+            tuple(each["key"]): LoggedNumber(**{k: v for k, v in each.items() if k != "key"}) for each in state
+        }

@@ -15,7 +15,6 @@ from facula.optim import Optimizer
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.callbacks.checkpoint import Checkpoint
 from facula_lightning.callbacks.early_stopping import EarlyStopping
-from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
 from facula_lightning.callbacks.progress import ProgressBar
 from facula_lightning.checkpointing.connector import CheckpointConnector
 from facula_lightning.datamodule import LightningDataModule
@@ -105,7 +104,9 @@ class Trainer:
             }  # fmt: skip
             for name, value in on.items():
                 if value:
-                    raise ValueError(f"`Trainer(barebones=True, {name}={value!r})` was passed, but barebones turns it off")
+                    raise ValueError(
+                        f"`Trainer(barebones=True, {name}={value!r})` was passed, but barebones turns it off"
+                    )
             logger = enable_checkpointing = enable_progress_bar = enable_model_summary = False
             num_sanity_val_steps = 0
         self.barebones = barebones
@@ -167,13 +168,17 @@ class Trainer:
 
     def _apply_fast_dev_run(self, batches: int, logger: object) -> tuple[Logger | None, bool]:
         if batches < 0:
-            raise MisconfigurationException(f"fast_dev_run={batches!r} is not a valid configuration. It should be >= 0.")
+            raise MisconfigurationException(
+                f"fast_dev_run={batches!r} is not a valid configuration. It should be >= 0."
+            )
         self.max_steps, self.max_epochs = batches, 1
         self.num_sanity_val_steps = 0
         self.val_check_interval, self.check_val_every_n_epoch = 1.0, 1
         self.limit_train_batches = self.limit_val_batches = batches
         self.limit_test_batches = self.limit_predict_batches = batches
-        rank_zero_info(f"Running in `fast_dev_run` mode: will run one loop of {batches} batch(es). Logging is suppressed.")
+        rank_zero_info(
+            f"Running in `fast_dev_run` mode: will run one loop of {batches} batch(es). Logging is suppressed."
+        )
         return (DummyLogger() if logger else None), False
 
     def _make_loggers(self, logger: object) -> list[Logger]:
@@ -478,9 +483,7 @@ class Trainer:
 
     def _check_data(self, kind: str, step: str) -> None:
         if step != "predict_step" and not is_overridden(step, self.lightning_module):
-            raise MisconfigurationException(
-                f"No `{step}()` method defined to run `Trainer.{self.training_stage}`."
-            )
+            raise MisconfigurationException(f"No `{step}()` method defined to run `Trainer.{self.training_stage}`.")
         if not self._data.has(kind):
             raise MisconfigurationException(
                 f"No `{kind}_dataloader()` method defined and no dataloaders were passed to run `Trainer.{self.training_stage}`."

@@ -98,7 +98,9 @@ def as_loaders(loaders: object) -> list[Iterable]:
         return []
     if isinstance(loaders, Sequence) and not isinstance(loaders, str):
         # A list of batches is one loader; a list of loaders is several.
-        if loaders and all(hasattr(each, "__iter__") and not isinstance(each, (Tensor, list, tuple, dict)) for each in loaders):
+        if loaders and all(
+            hasattr(each, "__iter__") and not isinstance(each, (Tensor, list, tuple, dict)) for each in loaders
+        ):
             return list(loaders)
         return [loaders]
     return [loaders]

@@ -64,6 +64,10 @@ def pl_worker_init_function(worker_id: int, rank: int | None = None) -> None:
     random.seed((int(words[4]) << 32) + int(words[5]))
 
 
+def _has_gpu_generators() -> bool:
+    return facula.cuda.is_available() and hasattr(facula.cuda, "get_rng_state_all")
+
+
 def collect_rng_states() -> dict[str, object]:
     """Return the states of Python's, NumPy's and facula's generators as tensors and plain data."""
     version, words, gauss = random.getstate()
@@ -73,7 +77,7 @@ def collect_rng_states() -> dict[str, object]:
         "numpy": [kind, facula.from_numpy(key.astype(np.int64)), position, has_gauss, cached],
         "facula": facula.get_rng_state(),
     }
-    if facula.cuda.is_available():
+    if _has_gpu_generators():
         states["cuda"] = facula.cuda.get_rng_state_all()
     return states
 
@@ -87,7 +91,7 @@ def set_rng_states(states: dict[str, object]) -> None:
     state = states["facula"]
     assert isinstance(state, Tensor)
     facula.set_rng_state(state)
-    if "cuda" in states and facula.cuda.is_available():
+    if "cuda" in states and _has_gpu_generators():
         facula.cuda.set_rng_state_all(states["cuda"])
 
 
