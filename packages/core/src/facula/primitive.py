@@ -123,6 +123,7 @@ class Primitive:
         """Return the result of the operation, recorded where gradients are wanted."""
         if watch.active and state.interceptors:
             return self._intercepted(inputs, out, options)
+        grad_enabled = state.grad_enabled
         # The usual case first: float32 in main memory needs no promotion and no look at the device.
         arrays = []
         recorded = False
@@ -137,7 +138,7 @@ class Primitive:
             if each._base is not None:
                 refresh(each)
             if each._node is not None:
-                recorded = True
+                recorded = grad_enabled
         result = self._compute_on_cpu(*arrays, **options) if options else self._compute_on_cpu(*arrays)
         if type(result) is not _ndarray:
             if isinstance(result, (tuple, list)):
@@ -152,7 +153,7 @@ class Primitive:
         tensor._base = None
         if self.view:
             mark_view(tensor, inputs[0])
-        if recorded and state.grad_enabled and result.dtype.kind in "fcV":
+        if recorded and result.dtype.kind in "fcV":
             tensor._node = self._record(RecordedCall, inputs, tensor, options)
         if out is not None:
             return write_out(tensor, out, self.name)
@@ -210,6 +211,7 @@ class Primitive:
 
     def _call_any(self, inputs: tuple, out: Tensor | None, options: dict) -> Tensor:
         """The call for inputs of any type, on any device."""
+        grad_enabled = state.grad_enabled
         recorded = False
         signature = []
         on_cpu = on_cuda = 0
@@ -223,7 +225,7 @@ class Primitive:
                     on_cuda += 1
                 if each._base is not None:
                     refresh(each)
-                recorded = recorded or each._node is not None
+                recorded = recorded or (grad_enabled and each._node is not None)
             else:
                 signature.append(type(each))
         if on_cpu and on_cuda:
@@ -314,7 +316,7 @@ class Primitive:
         if self.view:
             for each in tensors:
                 mark_view(each, inputs[0])
-        if recorded and state.grad_enabled:
+        if recorded:
             node = self._record(RecordedCallOfSeveral, inputs, tensors, options)
             if node is not None:
                 node.metadata = [(each._array.shape, each._array.dtype) for each in tensors]
