@@ -10,12 +10,8 @@ from datetime import timedelta
 
 import facula
 from facula import Tensor
-from facula.optim import Optimizer
 
 from facula_lightning.callbacks.callback import Callback
-from facula_lightning.callbacks.checkpoint import Checkpoint
-from facula_lightning.callbacks.early_stopping import EarlyStopping
-from facula_lightning.callbacks.progress import ProgressBar
 from facula_lightning.checkpointing.connector import CheckpointConnector
 from facula_lightning.datamodule import LightningDataModule
 from facula_lightning.loggers.logger import DummyLogger, Logger
@@ -23,11 +19,11 @@ from facula_lightning.loops.evaluation import EvaluationLoop
 from facula_lightning.loops.fit import FitLoop
 from facula_lightning.loops.prediction import PredictionLoop
 from facula_lightning.module import LightningModule
-from facula_lightning.optimizer import LRSchedulerConfig
 from facula_lightning.trainer import flags
 from facula_lightning.trainer.call import call_both, call_callbacks, call_data, call_module, is_overridden
 from facula_lightning.trainer.callbacks import attach_model_callbacks, configure_callbacks
 from facula_lightning.trainer.data import DataSource
+from facula_lightning.trainer.facts import RunFacts
 from facula_lightning.trainer.logging import Logging
 from facula_lightning.trainer.optimization import Optimization
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -35,7 +31,7 @@ from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from facula_lightning.utilities.seed import isolate_rng
 
 
-class Trainer:
+class Trainer(RunFacts):
     """Runs fit, validate, test and predict on one device; the arguments and defaults are Lightning's.
 
     >>> trainer = Trainer(max_epochs=3, gradient_clip_val=1.0, logger=False, enable_checkpointing=False)
@@ -515,176 +511,3 @@ class Trainer:
         """Make the layers of a model, inside the context, with the trainer's type."""
         with self._default_dtype():
             yield
-
-    # What is known about the run
-
-    @property
-    def current_epoch(self) -> int:
-        """Number of epochs completed, which is the number of the running one counted from 0."""
-        return self.fit_loop.epoch_progress.current.completed
-
-    @property
-    def global_step(self) -> int:
-        """Number of steps that all optimizers made."""
-        return self._optimization.steps
-
-    @property
-    def model(self) -> LightningModule | None:
-        """The module."""
-        return self.lightning_module
-
-    @property
-    def optimizers(self) -> list[Optimizer]:
-        """The optimizers."""
-        return self._optimization.optimizers
-
-    @property
-    def lr_scheduler_configs(self) -> list[LRSchedulerConfig]:
-        """The learning rate schedulers and their plans."""
-        return self._optimization.schedulers
-
-    @property
-    def callback_metrics(self) -> dict[str, Tensor]:
-        """The newest value of everything that was logged, for callbacks."""
-        return self._logging.callback_metrics
-
-    @property
-    def logged_metrics(self) -> dict[str, Tensor]:
-        """What the loggers were given."""
-        return self._logging.logged_metrics
-
-    @property
-    def progress_bar_metrics(self) -> dict[str, float]:
-        """What was logged with ``prog_bar=True``."""
-        return self._logging.progress_bar_metrics
-
-    @property
-    def enable_validation(self) -> bool:
-        """Whether fit validates."""
-        return (
-            self._data.has("val")
-            and is_overridden("validation_step", self.lightning_module)
-            and self.limit_val_batches > 0
-        )
-
-    @property
-    def training(self) -> bool:
-        """Whether the trainer is training, not validating."""
-        return self.training_stage == "fit" and not self.validating and not self.sanity_checking
-
-    @property
-    def testing(self) -> bool:
-        """Whether the trainer is testing."""
-        return self.training_stage == "test"
-
-    @property
-    def predicting(self) -> bool:
-        """Whether the trainer is predicting."""
-        return self.training_stage == "predict"
-
-    @property
-    def evaluating(self) -> bool:
-        """Whether the trainer is validating or testing."""
-        return self.training_stage in ("validate", "test") or self.validating
-
-    @property
-    def num_training_batches(self) -> int | float:
-        """Number of batches in a training epoch."""
-        return self.fit_loop.max_batches
-
-    @property
-    def num_val_batches(self) -> list[int | float]:
-        """Number of validation batches of each loader."""
-        loop = self.validate_loop if self.training_stage == "validate" else self.fit_loop.validation
-        return loop.batches
-
-    @property
-    def num_sanity_val_batches(self) -> list[int | float]:
-        """Number of batches of each loader that the sanity check uses."""
-        return self.fit_loop.validation.sanity_batches
-
-    @property
-    def num_test_batches(self) -> list[int | float]:
-        """Number of test batches of each loader."""
-        return self.test_loop.batches
-
-    @property
-    def num_predict_batches(self) -> list[int | float]:
-        """Number of batches of each loader to predict."""
-        return self.predict_loop.batches
-
-    @property
-    def train_dataloader(self) -> object:
-        """The training loader."""
-        return None if self.fit_loop.fetcher is None else self.fit_loop.fetcher.loader
-
-    @property
-    def val_dataloaders(self) -> object:
-        """The validation loader, or the list of them."""
-        loaders = self.fit_loop.validation.loaders or self.validate_loop.loaders
-        return loaders[0] if len(loaders) == 1 else (loaders or None)
-
-    @property
-    def estimated_stepping_batches(self) -> int | float:
-        """Number of optimizer steps that fit will make, as far as can be known beforehand."""
-        if self.max_epochs == -1 and self.max_steps == -1:
-            return math.inf
-        self.fit_loop.setup_data()
-        if self.max_epochs == -1:
-            return self.max_steps
-        steps = math.ceil(self.num_training_batches / self.accumulate_grad_batches) * max(self.max_epochs, 1)
-        return min(steps, self.max_steps) if self.max_steps != -1 else steps
-
-    @property
-    def logger(self) -> Logger | None:
-        """The first logger."""
-        return self.loggers[0] if self.loggers else None
-
-    @property
-    def log_dir(self) -> str | None:
-        """The folder of the first logger, or the default folder."""
-        if self.loggers:
-            return getattr(self.loggers[0], "log_dir", None) or self.loggers[0].save_dir
-        return self.default_root_dir
-
-    @property
-    def checkpoint_callbacks(self) -> list[Checkpoint]:
-        """All callbacks that save checkpoints."""
-        return [each for each in self.callbacks if isinstance(each, Checkpoint)]
-
-    @property
-    def checkpoint_callback(self) -> Checkpoint | None:
-        """The first callback that saves checkpoints."""
-        found = self.checkpoint_callbacks
-        return found[0] if found else None
-
-    @property
-    def early_stopping_callbacks(self) -> list[EarlyStopping]:
-        """All callbacks that stop early."""
-        return [each for each in self.callbacks if isinstance(each, EarlyStopping)]
-
-    @property
-    def early_stopping_callback(self) -> EarlyStopping | None:
-        """The first callback that stops early."""
-        found = self.early_stopping_callbacks
-        return found[0] if found else None
-
-    @property
-    def progress_bar_callback(self) -> ProgressBar | None:
-        """The progress bar."""
-        return next((each for each in self.callbacks if isinstance(each, ProgressBar)), None)
-
-    is_global_zero = True
-    global_rank = 0
-    local_rank = 0
-    node_rank = 0
-    world_size = 1
-    num_devices = 1
-    num_nodes = 1
-    received_sigterm = False
-    scaler = None
-
-    @property
-    def device_ids(self) -> list[int]:
-        """The numbers of the devices."""
-        return [self.device.index or 0]
