@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from heapq import heappop, heappush
 
-from facula.graph.modes import state
+from facula.graph.modes import state, watch
 from facula.graph.node import AccumulateGrad, Node, Target
+from facula.tensor_base import wrap
 from facula.types import Tensor
 
 
@@ -54,6 +55,8 @@ def run(
         slots[target.index] = gradient if earlier is None else earlier + gradient
 
     grad_enabled, anomaly = state.grad_enabled, state.anomaly
+    # Where nobody records or watches, gradients are summed without passing the door.
+    observed = create_graph or watch.active > 0
     state.grad_enabled = create_graph
     try:
         for target, gradient in zip(roots, gradients, strict=True):
@@ -95,7 +98,7 @@ def run(
                         pending[target] = gradient
                         heappush(queue, (-target.number, target))
                     else:
-                        pending[target] = earlier + gradient
+                        pending[target] = earlier + gradient if observed else _sum(earlier, gradient)
                         del earlier
                 else:
                     arrive(target, gradient)
@@ -104,6 +107,12 @@ def run(
     finally:
         state.grad_enabled = grad_enabled
     return found
+
+
+def _sum(first: Tensor, second: Tensor) -> Tensor:
+    """Return the sum of two gradients of one shape and type."""
+    total = first._array + second._array
+    return wrap(total) if total.ndim else first + second  # NumPy's sum of zero-dim arrays is no array
 
 
 def _differentiate(node: Node, received: "Tensor | list[Tensor | None]") -> "Sequence[Tensor | None]":
