@@ -1,5 +1,8 @@
 """facula: a deep-learning library with PyTorch's API, on NumPy and CuPy."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from facula.creation import *
 from facula.devices import device
 from facula.dtypes import (
@@ -89,7 +92,27 @@ from facula.rng import Generator, default_generator
 from facula.size import Size
 from facula.tensor import Tensor
 
-from facula import autograd, cuda, fft, linalg, nn, optim, serialization, special, utils  # isort: skip  these floors need the names of this one
-from facula.serialization import load, save  # isort: skip
+from facula import autograd, cuda, nn  # isort: skip  the floors above need the names of this one
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from facula import fft, linalg, optim, serialization, special, utils
+    from facula.serialization import load, save
+
+#: What is imported when it is first asked for: these need parts of the standard library that cost as much as NumPy.
+_LATER = frozenset({"fft", "linalg", "optim", "serialization", "special", "utils"})
+
+
+def __getattr__(name: str) -> object:
+    if name in _LATER:
+        return import_module(f"facula.{name}")
+    if name in ("load", "save"):
+        found = getattr(import_module("facula.serialization"), name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module 'facula' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER, "load", "save"})

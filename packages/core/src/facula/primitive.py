@@ -51,6 +51,19 @@ _ndarray = np.ndarray
 _FLOAT32 = dtypes.float32.numpy
 
 
+def _parameters(function: Callable) -> tuple[tuple[str, ...], tuple[str, ...], int | None]:
+    """Return the names of the positional parameters, of the keyword-only ones, and where after ``xp`` a ``*variadic`` is.
+
+    From the code itself: ``inspect.signature`` for all formulas would take longer than importing NumPy.
+    """
+    code = function.__code__
+    names, count, keywords = code.co_varnames, code.co_argcount, code.co_kwonlyargcount
+    positional, options = names[:count], names[count : count + keywords]
+    if not code.co_flags & inspect.CO_VARARGS:
+        return positional, options, None
+    return (*positional, names[count + keywords]), options, count - 1
+
+
 class Primitive:
     """An operation on tensors: call it with tensors, numbers or None for its inputs, and its options by name."""
 
@@ -68,11 +81,8 @@ class Primitive:
         self.view = view
         #: Faster forwards by device type.
         self.kernels: dict[str, Callable] = {}
-        parameters = list(inspect.signature(forward).parameters.values())[1:]
-        self.inputs = tuple(each.name for each in parameters if each.kind is not each.KEYWORD_ONLY)
-        self.options = tuple(each.name for each in parameters if each.kind is each.KEYWORD_ONLY)
-        #: Where a ``*variadic`` input starts, or None.
-        self.variadic = next((at for at, each in enumerate(parameters) if each.kind is each.VAR_POSITIONAL), None)
+        positional, self.options, self.variadic = _parameters(forward)
+        self.inputs = positional[1:]
         self.formulas = [self._read(targets, function) for targets, function in (vjp or {}).items()]
         self._plans: dict[tuple[bool, ...], Plan] = {}
         self._types: dict[tuple, tuple[np.dtype | None, np.dtype | None]] = {}
@@ -85,7 +95,7 @@ class Primitive:
 
     def _read(self, targets: str | tuple[str, ...], function: Callable) -> Formula:
         targets = targets if isinstance(targets, tuple) else (targets,)
-        first, *needs = inspect.signature(function).parameters
+        first, *needs = _parameters(function)[0]
         known = {"out", *self.inputs, *self.options, *(f"{name}_shape" for name in self.inputs)}
         if first != "g" or not set(targets) <= set(self.inputs) or not set(needs) <= known:
             raise TypeError(
