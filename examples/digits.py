@@ -100,7 +100,9 @@ def main() -> None:
     model = DigitClassifier.load_from_checkpoint(checkpoint.best_model_path)
     probabilities = facula.cat(trainer.predict(model, test_loader))
     again = accuracy(probabilities, test.targets).item()
-    print(f"loaded from {Path(checkpoint.best_model_path).name}, predicted {len(probabilities)} images: accuracy {again:.4f}")
+    print(
+        f"loaded from {Path(checkpoint.best_model_path).name}, predicted {len(probabilities)} images: accuracy {again:.4f}"
+    )
     draw_curves(read_metrics(Path(logger.log_dir) / "metrics.csv"), OUTPUT / "training-curves.png")
     draw_digits(test, probabilities, OUTPUT / "predictions.png")
     print(f"see {OUTPUT.name}/training-curves.png and {OUTPUT.name}/predictions.png")
@@ -127,7 +129,9 @@ def draw_curves(metrics: dict[str, list[float]], path: Path) -> None:
     for axis, kind in zip(axes, ("loss", "accuracy")):
         for stage, color, label in (("train", BLUE, "training"), ("val", ORANGE, "validation")):
             values = metrics[f"{stage}_{kind}"]
-            axis.plot(range(1, len(values) + 1), values, color=color, label=label, linewidth=2, marker="o", markersize=4)
+            axis.plot(
+                range(1, len(values) + 1), values, color=color, label=label, linewidth=2, marker="o", markersize=4
+            )
         axis.set_title(kind.capitalize(), loc="left", fontweight="bold", color=INK)
         axis.set_xlabel("epoch")
         axis.grid(axis="y", color="#e4e7eb")
@@ -170,7 +174,9 @@ def _pyplot() -> object:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    pyplot.rcParams.update({"axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED, "axes.labelcolor": INK})
+    pyplot.rcParams.update(
+        {"axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED, "axes.labelcolor": INK}
+    )
     return pyplot
 
 

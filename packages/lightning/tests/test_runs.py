@@ -76,9 +76,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path) -> None:
     seed_everything(99)
     resumed = Regression()
     keep = ModelCheckpoint(dirpath=tmp_path, filename="half", save_top_k=-1, every_n_epochs=3)
-    quiet(tmp_path, max_epochs=6, callbacks=[keep]).fit(
-        resumed, batches(True), batches(), ckpt_path=str(saved)
-    )
+    quiet(tmp_path, max_epochs=6, callbacks=[keep]).fit(resumed, batches(True), batches(), ckpt_path=str(saved))
     assert weights(resumed) == weights(whole)
 
 
@@ -108,7 +106,9 @@ def test_accumulation_is_a_larger_batch(tmp_path) -> None:
         model = Plain()
         x = facula.randn(32, 3, generator=facula.Generator().manual_seed(1))
         loader = DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), batch_size=size)
-        quiet(tmp_path, max_epochs=2, accumulate_grad_batches=count, enable_checkpointing=False).fit(model, loader, batches())
+        quiet(tmp_path, max_epochs=2, accumulate_grad_batches=count, enable_checkpointing=False).fit(
+            model, loader, batches()
+        )
         results.append(model.layer.weight[0].tolist())
     assert results[0] == pytest.approx(results[1], rel=1e-5)
 
@@ -151,5 +151,7 @@ def test_callbacks_come_before_the_module(tmp_path) -> None:
         def on_train_epoch_start(self):
             calls.append("module")
 
-    quiet(tmp_path, max_epochs=2, callbacks=[Recorder()], enable_checkpointing=False).fit(Recorded(), batches(), batches())
+    quiet(tmp_path, max_epochs=2, callbacks=[Recorder()], enable_checkpointing=False).fit(
+        Recorded(), batches(), batches()
+    )
     assert calls == ["callback", "module"] * 2
