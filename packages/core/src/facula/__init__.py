@@ -92,16 +92,14 @@ from facula.rng import Generator, default_generator
 from facula.size import Size
 from facula.tensor import Tensor
 
-from facula import autograd, cuda, nn  # isort: skip  the floors above need the names of this one
-
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from facula import fft, linalg, optim, serialization, special, utils
+    from facula import autograd, cuda, fft, linalg, nn, optim, serialization, special, utils
     from facula.serialization import load, save
 
 #: What is imported when it is first asked for: these need parts of the standard library that cost as much as NumPy.
-_LATER = frozenset({"fft", "linalg", "optim", "serialization", "special", "utils"})
+_LATER = frozenset({"autograd", "cuda", "nn", "fft", "linalg", "optim", "serialization", "special", "utils"})
 
 
 def __getattr__(name: str) -> object:
