@@ -17,6 +17,7 @@ A key of ``vjp`` may be a tuple of input names; its formula returns as many grad
 a view of the first input's memory.
 """
 
+import functools
 import inspect
 import traceback
 from collections.abc import Callable, Mapping
@@ -86,7 +87,7 @@ class Primitive:
         self.formulas = [self._read(targets, function) for targets, function in (vjp or {}).items()]
         self._plans: dict[tuple[bool, ...], Plan] = {}
         self._types: dict[tuple, tuple[np.dtype | None, np.dtype | None]] = {}
-        self._compute_on_cpu: Callable = self._array_code
+        self._compute_on_cpu: Callable = functools.partial(forward, np)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join([*self.inputs, *self.options])})>"
@@ -113,15 +114,12 @@ class Primitive:
         def register(function: Callable) -> Callable:
             self.kernels[device] = function
             if device == "cpu":
-                # A NumPy function takes every array; a kernel of ours may decline.
-                numpy_function = isinstance(function, np.ufunc) or function.__module__ == "numpy"
+                # A NumPy function or method takes every array; a kernel of ours may decline.
+                numpy_function = isinstance(function, np.ufunc) or getattr(function, "__module__", "numpy") == "numpy"
                 self._compute_on_cpu = function if numpy_function else self._kernel_or_array_code
             return function
 
         return register
-
-    def _array_code(self, *arrays: object, **options: object) -> object:
-        return self.forward(np, *arrays, **options)
 
     def _kernel_or_array_code(self, *arrays: object, **options: object) -> object:
         result = self.kernels["cpu"](*arrays, **options)
@@ -176,7 +174,7 @@ class Primitive:
         edges = [each._node if isinstance(each, TensorBase) else None for each in inputs]
         wanted = tuple([edge is not None for edge in edges])
         plan = self._plans.get(wanted) or self._make_plan(wanted)
-        if not plan.run:
+        if not (plan.pairs or plan.run):
             return None
         node.primitive = self
         node.plan = plan
@@ -193,14 +191,18 @@ class Primitive:
     def _make_plan(self, wanted: tuple[bool, ...]) -> Plan:
         """Return what to save and run when the inputs marked True need gradients; kept for the next such call."""
         save: dict[tuple[int, int | str], int] = {}
-        run = []
+        pairs, run = [], []
         for formula in self.formulas:
             positions = [at for name in formula.targets for at in self._positions(name, len(wanted))]
             if not any(wanted[at] for at in positions):
                 continue
             taken = tuple(save.setdefault(self._source(name), len(save)) for name in formula.needs)
-            run.append((formula.function, taken, tuple(positions)))
-        plan = self._plans[wanted] = Plan(tuple(save), tuple(run))
+            sources = [self._source(name)[0] for name in formula.needs]
+            if len(positions) == 1 and sources in ([INPUT], [OUT]):
+                pairs.append((formula.function, taken[0], positions[0]))
+            else:
+                run.append((formula.function, taken, tuple(positions)))
+        plan = self._plans[wanted] = Plan(tuple(save), tuple(pairs), tuple(run))
         return plan
 
     def _positions(self, name: str, count: int) -> range:
@@ -352,6 +354,9 @@ class PairPrimitive(Primitive):
     These are the calls of which small models are made; what a loop over inputs costs is as much as the arithmetic.
     """
 
+    #: The plan by whether the first and the second input needs a gradient.
+    _pair_plans: tuple[tuple[Plan, Plan], tuple[Plan, Plan]]
+
     def __call__(self, x: object, other: object, out: Tensor | None = None) -> Tensor:
         """Return the result of the operation, recorded where gradients are wanted."""
         try:
@@ -377,9 +382,8 @@ class PairPrimitive(Primitive):
         x_node, other_node = x._node, other._node
         if x_node is None and other_node is None:
             return tensor
-        wanted = (x_node is not None, other_node is not None)
-        plan = self._plans.get(wanted) or self._make_plan(wanted)
-        if not plan.run or result.dtype is not _FLOAT32:
+        plan = self._pair_plans[x_node is not None][other_node is not None]
+        if not (plan.pairs or plan.run) or result.dtype is not _FLOAT32:
             return tensor
         node = _new(RecordedCall)
         node.primitive = self
@@ -396,8 +400,6 @@ class PairPrimitive(Primitive):
             each = other if which else x
             storage = each._storage or storage_of(each)
             saved.append((right if which else left, storage, storage.version))
-        if state.anomaly:
-            node.trace = "".join(traceback.format_stack()[:-2])
         tensor._node = node
         return tensor
 
@@ -462,6 +464,7 @@ def primitive(
         made = Primitive(forward, vjp=vjp, dtype=dtype, view=view)
         if len(made.inputs) == 2 and not made.options and made.variadic is None and not view:
             made.__class__ = PairPrimitive
+            made._pair_plans = tuple(tuple(made._make_plan((x, other)) for other in (False, True)) for x in (False, True))
         return made
 
     return make

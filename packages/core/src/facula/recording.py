@@ -5,13 +5,25 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from facula import tensor_base
 from facula.graph.modes import state
 from facula.graph.node import Node, Output, Target
-from facula.tensor_base import Storage, storage_of, wrap
+from facula.tensor_base import Storage, TensorBase, storage_of, wrap
 from facula.types import Tensor
 
 if TYPE_CHECKING:
     from facula.primitive import Primitive
+
+_new = object.__new__
+_Tensor: type[TensorBase] = TensorBase
+
+
+def _learn_tensor_class(cls: type[TensorBase]) -> None:
+    global _Tensor
+    _Tensor = cls
+
+
+tensor_base.on_tensor_class(_learn_tensor_class)
 
 # What a saved value is: an input as a tensor, its shape, the result, an option; plural for a variadic input.
 INPUT, SHAPE, OUT, OPTION, INPUTS, SHAPES = range(6)
@@ -29,10 +41,12 @@ class Plan(NamedTuple):
     """What to save, and what to run, when a given set of inputs needs gradients.
 
     ``save``: for each value, what it is and which (an input's position or a name). ``run``: for each formula that is
-    needed, its function, which saved values it takes, and the input positions its results are for.
+    needed, its function, which saved values it takes, and the input positions its results are for. ``pairs``: the same
+    for the formulas, most of them, of the gradient and one saved tensor for one input.
     """
 
     save: tuple[tuple[int, int | str], ...]
+    pairs: tuple[tuple[Callable, int, int], ...]
     run: tuple[tuple[Callable, tuple[int, ...], tuple[int, ...]], ...]
 
 
@@ -101,21 +115,23 @@ class RecordedCall(Node):
         if saved is None:
             raise RuntimeError(ALREADY_FREED)
         plan = self.plan
-        values = []
         grad_enabled = state.grad_enabled
-        for (what, which), value in zip(plan.save, saved):
-            if what == INPUT and type(value) is tuple and not grad_enabled and value[1].version == value[2]:
-                values.append(wrap(value[0]))  # the usual case of `_restore`, without the calls
-            else:
-                values.append(self._restore(what, which, value))
         produced: list[Tensor | None] = [None] * len(self.edges)
-        for function, needs, positions in plan.run:
-            if not needs:
-                found = function(received)
-            elif len(needs) == 1:
-                found = function(received, values[needs[0]])
+        for function, need, position in plan.pairs:
+            value = saved[need]
+            if type(value) is tuple and not grad_enabled and value[1].version == value[2]:
+                # The usual case of `_restore`, without the calls: a saved tensor that nobody wrote to.
+                tensor = _new(_Tensor)
+                tensor._array = value[0]
+                tensor._base = tensor._node = None
             else:
-                found = function(received, *[values[index] for index in needs])
+                tensor = self._restore(plan.save[need], value)
+            produced[position] = function(received, tensor)
+        for function, needs, positions in plan.run:
+            if needs:
+                found = function(received, *[self._restore(plan.save[need], saved[need]) for need in needs])
+            else:
+                found = function(received)
             if type(found) is tuple or type(found) is list:
                 for position, gradient in zip(positions, found, strict=True):
                     produced[position] = gradient
@@ -123,7 +139,8 @@ class RecordedCall(Node):
                 produced[positions[0]] = found
         return produced
 
-    def _restore(self, what: int, which: int | str, value: object) -> object:
+    def _restore(self, source: tuple[int, int | str], value: object) -> object:
+        what, which = source
         if what == INPUT:
             return value if type(value) is not tuple else self._tensor(value, self.edges[which])
         if what == OUT:

@@ -1,6 +1,6 @@
 """Anomaly mode: name the forward line when a gradient fails or is nan."""
 
-from facula.graph.modes import state
+from facula.graph.modes import set_anomaly, state
 
 
 class set_detect_anomaly:
@@ -8,13 +8,13 @@ class set_detect_anomaly:
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         self._previous = state.anomaly
-        state.anomaly = bool(mode)
+        set_anomaly(mode)
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *exception: object) -> None:
-        state.anomaly = self._previous
+        set_anomaly(self._previous)
 
 
 class detect_anomaly(set_detect_anomaly):

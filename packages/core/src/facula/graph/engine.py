@@ -97,9 +97,11 @@ def run(
                     if earlier is None:
                         pending[target] = gradient
                         heappush(queue, (-target.number, target))
+                    elif observed or not target.shape:  # NumPy's sum of zero-dim arrays is no array
+                        pending[target] = earlier + gradient
                     else:
-                        pending[target] = earlier + gradient if observed else _sum(earlier, gradient)
-                        del earlier
+                        pending[target] = wrap(earlier._array + gradient._array)
+                    earlier = None
                 else:
                     arrive(target, gradient)
             # A gradient held by nothing else may become a leaf's grad without a copy.
@@ -107,12 +109,6 @@ def run(
     finally:
         state.grad_enabled = grad_enabled
     return found
-
-
-def _sum(first: Tensor, second: Tensor) -> Tensor:
-    """Return the sum of two gradients of one shape and type."""
-    total = first._array + second._array
-    return wrap(total) if total.ndim else first + second  # NumPy's sum of zero-dim arrays is no array
 
 
 def _differentiate(node: Node, received: "Tensor | list[Tensor | None]") -> "Sequence[Tensor | None]":

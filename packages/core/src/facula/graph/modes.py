@@ -44,6 +44,12 @@ class Watch:
 watch = Watch()
 
 
+def set_anomaly(mode: bool) -> None:
+    """Switch anomaly mode on or off in this thread."""
+    watch.active += bool(mode) - state.anomaly
+    state.anomaly = bool(mode)
+
+
 class intercepting:
     """Context in which ``interceptor`` sees every primitive call of this thread."""
 

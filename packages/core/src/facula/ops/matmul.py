@@ -33,10 +33,11 @@ def _rows(x: Tensor) -> Tensor:
 
 @primitive(dtype=promote, vjp={"x": lambda g, other: _mm_nt(g, other), "other": lambda g, x: _mm_tn(x, g)})
 def _mm(xp, x, other):
-    return xp.matmul(x, other)
+    return x.dot(other)
 
 
-_mm.kernel("cpu")(np.matmul)
+# Of two matrices NumPy's ``dot`` is the same BLAS call as ``matmul`` with half the way to it.
+_mm.kernel("cpu")(np.ndarray.dot)
 
 
 @primitive(
@@ -45,7 +46,7 @@ _mm.kernel("cpu")(np.matmul)
 )
 def _mm_nt(xp, x, other):
     """Return ``x @ other.mH``."""
-    return xp.matmul(x, other.T if other.dtype.kind != "c" else other.T.conj())
+    return x.dot(other.T if other.dtype.kind != "c" else other.T.conj())
 
 
 @primitive(
@@ -54,7 +55,7 @@ def _mm_nt(xp, x, other):
 )
 def _mm_tn(xp, x, other):
     """Return ``x.mH @ other``."""
-    return xp.matmul(x.T if x.dtype.kind != "c" else x.T.conj(), other)
+    return (x.T if x.dtype.kind != "c" else x.T.conj()).dot(other)
 
 
 # A product of arrays of any number of dimensions. Where the right one is a matrix, all leading dimensions of the left

@@ -16,6 +16,8 @@ __all__ += ["gcd", "hypot", "lcm", "ldexp", "lerp", "mul", "multiply", "neg", "n
 __all__ += ["pow", "reciprocal", "remainder", "rsqrt", "rsub", "sqrt", "square", "sub", "subtract", "true_divide"]
 __all__ += ["xlogy"]
 
+_FLOAT32 = dtypes.float32.numpy
+
 
 def _is_integral(value: TensorLike) -> bool:
     """Whether a tensor or number is an integer or boolean."""
@@ -31,9 +33,10 @@ def _is_boolean(value: TensorLike) -> bool:
 def _conj(x: Tensor) -> Tensor:
     """Return the conjugate that gradients of holomorphic functions need; a real tensor as it is."""
     try:
-        return x.conj() if x._array.dtype.kind == "c" else x
+        dtype = x._array.dtype
     except AttributeError:
         return x.conjugate()  # a number
+    return x if dtype is _FLOAT32 or dtype.kind != "c" else x.conj()
 
 
 def _no_slope(g: Tensor) -> Tensor:
