@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from facula import dtypes
 from facula.dimensions import wrap_dim
-from facula.primitive import primitive, to_float
+from facula.primitive import primitive, to_float, write_out
 from facula.tensor_base import wrap
 from facula.types import Tensor
 
@@ -65,53 +65,113 @@ def _scale(norm: str | None, length: int, inverse: bool) -> float:
     return 1.0 / length if scaled else 1.0
 
 
+def _axis(input: Tensor, dim: int) -> int:
+    """Return a dimension counted from the front; what has no dimensions has none to transform."""
+    if not input.dim():
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return wrap_dim(dim, input.dim())
+
+
 def _as_complex(input: Tensor) -> Tensor:
+    _check_precision(input)
     if input.is_complex():
         return input
     real = input if input.is_floating_point() else input.to(dtypes.get_default_dtype())
     return real.to(real.dtype.to_complex())
 
 
-def _length(input: Tensor, n: int | None, axis: int) -> int:
-    length = input.shape[axis] if n is None else n
+def _check_precision(input: Tensor) -> None:
+    if input.dtype.numpy in dtypes.REDUCED:
+        raise RuntimeError(f"Unsupported dtype {input.dtype.name.title()}")
+
+
+def _check_points(length: int) -> int:
     if length < 1:
         raise RuntimeError(f"Invalid number of data points ({length}) specified")
     return length
+
+
+def _length(input: Tensor, n: int | None, axis: int) -> int:
+    return _check_points(input.shape[axis] if n is None else n)
 
 
 def _scaled(result: Tensor, factor: float) -> Tensor:
     return result if factor == 1.0 else result * factor
 
 
-def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """Return the transform of ``n`` points along ``dim``, complex."""
-    axis = wrap_dim(dim, input.dim())
+def _given(result: Tensor, out: Tensor | None, name: str) -> Tensor:
+    """Return the result, in ``out`` where that is given; a spectrum does not go into a real tensor, nor a signal into a
+    complex one.
+    """
+    if out is None:
+        return result
+    if result.is_complex() and not out.is_complex():
+        raise RuntimeError(f"{name} expects a complex output tensor, but got {out.dtype.name.title()}")
+    if not result.is_complex() and not out.is_floating_point():
+        raise RuntimeError(f"{name} expects a floating point output tensor, but got {out.dtype.name.title()}")
+    return write_out(result, out, name)
+
+
+def fft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return the transform of ``n`` points along ``dim``, complex.
+
+    ``norm`` says where a transform and its inverse are scaled: "backward" (1 / n in the inverse), "forward" (1 / n
+    here) or "ortho" (1 / sqrt(n) in both).
+
+    >>> facula.fft.fft(facula.tensor([1.0, 0.0])).real
+    tensor([1., 1.])
+    """
+    axis = _axis(input, dim)
     length = _length(input, n, axis)
-    return _scaled(_forward(_resized(_as_complex(input), axis, length), axis=axis), _scale(norm, length, False))
+    result = _scaled(_forward(_resized(_as_complex(input), axis, length), axis=axis), _scale(norm, length, False))
+    return _given(result, out, "fft")
 
 
-def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """Return the inverse transform of ``n`` points along ``dim``, complex."""
-    axis = wrap_dim(dim, input.dim())
+def ifft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return the inverse transform of ``n`` points along ``dim``, complex.
+
+    >>> facula.fft.ifft(facula.tensor([1.0, 1.0])).real
+    tensor([1., 0.])
+    """
+    axis = _axis(input, dim)
     length = _length(input, n, axis)
-    return _scaled(_backward(_resized(_as_complex(input), axis, length), axis=axis), _scale(norm, length, True))
+    result = _scaled(_backward(_resized(_as_complex(input), axis, length), axis=axis), _scale(norm, length, True))
+    return _given(result, out, "ifft")
 
 
-def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """Return the first half, n // 2 + 1 points, of the transform of a real tensor along ``dim``."""
+def rfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return the first half, n // 2 + 1 points, of the transform of a real tensor along ``dim``.
+
+    >>> facula.fft.rfft(facula.tensor([1.0, 0.0, 0.0])).real
+    tensor([1., 1.])
+    """
+    return _given(_half_spectrum(input, n, _axis(input, dim), norm, "rfft"), out, "rfft")
+
+
+def _half_spectrum(input: Tensor, n: int | None, axis: int, norm: str | None, name: str) -> Tensor:
     if input.is_complex():
-        raise RuntimeError(f"rfft expects a real input tensor, but got {input.dtype}")
-    axis = wrap_dim(dim, input.dim())
+        raise RuntimeError(f"{name} expects a real input tensor, but got {input.dtype.name.title()}")
+    _check_precision(input)
     length = _length(input, n, axis)
     return _scaled(_real_forward(_resized(input, axis, length), axis=axis), _scale(norm, length, False))
 
 
-def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """Return the real tensor of ``n`` points whose transform has ``input`` as its first half."""
-    axis = wrap_dim(dim, input.dim())
-    length = 2 * (input.shape[axis] - 1) if n is None else n
-    if length < 1:
-        raise RuntimeError(f"Invalid number of data points ({length}) specified")
+def irfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return the real tensor of ``n`` points (2 (input.shape[dim] - 1) by default) whose transform starts as ``input``.
+
+    >>> facula.fft.irfft(facula.tensor([2.0, 0.0]))
+    tensor([1., 1.])
+    """
+    axis = _axis(input, dim)
+    length = _check_points(2 * (input.shape[axis] - 1) if n is None else n)
     half = _resized(_as_complex(input), axis, length // 2 + 1)
     # Points between the first and the middle stand for two each; imaginary parts of those two count for nothing.
     weights = np.full(length // 2 + 1, 2.0, np.float32)
@@ -120,119 +180,212 @@ def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
         weights[-1] = 1.0
     shape = [-1 if at == axis else 1 for at in range(input.dim())]
     weighted = half * wrap(weights.reshape(shape)).to(device=input.device)
-    return _scaled(_backward(_resized(weighted, axis, length), axis=axis).real, _scale(norm, length, True))
+    result = _scaled(_backward(_resized(weighted, axis, length), axis=axis).real, _scale(norm, length, True))
+    return _given(result, out, "irfft")
 
 
-def _several(input: Tensor, s: Sequence[int] | None, dim: Sequence[int] | None) -> tuple[list[int], list[int | None]]:
-    """Return the dimensions of a transform over several, and the points along each."""
-    if dim is None:
-        dims = list(range(input.dim())) if s is None else list(range(input.dim() - len(s), input.dim()))
+#: A transform of conjugate-symmetric tensors is the real inverse one with the scaling on the other side.
+_SWAPPED = {None: "forward", "backward": "forward", "forward": "backward"}
+
+
+def hfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return the real transform of a tensor that is the first half of one with conjugate symmetry.
+
+    >>> facula.fft.hfft(facula.tensor([1.0, 1.0]))
+    tensor([2., 0.])
+    """
+    return _given(irfft(_as_complex(input).conj(), n, dim, _SWAPPED.get(norm, norm)), out, "hfft")
+
+
+def ihfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return the first half of the inverse transform of a real tensor.
+
+    >>> facula.fft.ihfft(facula.tensor([2.0, 0.0])).real
+    tensor([1., 1.])
+    """
+    half = _half_spectrum(input, n, _axis(input, dim), _SWAPPED.get(norm, norm), "ihfft")
+    return _given(half.conj(), out, "ihfft")
+
+
+# Transforms along several dimensions: one after the other.
+
+Sizes = int | Sequence[int] | None
+
+
+def _several(input: Tensor, s: Sizes, dim: Sizes, name: str | None = None) -> tuple[list[int], list[int | None]]:
+    """Return the dimensions of a transform over several, and the points along each; ``name`` needs at least one."""
+    given = (s,) if isinstance(s, int) else s
+    if dim is not None:
+        dims = [_axis(input, each) for each in ((dim,) if isinstance(dim, int) else dim)]
+    elif given is None:
+        dims = list(range(input.dim()))
+    elif len(given) > input.dim():
+        raise RuntimeError(f"Got shape with {len(given)} values but input tensor only has {input.dim()} dimensions.")
     else:
-        dims = [wrap_dim(each, input.dim()) for each in ((dim,) if isinstance(dim, int) else dim)]
+        dims = list(range(input.dim() - len(given), input.dim()))
     if len(set(dims)) != len(dims):
         raise RuntimeError("FFT dims must be unique")
-    sizes: list[int | None] = (
-        [None] * len(dims) if s is None else [None if n == -1 else n for n in ((s,) if isinstance(s, int) else s)]
-    )
+    sizes: list[int | None] = [None] * len(dims) if given is None else [None if n == -1 else n for n in given]
     if len(sizes) != len(dims):
         raise RuntimeError("When given, dim and shape arguments must have the same length")
+    if name is not None and not dims:
+        raise RuntimeError(f"{name} must transform at least one axis")
+    for axis, n in zip(dims, sizes):
+        _length(input, n, axis)
     return dims, sizes
 
 
-def fftn(
-    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None
+def _along_each(
+    transform: Callable[..., Tensor], input: Tensor, dims: list[int], sizes: list[int | None], norm: str | None
 ) -> Tensor:
-    """Return the transform along several dimensions."""
-    dims, sizes = _several(input, s, dim)
-    result = _as_complex(input)
     for axis, n in zip(dims, sizes):
-        result = fft(result, n, axis, norm)
-    return result
+        input = transform(input, n, axis, norm)
+    return input
+
+
+def fftn(
+    input: Tensor, s: Sizes = None, dim: Sizes = None, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return the transform along several dimensions, all by default; ``s`` says how many points along each.
+
+    >>> facula.fft.fftn(facula.ones(2, 2)).real
+    tensor([[4., 0.],
+            [0., 0.]])
+    """
+    dims, sizes = _several(input, s, dim)
+    return _given(_along_each(fft, _as_complex(input), dims, sizes, norm), out, "fftn")
 
 
 def ifftn(
-    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None
+    input: Tensor, s: Sizes = None, dim: Sizes = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """Return the inverse transform along several dimensions."""
+    """Return the inverse transform along several dimensions, all by default.
+
+    >>> facula.fft.ifftn(facula.ones(2, 2)).real
+    tensor([[1., 0.],
+            [0., 0.]])
+    """
     dims, sizes = _several(input, s, dim)
-    result = _as_complex(input)
-    for axis, n in zip(dims, sizes):
-        result = ifft(result, n, axis, norm)
-    return result
+    return _given(_along_each(ifft, _as_complex(input), dims, sizes, norm), out, "ifftn")
 
 
 def rfftn(
-    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None
+    input: Tensor, s: Sizes = None, dim: Sizes = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """Return the transform of a real tensor along several dimensions, of the last of which the first half is kept."""
-    dims, sizes = _several(input, s, dim)
-    result = rfft(input, sizes[-1], dims[-1], norm)
-    for axis, n in zip(dims[:-1], sizes[:-1]):
-        result = fft(result, n, axis, norm)
-    return result
+    """Return the transform of a real tensor along several dimensions, of the last of which the first half is kept.
+
+    >>> facula.fft.rfftn(facula.ones(2, 4)).shape
+    facula.Size([2, 3])
+    """
+    dims, sizes = _several(input, s, dim, "rfftn")
+    half = _half_spectrum(input, sizes[-1], dims[-1], norm, "rfftn")
+    return _given(_along_each(fft, half, dims[:-1], sizes[:-1], norm), out, "rfftn")
 
 
 def irfftn(
-    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] | None = None, norm: str | None = None
+    input: Tensor, s: Sizes = None, dim: Sizes = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """Return the real tensor whose transform along several dimensions has ``input`` as its first half."""
-    dims, sizes = _several(input, s, dim)
-    result = _as_complex(input)
-    for axis, n in zip(dims[:-1], sizes[:-1]):
-        result = ifft(result, n, axis, norm)
-    return irfft(result, sizes[-1], dims[-1], norm)
+    """Return the real tensor whose transform along several dimensions has ``input`` as its first half.
+
+    >>> facula.fft.irfftn(facula.ones(2, 3)).shape
+    facula.Size([2, 4])
+    """
+    dims, sizes = _several_of_half(input, s, dim, "irfftn")
+    result = irfft(_along_each(ifft, _as_complex(input), dims[:-1], sizes[:-1], norm), sizes[-1], dims[-1], norm)
+    return _given(result, out, "irfftn")
+
+
+def _several_of_half(input: Tensor, s: Sizes, dim: Sizes, name: str) -> tuple[list[int], list[int | None]]:
+    """Return `_several`, for a real result, whose points along the last dimension are twice those of the half."""
+    dims, sizes = _several(input, s, dim, name)
+    _check_points(2 * (input.shape[dims[-1]] - 1) if sizes[-1] is None else sizes[-1])
+    return dims, sizes
+
+
+def hfftn(
+    input: Tensor, s: Sizes = None, dim: Sizes = None, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return the real transform, along several dimensions, of the first half of a tensor with conjugate symmetry.
+
+    >>> facula.fft.hfftn(facula.ones(2, 3)).shape
+    facula.Size([2, 4])
+    """
+    dims, sizes = _several_of_half(input, s, dim, "hfftn")
+    result = hfft(_along_each(fft, _as_complex(input), dims[:-1], sizes[:-1], norm), sizes[-1], dims[-1], norm)
+    return _given(result, out, "hfftn")
+
+
+def ihfftn(
+    input: Tensor, s: Sizes = None, dim: Sizes = None, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return the first half of the inverse transform of a real tensor along several dimensions.
+
+    >>> facula.fft.ihfftn(facula.ones(2, 4)).shape
+    facula.Size([2, 3])
+    """
+    dims, sizes = _several(input, s, dim, "ihfftn")
+    half = _half_spectrum(input, sizes[-1], dims[-1], _SWAPPED.get(norm, norm), "ihfftn").conj()
+    return _given(_along_each(ifft, half, dims[:-1], sizes[:-1], norm), out, "ihfftn")
 
 
 def fft2(
-    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+    input: Tensor, s: Sizes = None, dim: Sizes = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """Return the transform along two dimensions."""
-    return fftn(input, s, dim, norm)
+    """Return the transform along two dimensions; see `fftn`."""
+    return fftn(input, s, dim, norm, out=out)
 
 
 def ifft2(
-    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+    input: Tensor, s: Sizes = None, dim: Sizes = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """Return the inverse transform along two dimensions."""
-    return ifftn(input, s, dim, norm)
+    """Return the inverse transform along two dimensions; see `ifftn`."""
+    return ifftn(input, s, dim, norm, out=out)
 
 
 def rfft2(
-    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+    input: Tensor, s: Sizes = None, dim: Sizes = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """Return the transform of a real tensor along two dimensions, half of the last."""
-    return rfftn(input, s, dim, norm)
+    """Return the transform of a real tensor along two dimensions, half of the last; see `rfftn`."""
+    return rfftn(input, s, dim, norm, out=out)
 
 
 def irfft2(
-    input: Tensor, s: Sequence[int] | None = None, dim: Sequence[int] = (-2, -1), norm: str | None = None
+    input: Tensor, s: Sizes = None, dim: Sizes = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """Return the real tensor whose transform along two dimensions has ``input`` as its first half."""
-    return irfftn(input, s, dim, norm)
+    """Return the real tensor whose transform along two dimensions has ``input`` as its first half; see `irfftn`."""
+    return irfftn(input, s, dim, norm, out=out)
 
 
-def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """Return the real transform of a tensor that is the first half of one with conjugate symmetry."""
-    swapped = {None: "forward", "backward": "forward", "forward": "backward"}.get(norm, norm)
-    return irfft(_as_complex(input).conj(), n, dim, swapped)
+def hfft2(
+    input: Tensor, s: Sizes = None, dim: Sizes = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return the real transform, along two dimensions, of half a conjugate-symmetric tensor; see `hfftn`."""
+    return hfftn(input, s, dim, norm, out=out)
 
 
-def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """Return the first half of the inverse transform of a real tensor."""
-    swapped = {None: "forward", "backward": "forward", "forward": "backward"}.get(norm, norm)
-    return rfft(input, n, dim, swapped).conj()
+def ihfft2(
+    input: Tensor, s: Sizes = None, dim: Sizes = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """Return the first half of the inverse transform of a real tensor along two dimensions; see `ihfftn`."""
+    return ihfftn(input, s, dim, norm, out=out)
 
 
 def fftshift(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Return a spectrum with the zero frequency in the middle."""
     dims = range(input.dim()) if dim is None else (dim,) if isinstance(dim, int) else dim
-    return input.roll([input.shape[each] // 2 for each in dims], list(dims))
+    dims = [wrap_dim(each, input.dim()) for each in dims]
+    return input.roll([input.shape[each] // 2 for each in dims], dims)
 
 
 def ifftshift(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Return a spectrum with the zero frequency first: the inverse of `fftshift`."""
     dims = range(input.dim()) if dim is None else (dim,) if isinstance(dim, int) else dim
-    return input.roll([(input.shape[each] + 1) // 2 for each in dims], list(dims))
+    dims = [wrap_dim(each, input.dim()) for each in dims]
+    return input.roll([(input.shape[each] + 1) // 2 for each in dims], dims)
 
 
 # Short-time transforms.
@@ -325,9 +478,14 @@ def istft(
     if not 0 < hop <= width <= n_fft:
         raise RuntimeError(f"istft: expected 0 < hop_length <= win_length <= n_fft, got {hop}, {width}, {n_fft}")
     shape = _window(window, width, n_fft, input)
+    if return_complex and onesided:
+        raise RuntimeError("cannot have onesided output if window or input is complex")
+    if not return_complex and shape.is_complex():
+        raise RuntimeError("Complex windows are incompatible with return_complex=False")
     norm = "ortho" if normalized else None
-    frames = irfft(spectra, n_fft, norm=norm) if onesided else ifft(spectra, norm=norm)
-    frames = (frames if return_complex or not frames.is_complex() else frames.real) * shape
+    # A real signal needs the first half of each spectrum only, also where all of it is there.
+    frames = ifft(spectra, norm=norm) if return_complex else irfft(spectra, n_fft, norm=norm)
+    frames = frames * shape
     count = frames.shape[-2]
     expected = n_fft + hop * (count - 1)
     signal = _overlap(frames, hop=hop, length=expected)
