@@ -202,7 +202,8 @@ class Primitive:
                 pairs.append((formula.function, taken[0], positions[0]))
             else:
                 run.append((formula.function, taken, tuple(positions)))
-        plan = self._plans[wanted] = Plan(tuple(save), tuple(pairs), tuple(run))
+        inputs = tuple(which for what, which in save) if all(what == INPUT for what, which in save) else None
+        plan = self._plans[wanted] = Plan(tuple(save), tuple(pairs), tuple(run), inputs)
         return plan
 
     def _positions(self, name: str, count: int) -> range:
@@ -392,14 +393,18 @@ class PairPrimitive(Primitive):
         node.number = _next_number()
         node.shape = result.shape
         node.dtype = _FLOAT32
-        saved = node.saved = []
-        for what, which in plan.save:
-            if what != INPUT:
-                node.saved = recording.collect(plan, (x, other), tensor, _NO_OPTIONS)
-                break
-            each = other if which else x
-            storage = each._storage or storage_of(each)
-            saved.append((right if which else left, storage, storage.version))
+        inputs = plan.inputs
+        if inputs is None:
+            node.saved = recording.collect(plan, (x, other), tensor, _NO_OPTIONS)
+        else:
+            saved = node.saved = []
+            for second in inputs:
+                if second:
+                    storage = other._storage or storage_of(other)
+                    saved.append((right, storage, storage.version))
+                else:
+                    storage = x._storage or storage_of(x)
+                    saved.append((left, storage, storage.version))
         tensor._node = node
         return tensor
 
@@ -464,7 +469,9 @@ def primitive(
         made = Primitive(forward, vjp=vjp, dtype=dtype, view=view)
         if len(made.inputs) == 2 and not made.options and made.variadic is None and not view:
             made.__class__ = PairPrimitive
-            made._pair_plans = tuple(tuple(made._make_plan((x, other)) for other in (False, True)) for x in (False, True))
+            made._pair_plans = tuple(
+                tuple(made._make_plan((x, other)) for other in (False, True)) for x in (False, True)
+            )
         return made
 
     return make

@@ -42,12 +42,14 @@ class Plan(NamedTuple):
 
     ``save``: for each value, what it is and which (an input's position or a name). ``run``: for each formula that is
     needed, its function, which saved values it takes, and the input positions its results are for. ``pairs``: the same
-    for the formulas, most of them, of the gradient and one saved tensor for one input.
+    for the formulas, most of them, of the gradient and one saved tensor for one input. ``inputs``: where nothing but
+    inputs is saved, which.
     """
 
     save: tuple[tuple[int, int | str], ...]
     pairs: tuple[tuple[Callable, int, int], ...]
     run: tuple[tuple[Callable, tuple[int, ...], tuple[int, ...]], ...]
+    inputs: tuple[int, ...] | None
 
 
 #: A saved tensor: its array, its storage, and the version that storage had.

@@ -5,7 +5,6 @@ from heapq import heappop, heappush
 
 from facula.graph.modes import state, watch
 from facula.graph.node import AccumulateGrad, Node, Target
-from facula.tensor_base import wrap
 from facula.types import Tensor
 
 
@@ -55,8 +54,9 @@ def run(
         slots[target.index] = gradient if earlier is None else earlier + gradient
 
     grad_enabled, anomaly = state.grad_enabled, state.anomaly
-    # Where nobody records or watches, gradients are summed without passing the door.
+    # Where nobody records or watches, further gradients are added in place to a sum that was made here.
     observed = create_graph or watch.active > 0
+    owned: dict[Node, Tensor] = {}
     state.grad_enabled = create_graph
     try:
         for target, gradient in zip(roots, gradients, strict=True):
@@ -64,6 +64,8 @@ def run(
         while queue:
             node = heappop(queue)[1]
             received = pending.pop(node)
+            if owned:
+                owned.pop(node, None)
             hooked = node.hooked
             if hooked and node.tensor_hooks is not None:
                 received = _run_tensor_hooks(node, received)
@@ -97,10 +99,13 @@ def run(
                     if earlier is None:
                         pending[target] = gradient
                         heappush(queue, (-target.number, target))
-                    elif observed or not target.shape:  # NumPy's sum of zero-dim arrays is no array
+                    elif observed:
                         pending[target] = earlier + gradient
+                    elif owned.get(target) is earlier:
+                        array = earlier._array
+                        array += gradient._array
                     else:
-                        pending[target] = wrap(earlier._array + gradient._array)
+                        pending[target] = owned[target] = earlier + gradient
                     earlier = None
                 else:
                     arrive(target, gradient)
