@@ -71,6 +71,7 @@ from facula.ops.indexing import *
 from facula.ops.interpolation import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from facula.ops.joining import *
 from facula.ops.linear_algebra import *
+from facula.ops.lu_factorization import *
 from facula.ops.loss import cosine_similarity, pairwise_distance
 from facula.ops.matmul import *
 from facula.ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm

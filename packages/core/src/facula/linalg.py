@@ -16,13 +16,15 @@ from facula.ops.linear_algebra import (
     slogdet,
     solve,
     solve_ex,
-    solve_triangular,
     tensorinv,
     tensorsolve,
     vecdot,
 )
 from facula.ops.linear_algebra import linalg_cross as cross
 from facula.ops.linear_algebra import linalg_vander as vander
+from facula.ops.lu_factorization import linalg_lu as lu
+from facula.ops.lu_factorization import linalg_lu_solve as lu_solve
+from facula.ops.lu_factorization import lu_factor, lu_factor_ex, solve_triangular
 from facula.ops.matmul import matmul
 from facula.ops.norms import cond, matrix_norm, matrix_rank, vector_norm
 from facula.ops.norms import linalg_norm as norm
@@ -30,7 +32,21 @@ from facula.ops.shape import diagonal as _diagonal
 from facula.types import Tensor
 
 __all__ = ["LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals"]
-__all__ += ["eigvalsh", "inv", "inv_ex", "lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot"]
+__all__ += [
+    "eigvalsh",
+    "inv",
+    "inv_ex",
+    "lstsq",
+    "lu",
+    "lu_factor",
+    "lu_factor_ex",
+    "lu_solve",
+    "matmul",
+    "matrix_norm",
+    "matrix_power",
+    "matrix_rank",
+    "multi_dot",
+]
 __all__ += ["norm", "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv"]
 __all__ += ["tensorsolve", "vander", "vecdot", "vector_norm"]
 

@@ -17,6 +17,7 @@ from facula.ops import (
     indexing,
     joining,
     linear_algebra,
+    lu_factorization,
     norms,
     padding,
     pointwise,
@@ -377,6 +378,8 @@ class Tensor(TensorProperties):
     dist = norms.dist
     inverse = linear_algebra.inverse
     logdet = linear_algebra.logdet
+    lu = lu_factorization.lu
+    lu_solve = lu_factorization.lu_solve
     matrix_power = linear_algebra.matrix_power
     norm = norms.norm
     pinverse = linear_algebra.pinverse
@@ -385,6 +388,8 @@ class Tensor(TensorProperties):
     renorm_ = inplace(norms.renorm)
     slogdet = linear_algebra.slogdet
     svd = decompositions.svd
+    triangular_solve = lu_factorization.triangular_solve
+    _solve_triangular = lu_factorization.solve_triangular
     _chained = matmul_family.chain_matmul
     _eigh = decompositions.eigh
     addbmm = matmul_family.addbmm

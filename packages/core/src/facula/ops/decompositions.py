@@ -1,12 +1,11 @@
 """Decompositions of matrices: Cholesky, QR, eigenvalues, singular values."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from facula import dtypes
-from facula.errors import LinAlgError
+from facula.matrices import conjugate_transpose, guarded, identity, need_matrix, written
 from facula.primitive import primitive, write_out
 from facula.types import Tensor
 
@@ -35,48 +34,9 @@ class svd_result(NamedTuple):
     Vh: Tensor
 
 
-def _h(x: Tensor) -> Tensor:
-    """Return the matrices of ``x`` transposed and conjugated."""
-    swapped = x.transpose(-2, -1)
-    return swapped.conj() if x.is_complex() else swapped
-
-
-def _need_matrix(name: str, x: Tensor, square: bool = False) -> None:
-    if x.dim() < 2:
-        raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
-    if square and x.shape[-1] != x.shape[-2]:
-        raise RuntimeError(
-            f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
-        )
-    if not x.is_floating_point() and not x.is_complex():
-        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}")
-    if x.dtype in (dtypes.float16, dtypes.bfloat16):
-        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}")
-
-
-def _guarded(function, *arrays):
-    """Call NumPy's linear algebra; what it cannot solve is a LinAlgError of ours."""
-    try:
-        return function(*arrays)
-    except np.linalg.LinAlgError as error:
-        raise LinAlgError(f"linalg: {error}") from None
-
-
-def _written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str) -> Sequence[Tensor]:
-    if out is None:
-        return results
-    return [write_out(result, each, name) for result, each in zip(results, out, strict=True)]
-
-
-def _identity(x: Tensor) -> Tensor:
-    """Return the identity matrix of the size and type of the matrices of ``x``."""
-    length = x.shape[-1]
-    return x.detach().new_ones((length, length)).tril().triu()
-
-
 @primitive(vjp={"x": lambda g, out: _cholesky_slope(g, out)})
 def _cholesky(xp, x):
-    return _guarded(xp.linalg.cholesky, x)
+    return guarded(xp.linalg.cholesky, x)
 
 
 def _half_diagonal(x: Tensor) -> Tensor:
@@ -85,9 +45,9 @@ def _half_diagonal(x: Tensor) -> Tensor:
 
 def _cholesky_slope(g: Tensor, out: Tensor) -> Tensor:
     inverse = out.inverse()
-    middle = _half_diagonal(_h(out) @ g)
-    slope = _h(inverse) @ middle @ inverse
-    return (slope + _h(slope)) / 2
+    middle = _half_diagonal(conjugate_transpose(out) @ g)
+    slope = conjugate_transpose(inverse) @ middle @ inverse
+    return (slope + conjugate_transpose(slope)) / 2
 
 
 def linalg_cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
@@ -98,8 +58,8 @@ def linalg_cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None
     >>> facula.linalg.cholesky(facula.tensor([[4.0]]))
     tensor([[2.]])
     """
-    _need_matrix("linalg.cholesky", A, square=True)
-    result = _h(_cholesky(_h(A))) if upper else _cholesky(A)
+    need_matrix("linalg.cholesky", A, square=True)
+    result = conjugate_transpose(_cholesky(conjugate_transpose(A))) if upper else _cholesky(A)
     return result if out is None else write_out(result, out, "linalg.cholesky")
 
 
@@ -111,9 +71,9 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | N
     """
     if B.dim() < 2 or L.dim() < 2:
         raise RuntimeError(f"b should have at least 2 dimensions, but has {B.dim()} dimensions instead")
-    _need_matrix("cholesky_solve", L, square=True)
-    factor = _h(L.triu()) if upper else L.tril()
-    result = _h(factor).inverse() @ (factor.inverse() @ B)
+    need_matrix("cholesky_solve", L, square=True)
+    factor = conjugate_transpose(L.triu()) if upper else L.tril()
+    result = conjugate_transpose(factor).inverse() @ (factor.inverse() @ B)
     return result if out is None else write_out(result, out, "cholesky_solve")
 
 
@@ -123,9 +83,9 @@ def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = Non
     >>> facula.cholesky_inverse(facula.tensor([[2.0]]))
     tensor([[0.2500]])
     """
-    _need_matrix("cholesky_inverse", L, square=True)
-    inverse = (_h(L.triu()) if upper else L.tril()).inverse()
-    result = _h(inverse) @ inverse
+    need_matrix("cholesky_inverse", L, square=True)
+    inverse = (conjugate_transpose(L.triu()) if upper else L.tril()).inverse()
+    result = conjugate_transpose(inverse) @ inverse
     return result if out is None else write_out(result, out, "cholesky_inverse")
 
 
@@ -152,7 +112,7 @@ def _qr_slope(g: list, out: tuple, mode: str) -> Tensor:
     if gr is not None:
         g_square = gr.narrow(-1, 0, rows)
         g_rest = gr.narrow(-1, rows, columns - rows)
-        first = first + (q @ rest) @ _h(g_rest)
+        first = first + (q @ rest) @ conjugate_transpose(g_rest)
         # dV enters through V = Q^H Y: the gradient of Y, and of Q through Y.
         other = q @ g_rest
     slope = _tall_qr_slope(first, g_square, q, square)
@@ -164,20 +124,24 @@ def _qr_slope(g: list, out: tuple, mode: str) -> Tensor:
 def _tall_qr_slope(gq: Tensor | None, gr: Tensor | None, q: Tensor, r: Tensor) -> Tensor:
     middle = None
     if gr is not None:
-        middle = r @ _h(gr)
+        middle = r @ conjugate_transpose(gr)
     if gq is not None:
-        back = _h(gq) @ q
+        back = conjugate_transpose(gq) @ q
         middle = -back if middle is None else middle - back
     middle = middle.tril()
     diagonal = middle.triu()
     # The lower triangle is copied to the upper one; the diagonal of R is real.
-    middle = middle + _h(middle - diagonal) if not middle.is_complex() else middle + _h(middle) - _real_part(diagonal)
+    middle = (
+        middle + conjugate_transpose(middle - diagonal)
+        if not middle.is_complex()
+        else middle + conjugate_transpose(middle) - _real_part(diagonal)
+    )
     if middle.is_complex():
-        middle = middle - (diagonal - _h(diagonal)) / 2 * 0
+        middle = middle - (diagonal - conjugate_transpose(diagonal)) / 2 * 0
     right = q @ middle
     if gq is not None:
         right = gq + right
-    return right @ _h(r.inverse())
+    return right @ conjugate_transpose(r.inverse())
 
 
 def _real_part(x: Tensor) -> Tensor:
@@ -190,7 +154,7 @@ def linalg_qr(A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, Tensor] | 
     >>> facula.linalg.qr(facula.tensor([[3.0], [4.0]])).R.abs()
     tensor([[5.]])
     """
-    _need_matrix("linalg.qr", A)
+    need_matrix("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(
             f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
@@ -201,12 +165,12 @@ def linalg_qr(A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, Tensor] | 
         found = (A.new_zeros((0,)), _qr(A, mode="reduced")[1])
     else:
         found = _qr(A, mode=mode)
-    return qr_result(*_written(found, out, "linalg.qr"))
+    return qr_result(*written(found, out, "linalg.qr"))
 
 
 @primitive(vjp={"x": lambda g, out: _eigh_slope(g, out)})
 def _eigh(xp, x, *, lower):
-    values, vectors = _guarded(xp.linalg.eigh, x, "L" if lower else "U")
+    values, vectors = guarded(xp.linalg.eigh, x, "L" if lower else "U")
     return values, vectors
 
 
@@ -215,12 +179,12 @@ def _eigh_slope(g: list, out: tuple) -> Tensor:
     middle = None if g[0] is None else g[0].diag_embed()
     if g[1] is not None:
         difference = values.unsqueeze(-2) - values.unsqueeze(-1)
-        safe = difference.where(~_identity(difference).bool(), float("inf"))
-        turn = (_h(vectors) @ g[1]) / safe
+        safe = difference.where(~identity(difference).bool(), float("inf"))
+        turn = (conjugate_transpose(vectors) @ g[1]) / safe
         middle = turn if middle is None else middle.to(turn.dtype) + turn
     elif vectors.is_complex():
         middle = middle.to(vectors.dtype)
-    return vectors @ middle @ _h(vectors)
+    return vectors @ middle @ conjugate_transpose(vectors)
 
 
 def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, Tensor] | None = None) -> eigh_result:
@@ -231,10 +195,10 @@ def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, Tensor] | None = None
     >>> facula.linalg.eigh(facula.tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
     tensor([1., 2.])
     """
-    _need_matrix("linalg.eigh", A, square=True)
+    need_matrix("linalg.eigh", A, square=True)
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    return eigh_result(*_written(_eigh(A, lower=UPLO.upper() == "L"), out, "linalg.eigh"))
+    return eigh_result(*written(_eigh(A, lower=UPLO.upper() == "L"), out, "linalg.eigh"))
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
@@ -249,7 +213,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor
 
 @primitive(vjp={"x": lambda g, out: _svd_slope(g, out)})
 def _svd(xp, x, *, full):
-    u, s, vh = _guarded(xp.linalg.svd, x, full)
+    u, s, vh = guarded(xp.linalg.svd, x, full)
     return u, s, vh
 
 
@@ -263,29 +227,29 @@ def _svd_slope(g: list, out: tuple) -> Tensor:
     if vh.shape[-2] > count:
         vh = vh.narrow(-2, 0, count)
         gv = None if gv is None else gv.narrow(-2, 0, count)
-    v = _h(vh)
+    v = conjugate_transpose(vh)
     middle = None if gs is None else gs.diag_embed().to(u.dtype)
     if gu is None and gv is None:
         return u @ middle @ vh
-    same = _identity(s.unsqueeze(-1) * s.unsqueeze(-2)).bool()
+    same = identity(s.unsqueeze(-1) * s.unsqueeze(-2)).bool()
     gaps = (s.unsqueeze(-2) - s.unsqueeze(-1)) * (s.unsqueeze(-2) + s.unsqueeze(-1))
     gaps = gaps.where(~same, float("inf"))
     total = None
     if gu is not None:
-        back = _h(u) @ gu
-        turn = ((back - _h(back)) / gaps) * s.unsqueeze(-2)
+        back = conjugate_transpose(u) @ gu
+        turn = ((back - conjugate_transpose(back)) / gaps) * s.unsqueeze(-2)
         if u.is_complex():
             turn = turn + _phase(back, s)
         total = turn
     if gv is not None:
-        back = vh @ _h(gv)
-        turn = s.unsqueeze(-1) * ((back - _h(back)) / gaps)
+        back = vh @ conjugate_transpose(gv)
+        turn = s.unsqueeze(-1) * ((back - conjugate_transpose(back)) / gaps)
         total = turn if total is None else total + turn
     middle = total if middle is None else middle + total
     result = u @ middle @ vh
     if gu is not None and u.shape[-2] > count:
         outside = gu / s.unsqueeze(-2)
-        result = result + (outside - u @ (_h(u) @ outside)) @ vh
+        result = result + (outside - u @ (conjugate_transpose(u) @ outside)) @ vh
     if gv is not None and v.shape[-2] > count:
         outside = gv / s.unsqueeze(-1)
         result = result + u @ (outside - (outside @ v) @ vh)
@@ -310,8 +274,8 @@ def linalg_svd(
     >>> facula.linalg.svd(facula.tensor([[3.0, 0.0], [0.0, 4.0]])).S
     tensor([4., 3.])
     """
-    _need_matrix("linalg.svd", A)
-    return svd_result(*_written(_svd(A, full=full_matrices), out, "linalg.svd"))
+    need_matrix("linalg.svd", A)
+    return svd_result(*written(_svd(A, full=full_matrices), out, "linalg.svd"))
 
 
 def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
@@ -333,7 +297,7 @@ class eig_result(NamedTuple):
 
 @primitive(vjp={"x": lambda g, out: _eig_slope(g, out)})
 def _eig(xp, x):
-    values, vectors = _guarded(xp.linalg.eig, x)
+    values, vectors = guarded(xp.linalg.eig, x)
     kind = np.complex64 if x.dtype.itemsize // (2 if x.dtype.kind == "c" else 1) == 4 else np.complex128
     return values.astype(kind), vectors.astype(kind)
 
@@ -344,12 +308,14 @@ def _eig_slope(g: list, out: tuple) -> Tensor:
     middle = None if g[0] is None else g[0].diag_embed()
     if g[1] is not None:
         gaps = (values.unsqueeze(-2) - values.unsqueeze(-1)).conj()
-        back = _h(vectors) @ g[1]
+        back = conjugate_transpose(vectors) @ g[1]
         # What only changes the length of an eigenvector is taken out.
         lengths = back.diagonal(0, -2, -1).real.unsqueeze(-2)
-        turn = (back - (_h(vectors) @ vectors) * lengths) / gaps.where(~_identity(gaps).bool(), float("inf"))
+        turn = (back - (conjugate_transpose(vectors) @ vectors) * lengths) / gaps.where(
+            ~identity(gaps).bool(), float("inf")
+        )
         middle = turn if middle is None else middle + turn
-    adjoint = _h(vectors)
+    adjoint = conjugate_transpose(vectors)
     return adjoint.inverse() @ middle @ adjoint
 
 
@@ -359,8 +325,8 @@ def eig(A: Tensor, *, out: tuple[Tensor, Tensor] | None = None) -> eig_result:
     >>> facula.linalg.eig(facula.tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
     tensor([2.+0.j, 1.+0.j])
     """
-    _need_matrix("linalg.eig", A, square=True)
-    return eig_result(*_written(_eig(A), out, "linalg.eig"))
+    need_matrix("linalg.eig", A, square=True)
+    return eig_result(*written(_eig(A), out, "linalg.eig"))
 
 
 def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -396,7 +362,7 @@ def cholesky_ex(
         linalg_cholesky(A, upper=upper),
         A.new_zeros(A.shape[:-2], dtype=dtypes.int32),
     )
-    return cholesky_ex_result(*_written(found, out, "linalg.cholesky_ex"))
+    return cholesky_ex_result(*written(found, out, "linalg.cholesky_ex"))
 
 
 # The names of before facula.linalg, with their own conventions.
@@ -442,5 +408,5 @@ def svd(
         )
     else:
         u, s, vh = linalg_svd(input, not some)
-        found = (u, s, _h(vh))
-    return old_svd_result(*_written(found, out, "svd"))
+        found = (u, s, conjugate_transpose(vh))
+    return old_svd_result(*written(found, out, "svd"))

@@ -5,11 +5,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from facula import dtypes
 from facula.dimensions import wrap_dim
-from facula.errors import LinAlgError
+from facula.matrices import conjugate_transpose, guarded, identity, need_matrix, written
 from facula.primitive import primitive, promote, write_out
 from facula.tensor_base import TensorBase
 from facula.types import Tensor
@@ -40,45 +38,12 @@ class lstsq_result(NamedTuple):
     singular_values: Tensor
 
 
-def _h(x: Tensor) -> Tensor:
-    """Return the matrices of ``x`` transposed and conjugated."""
-    swapped = x.transpose(-2, -1)
-    return swapped.conj() if x.is_complex() else swapped
-
-
-def _need_matrix(name: str, x: Tensor, square: bool = False) -> None:
-    if x.dim() < 2:
-        raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
-    if square and x.shape[-1] != x.shape[-2]:
-        raise RuntimeError(
-            f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
-        )
-    if not x.is_floating_point() and not x.is_complex():
-        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}")
-    if x.dtype in (dtypes.float16, dtypes.bfloat16):
-        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}")
-
-
-def _guarded(function, *arrays):
-    """Call NumPy's linear algebra; what it cannot solve is a LinAlgError of ours."""
-    try:
-        return function(*arrays)
-    except np.linalg.LinAlgError as error:
-        raise LinAlgError(f"linalg: {error}") from None
-
-
-def _written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str) -> Sequence[Tensor]:
-    if out is None:
-        return results
-    return [write_out(result, each, name) for result, each in zip(results, out, strict=True)]
-
-
 # Inverses and linear systems.
 
 
-@primitive(vjp={"x": lambda g, out: -(_h(out) @ g @ _h(out))})
+@primitive(vjp={"x": lambda g, out: -(conjugate_transpose(out) @ g @ conjugate_transpose(out))})
 def _inv(xp, x):
-    return _guarded(xp.linalg.inv, x)
+    return guarded(xp.linalg.inv, x)
 
 
 def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -88,19 +53,19 @@ def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    _need_matrix("linalg.inv", A, square=True)
+    need_matrix("linalg.inv", A, square=True)
     return _inv(A, out=out)
 
 
 @primitive(
     dtype=promote,
     vjp={
-        "x": lambda g, x, out: -(_solve(_h(x), g) @ _h(out)),
-        "other": lambda g, x: _solve(_h(x), g),
+        "x": lambda g, x, out: -(_solve(conjugate_transpose(x), g) @ conjugate_transpose(out)),
+        "other": lambda g, x: _solve(conjugate_transpose(x), g),
     },
 )
 def _solve(xp, x, other):
-    return _guarded(xp.linalg.solve, x, other)
+    return guarded(xp.linalg.solve, x, other)
 
 
 def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
@@ -109,7 +74,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
     >>> facula.linalg.solve(facula.tensor([[2.0, 0.0], [0.0, 4.0]]), facula.tensor([2.0, 4.0]))
     tensor([1., 1.])
     """
-    _need_matrix("linalg.solve", A, square=True)
+    need_matrix("linalg.solve", A, square=True)
     if A.dtype is not B.dtype:
         raise RuntimeError(
             f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype.name} and B of "
@@ -136,33 +101,6 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
     return result if out is None else write_out(result, out, "linalg.solve")
 
 
-def solve_triangular(
-    A: Tensor,
-    B: Tensor,
-    *,
-    upper: bool,
-    left: bool = True,
-    unitriangular: bool = False,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Return X with ``A @ X = B``, of A only the ``upper`` or lower triangle being looked at.
-
-    >>> facula.linalg.solve_triangular(facula.tensor([[2.0]]), facula.tensor([[4.0]]), upper=True)
-    tensor([[2.]])
-    """
-    _need_matrix("linalg.solve_triangular", A, square=True)
-    triangle = A.triu(1 if unitriangular else 0) if upper else A.tril(-1 if unitriangular else 0)
-    if unitriangular:
-        triangle = triangle + _identity(A)
-    return solve(triangle, B if B.dim() > 1 else B.unsqueeze(-1), left=left, out=out)
-
-
-def _identity(x: Tensor) -> Tensor:
-    """Return the identity matrix of the size and type of the matrices of ``x``."""
-    length = x.shape[-1]
-    return x.detach().new_ones((length, length)).tril().triu()
-
-
 def lstsq(
     A: Tensor,
     B: Tensor,
@@ -176,7 +114,7 @@ def lstsq(
     >>> facula.linalg.lstsq(facula.tensor([[1.0], [1.0]]), facula.tensor([[1.0], [3.0]])).solution
     tensor([[2.0000]])
     """
-    _need_matrix("linalg.lstsq", A)
+    need_matrix("linalg.lstsq", A)
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError(
             f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}"
@@ -195,7 +133,7 @@ def lstsq(
     rank = A.new_zeros((0,), dtype=dtypes.int64) if driver == "gels" else _rank(A.detach())
     values = A.detach().svd().S if driver in ("gelsd", "gelss") else A.new_zeros((0,), dtype=real)
     found = (solution.squeeze(-1) if vector else solution, residuals, rank, values)
-    return lstsq_result(*_written(found, out, "linalg.lstsq"))
+    return lstsq_result(*written(found, out, "linalg.lstsq"))
 
 
 def _rank(A: Tensor) -> Tensor:
@@ -218,13 +156,15 @@ def _determinant_slope(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
     """Return ``g * det * inverse^H``; through singular values where a matrix has no inverse."""
     scale = g * (out.conj() if out.is_complex() else out)
     if not (out == 0).any():
-        return scale.unsqueeze(-1).unsqueeze(-1) * _h(_inv(x))
+        return scale.unsqueeze(-1).unsqueeze(-1) * conjugate_transpose(_inv(x))
     u, s, v = x.svd()
-    vh = _h(v)
-    others = s.unsqueeze(-2).where(~_identity(s.unsqueeze(-1) * s.unsqueeze(-2)).bool(), 1.0).prod(-1)
+    vh = conjugate_transpose(v)
+    others = s.unsqueeze(-2).where(~identity(s.unsqueeze(-1) * s.unsqueeze(-2)).bool(), 1.0).prod(-1)
     turn = det(u) * det(vh)
-    inner = _h(vh) * (others * (turn * g.conj() if g.is_complex() else turn * g).unsqueeze(-1)).unsqueeze(-2)
-    return _h(inner @ _h(u))
+    inner = conjugate_transpose(vh) * (
+        others * (turn * g.conj() if g.is_complex() else turn * g).unsqueeze(-1)
+    ).unsqueeze(-2)
+    return conjugate_transpose(inner @ conjugate_transpose(u))
 
 
 def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -233,7 +173,7 @@ def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> facula.linalg.det(facula.tensor([[2.0, 0.0], [0.0, 4.0]]))
     tensor(8.)
     """
-    _need_matrix("linalg.det", A, square=True)
+    need_matrix("linalg.det", A, square=True)
     return _det(A, out=out)
 
 
@@ -253,7 +193,7 @@ def _logarithm_slope(g: list, x: Tensor, out: tuple) -> Tensor:
         total = -turn if total is None else total - turn
     if total is None:
         return x * 0
-    return total.unsqueeze(-1).unsqueeze(-1) * _h(_inv(x))
+    return total.unsqueeze(-1).unsqueeze(-1) * conjugate_transpose(_inv(x))
 
 
 def slogdet(A: Tensor, *, out: tuple[Tensor, Tensor] | None = None) -> slogdet_result:
@@ -262,8 +202,8 @@ def slogdet(A: Tensor, *, out: tuple[Tensor, Tensor] | None = None) -> slogdet_r
     >>> facula.linalg.slogdet(facula.tensor([[1.0, 0.0], [0.0, -1.0]])).sign
     tensor(-1.)
     """
-    _need_matrix("linalg.slogdet", A, square=True)
-    return slogdet_result(*_written(_slogdet(A), out, "linalg.slogdet"))
+    need_matrix("linalg.slogdet", A, square=True)
+    return slogdet_result(*written(_slogdet(A), out, "linalg.slogdet"))
 
 
 def logdet(input: Tensor) -> Tensor:
@@ -294,7 +234,7 @@ def pinv(
     >>> facula.linalg.pinv(facula.tensor([[2.0], [0.0]]))
     tensor([[0.5000, 0.0000]])
     """
-    _need_matrix("linalg.pinv", A, square=hermitian)
+    need_matrix("linalg.pinv", A, square=hermitian)
     if A.numel() == 0:
         result = (A * 0).transpose(-2, -1)
         return result if out is None else write_out(result, out, "linalg.pinv")
@@ -305,10 +245,10 @@ def pinv(
 @primitive(vjp={"x": lambda g, x, out: _pinv_slope(g, x, out)})
 def _pinv(xp, x, atol, rtol, *, hermitian):
     if hermitian:
-        values, u = _guarded(xp.linalg.eigh, x)
+        values, u = guarded(xp.linalg.eigh, x)
         v = u
     else:
-        u, values, vh = _guarded(xp.linalg.svd, x, False)
+        u, values, vh = guarded(xp.linalg.svd, x, False)
         v = xp.conj(xp.swapaxes(vh, -1, -2))
     sizes = xp.abs(values)
     least = xp.maximum(
@@ -322,14 +262,14 @@ def _pinv(xp, x, atol, rtol, *, hermitian):
 
 def _pinv_slope(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
     """Return the gradient of the pseudoinverse at constant rank. Golub and Pereyra 1973, SIAM J. Numer. Anal. 10(2)."""
-    back, adjoint = _h(g), _h(out)
+    back, adjoint = conjugate_transpose(g), conjugate_transpose(out)
     if x.shape[-2] <= x.shape[-1]:
         along = back @ out
         beside = along @ adjoint
-        return beside - _h(out @ along) - (x @ out) @ beside + (adjoint @ out) @ (back - along @ x)
+        return beside - conjugate_transpose(out @ along) - (x @ out) @ beside + (adjoint @ out) @ (back - along @ x)
     along = out @ back
     beside = adjoint @ along
-    return beside - _h(along @ out) + ((back - x @ along) @ out) @ adjoint - (beside @ out) @ x
+    return beside - conjugate_transpose(along @ out) + ((back - x @ along) @ out) @ adjoint - (beside @ out) @ x
 
 
 def _tolerances(
@@ -362,7 +302,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, Tensor] 
     """
     inverse = inv(A)
     found = (inverse, A.new_zeros(A.shape[:-2], dtype=dtypes.int32))
-    return inv_ex_result(*_written(found, out, "linalg.inv_ex"))
+    return inv_ex_result(*written(found, out, "linalg.inv_ex"))
 
 
 class solve_ex_result(NamedTuple):
@@ -386,7 +326,7 @@ def solve_ex(
     tensor([2.])
     """
     found = (solve(A, B, left=left), A.new_zeros(A.shape[:-2], dtype=dtypes.int32))
-    return solve_ex_result(*_written(found, out, "linalg.solve_ex"))
+    return solve_ex_result(*written(found, out, "linalg.solve_ex"))
 
 
 def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
@@ -452,7 +392,7 @@ def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
         if exponent:
             base = base @ base
     if result is None:
-        result = input * 0 + _identity(input)
+        result = input * 0 + identity(input)
     elif result is input:
         result = input.clone()
     return result if out is None else write_out(result, out, "linalg.matrix_power")

@@ -1,0 +1,69 @@
+"""What the families of linear algebra share: checks of matrices, transposes, results written into ``out``."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from facula.dtypes import REDUCED
+from facula.errors import LinAlgError
+from facula.primitive import write_out
+from facula.types import Tensor
+
+__all__ = ["conjugate_transpose", "check_factorized", "guarded", "identity", "need_matrix", "stacked", "written"]
+
+
+def conjugate_transpose(x: Tensor) -> Tensor:
+    """Return the matrices of ``x`` transposed and conjugated."""
+    swapped = x.transpose(-2, -1)
+    return swapped.conj() if x.is_complex() else swapped
+
+
+def identity(x: Tensor, length: int | None = None) -> Tensor:
+    """Return the identity matrix of the type of ``x``, as large as its last dimension or of ``length``."""
+    return x.detach().new_ones((x.shape[-1] if length is None else length,)).diag_embed()
+
+
+def need_matrix(name: str, x: Tensor, square: bool = False) -> None:
+    """Refuse what is no batch of matrices, square ones where asked for, of a type LAPACK has."""
+    if x.dim() < 2:
+        raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
+    if square and x.shape[-1] != x.shape[-2]:
+        raise RuntimeError(
+            f"{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
+        )
+    if not x.is_floating_point() and not x.is_complex():
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {x.dtype.name.title()}")
+    if x.dtype.numpy in REDUCED:
+        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}")
+
+
+def guarded(function: Callable, *arrays: object) -> object:
+    """Call NumPy's linear algebra; what it cannot solve is a LinAlgError of ours."""
+    try:
+        return function(*arrays)
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(f"linalg: {error}") from None
+
+
+def check_factorized(info: Tensor, name: str, failure: Callable[[int], str]) -> None:
+    """Raise a LinAlgError for the first matrix whose ``info`` is not 0; ``failure`` says what such a number means."""
+    codes = info.reshape((-1,)).tolist()
+    for at, code in enumerate(codes):
+        if code:
+            where = f"(Batch element {at}): " if info.dim() else ""
+            raise LinAlgError(f"{name}: {where}{failure(code)}")
+
+
+def stacked(x: np.ndarray) -> np.ndarray:
+    """Return a copy of the matrices of an array as one stack (batch, rows, columns)."""
+    count = 1
+    for length in x.shape[:-2]:
+        count *= length
+    return x.reshape((count, *x.shape[-2:])).copy()
+
+
+def written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str) -> Sequence[Tensor]:
+    """Return the results, each in its tensor of ``out`` where that is given."""
+    if out is None:
+        return results
+    return [write_out(result, each, name) for result, each in zip(results, out, strict=True)]
