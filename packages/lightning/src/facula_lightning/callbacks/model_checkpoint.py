@@ -223,10 +223,10 @@ class ModelCheckpoint(Checkpoint):
     def _saves_on_train_epoch_end(self, trainer: Trainer) -> bool:
         if self._save_on_train_epoch_end is not None:
             return self._save_on_train_epoch_end
-        if trainer.check_val_every_n_epoch != 1 or not trainer.enable_validation:
-            # Validation does not come with every epoch.
-            return not (trainer.enable_validation and self.monitor is not None and self._every_n_epochs == 0)
-        return trainer.val_check_interval == 1.0 and self.monitor is None
+        if not trainer.enable_validation:
+            return True
+        # Where validation does not come once with every epoch, a checkpoint follows each validation.
+        return trainer.check_val_every_n_epoch == 1 and trainer.val_check_interval == 1.0
 
     # What
 

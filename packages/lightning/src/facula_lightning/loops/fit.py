@@ -44,11 +44,6 @@ class FitLoop:
         self._loaded_epoch: int | None = None
         self._stop_was_refused = False
 
-    @property
-    def is_between_epochs(self) -> bool:
-        """Whether a checkpoint to go on from was saved when no epoch was running."""
-        return self._restored is None or self._restored["state_dict"]["position"] == FINISHED
-
     # What there is to read
 
     def setup_data(self) -> None:
@@ -191,16 +186,17 @@ class FitLoop:
         self.batch_progress.add("ready")
         trainer.is_last_batch = self.fetcher.is_last
         call_callbacks(trainer, "on_train_batch_start", batch, batch_idx)
-        if call_module(trainer, "on_train_batch_start", batch, batch_idx) == -1:
-            self.batch_progress.add("processed")
-            return True
-        self.batch_progress.add("started")
-        arguments = (batch, batch_idx) if takes_index else (batch,)
-        outputs = trainer._optimization.train_batch(arguments, batch_idx, self._accumulating())
+        skip_rest = call_module(trainer, "on_train_batch_start", batch, batch_idx) == -1
+        if not skip_rest:
+            self.batch_progress.add("started")
+            arguments = (batch, batch_idx) if takes_index else (batch,)
+            outputs = trainer._optimization.train_batch(arguments, batch_idx, self._accumulating())
         self.batch_progress.add("processed")
         trainer._optimization.step_schedulers_by_step(self._accumulating())
-        if self.fetcher.is_last:
+        if self.fetcher.is_last or skip_rest:
             trainer._optimization.step_schedulers("epoch", False, trainer.current_epoch + 1)
+        if skip_rest:
+            return True
         self.position = BATCH_END
         call_callbacks(trainer, "on_train_batch_end", outputs, batch, batch_idx)
         call_module(trainer, "on_train_batch_end", outputs, batch, batch_idx)

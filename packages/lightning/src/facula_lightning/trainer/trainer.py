@@ -330,18 +330,19 @@ class Trainer(RunFacts):
         self.ckpt_path = path
         self._restored_rng = None
         self.callbacks = attach_model_callbacks(self, self._own_callbacks)
-        self._call_data_and_module("prepare_data")
+        if self.datamodule is not None:
+            self.datamodule.prepare_data()
+        call_module(self, "prepare_data")
         checkpoint = None if path is None else self._checkpoints.read(path)
         for logger in self.loggers:
             _ = logger.experiment
         self._convert(module)
-        self._call_setup(name)
+        self._call_stage_hook("setup", name)
         call_module(self, "configure_model")
         self._convert(module)
         if checkpoint is not None:
             self._checkpoints.restore_module(checkpoint)
-            if name == "fit":
-                self._checkpoints.restore_callbacks(checkpoint)
+            self._checkpoints.restore_callbacks(checkpoint)
         if name == "fit":
             self._optimization = Optimization(self)
             self._optimization.configure()
@@ -350,8 +351,7 @@ class Trainer(RunFacts):
         self._log_hyperparams()
         with self._default_dtype():
             result = body()
-        call_callbacks(self, "teardown", name)
-        self._call_data_and_module("teardown", name)
+        self._call_stage_hook("teardown", name)
         for logger in self.loggers:
             logger.finalize("success")
         self._logging.current_hook = None
@@ -364,10 +364,8 @@ class Trainer(RunFacts):
             self._logging.reset()
         with context:
             call_both(self, "on_fit_start")
-            # In the middle of an epoch a sanity check would take the place of what was logged.
-            if not restored or self.fit_loop.is_between_epochs:
-                with isolate_rng():
-                    self._check_sanity()
+            with isolate_rng():
+                self._check_sanity()
             self.fit_loop.run()
             call_both(self, "on_fit_end")
 
@@ -384,16 +382,11 @@ class Trainer(RunFacts):
         self._logging.reset()
         self._logging.callback_metrics = metrics
 
-    def _call_setup(self, name: str) -> None:
+    def _call_stage_hook(self, hook: str, name: str) -> None:
+        """Call ``setup`` or ``teardown`` of the data module, the callbacks and the module."""
         if self.datamodule is not None:
-            self.datamodule.setup(name)
-        call_callbacks(self, "setup", name)
-        call_module(self, "setup", name)
-
-    def _call_data_and_module(self, hook: str, *args: object) -> None:
-        if self.datamodule is not None:
-            getattr(self.datamodule, hook)(*args)
-        call_module(self, hook, *args)
+            getattr(self.datamodule, hook)(name)
+        call_both(self, hook, name)
 
     def _convert(self, module: LightningModule) -> None:
         module.to(self.device)
