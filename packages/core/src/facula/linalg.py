@@ -5,6 +5,8 @@ from facula.ops.decompositions import cholesky_ex, eig, eigh, eigvals, eigvalsh,
 from facula.ops.decompositions import linalg_cholesky as cholesky
 from facula.ops.decompositions import linalg_qr as qr
 from facula.ops.decompositions import linalg_svd as svd
+from facula.ops.householder import householder_product
+from facula.ops.ldl_factorization import ldl_factor, ldl_factor_ex, ldl_solve
 from facula.ops.linear_algebra import (
     det,
     inv,
@@ -32,23 +34,10 @@ from facula.ops.shape import diagonal as _diagonal
 from facula.types import Tensor
 
 __all__ = ["LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals"]
-__all__ += [
-    "eigvalsh",
-    "inv",
-    "inv_ex",
-    "lstsq",
-    "lu",
-    "lu_factor",
-    "lu_factor_ex",
-    "lu_solve",
-    "matmul",
-    "matrix_norm",
-    "matrix_power",
-    "matrix_rank",
-    "multi_dot",
-]
-__all__ += ["norm", "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv"]
-__all__ += ["tensorsolve", "vander", "vecdot", "vector_norm"]
+__all__ += ["eigvalsh", "householder_product", "inv", "inv_ex", "ldl_factor", "ldl_factor_ex", "ldl_solve", "lstsq"]
+__all__ += ["lu", "lu_factor", "lu_factor_ex", "lu_solve", "matmul", "matrix_norm", "matrix_power", "matrix_rank"]
+__all__ += ["multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals"]
+__all__ += ["tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm"]
 
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:

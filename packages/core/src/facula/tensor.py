@@ -14,6 +14,7 @@ from facula.ops import (
     filling,
     fourier,
     gathering,
+    householder,
     indexing,
     joining,
     linear_algebra,
@@ -376,12 +377,15 @@ class Tensor(TensorProperties):
     cross = linear_algebra.cross
     det = linear_algebra.det
     dist = norms.dist
+    geqrf = householder.geqrf
     inverse = linear_algebra.inverse
     logdet = linear_algebra.logdet
     lu = lu_factorization.lu
     lu_solve = lu_factorization.lu_solve
     matrix_power = linear_algebra.matrix_power
     norm = norms.norm
+    orgqr = householder.orgqr
+    ormqr = householder.ormqr
     pinverse = linear_algebra.pinverse
     qr = decompositions.qr
     renorm = norms.renorm
