@@ -57,6 +57,7 @@ from facula.ops.conversion import (
 from facula.ops.activation import log_softmax_method as log_softmax
 from facula.ops.activation import relu, relu_, selu, selu_, celu, celu_, prelu, threshold, threshold_
 from facula.ops.activation import softmax_method as softmax
+from facula.ops.bits import *
 from facula.ops.comparison import *
 from facula.ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from facula.ops.cumulative import *
@@ -74,7 +75,9 @@ from facula.ops.joining import *
 from facula.ops.linear_algebra import *
 from facula.ops.lu_factorization import *
 from facula.ops.loss import cosine_similarity, pairwise_distance
+from facula.ops.lowrank import *
 from facula.ops.matmul import *
+from facula.ops.matrix_functions import *
 from facula.ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from facula.ops.norms import *
 from facula.ops.pointwise import *
@@ -87,6 +90,7 @@ from facula.ops.shape import *
 from facula.ops.sorting import *
 from facula.ops.special import *
 from facula.ops.splitting import *
+from facula.ops.statistics import *
 from facula.ops.windows import *
 from facula.printing import set_printoptions
 from facula.promotion import can_cast, promote_types

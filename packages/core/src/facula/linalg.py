@@ -28,6 +28,7 @@ from facula.ops.lu_factorization import linalg_lu as lu
 from facula.ops.lu_factorization import linalg_lu_solve as lu_solve
 from facula.ops.lu_factorization import lu_factor, lu_factor_ex, solve_triangular
 from facula.ops.matmul import matmul
+from facula.ops.matrix_functions import matrix_exp
 from facula.ops.norms import cond, matrix_norm, matrix_rank, vector_norm
 from facula.ops.norms import linalg_norm as norm
 from facula.ops.shape import diagonal as _diagonal
@@ -35,9 +36,9 @@ from facula.types import Tensor
 
 __all__ = ["LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals"]
 __all__ += ["eigvalsh", "householder_product", "inv", "inv_ex", "ldl_factor", "ldl_factor_ex", "ldl_solve", "lstsq"]
-__all__ += ["lu", "lu_factor", "lu_factor_ex", "lu_solve", "matmul", "matrix_norm", "matrix_power", "matrix_rank"]
-__all__ += ["multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals"]
-__all__ += ["tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm"]
+__all__ += ["lu", "lu_factor", "lu_factor_ex", "lu_solve", "matmul", "matrix_exp", "matrix_norm", "matrix_power"]
+__all__ += ["matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular"]
+__all__ += ["svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm"]
 
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:

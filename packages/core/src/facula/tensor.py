@@ -5,6 +5,7 @@ from __future__ import annotations
 from facula.methods import inplace, operator, reflected
 from facula.ops import (
     activation,
+    bits,
     comparison,
     conversion,
     cumulative,
@@ -19,6 +20,7 @@ from facula.ops import (
     joining,
     linear_algebra,
     lu_factorization,
+    matrix_functions,
     norms,
     padding,
     pointwise,
@@ -30,6 +32,7 @@ from facula.ops import (
     sorting,
     special,
     splitting,
+    statistics,
 )
 from facula.ops import matmul as matmul_family
 from facula.tensor_base import register_tensor_class
@@ -370,6 +373,13 @@ class Tensor(TensorProperties):
     bincount = sorting.bincount
     histc = sorting.histc
 
+    # statistics, bits
+    corrcoef = statistics.corrcoef
+    cov = statistics.cov
+    histogram = statistics.histogram
+    frexp = bits.frexp
+    hash_tensor = bits.hash_tensor
+
     # matmul, linear_algebra, decompositions, norms
     cholesky = decompositions.cholesky
     cholesky_inverse = decompositions.cholesky_inverse
@@ -382,6 +392,7 @@ class Tensor(TensorProperties):
     logdet = linear_algebra.logdet
     lu = lu_factorization.lu
     lu_solve = lu_factorization.lu_solve
+    matrix_exp = matrix_functions.matrix_exp
     matrix_power = linear_algebra.matrix_power
     norm = norms.norm
     orgqr = householder.orgqr
