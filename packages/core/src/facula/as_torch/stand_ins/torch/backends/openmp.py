@@ -1,0 +1,11 @@
+"""``torch.backends.openmp``: not there."""
+
+
+def is_available() -> bool:
+    """Return False."""
+    return False
+
+
+def is_built() -> bool:
+    """Return False."""
+    return False
