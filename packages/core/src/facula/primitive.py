@@ -442,6 +442,11 @@ def write_out(result: Tensor, out: Tensor, name: str) -> Tensor:
             "the arguments requires grad."
         )
     array, target = result._array, out._array
+    if out._is_shared_with_itself():
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
     if not _can_write(array.dtype, target.dtype):
         have, want = dtypes.from_numpy_dtype[array.dtype].name, dtypes.from_numpy_dtype[target.dtype].name
         raise RuntimeError(f"result type {have} can't be cast to the desired output type {want}")

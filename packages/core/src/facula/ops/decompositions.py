@@ -7,6 +7,7 @@ import numpy as np
 from facula import dtypes
 from facula.matrices import conjugate_transpose, guarded, identity, need_matrix, written
 from facula.primitive import primitive, write_out
+from facula.substitution import substituted
 from facula.types import Tensor
 
 __all__ = ["cholesky", "cholesky_inverse", "cholesky_solve", "qr", "svd"]
@@ -63,22 +64,50 @@ def linalg_cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None
     return result if out is None else write_out(result, out, "linalg.cholesky")
 
 
+@primitive(
+    vjp={
+        "x": lambda g, other, upper: _cholesky_solve(g, other, upper=upper),
+        "other": lambda g, other, out, upper: _factor_slope(g, other, out, upper),
+    },
+)
+def _cholesky_solve(xp, x, other, *, upper):
+    turned = xp.conj(xp.swapaxes(other, -1, -2))
+    lower, higher = (turned, other) if upper else (other, turned)
+    return substituted(xp, higher, substituted(xp, lower, x, False, False), True, False)
+
+
+def _factor_slope(g: Tensor, factor: Tensor, out: Tensor, upper: bool) -> Tensor:
+    """Return the gradient of both triangles, as if the product of the whole matrix with its transpose were inverted."""
+    change = _cholesky_solve(g, factor, upper=upper) @ conjugate_transpose(out)
+    change = change + conjugate_transpose(change)
+    return -(factor @ change) if upper else -(change @ factor)
+
+
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Return X with ``A @ X = B`` for ``A = L @ L^H``.
+    """Return X with ``A @ X = B`` for ``A = L @ L^H``, or ``L^H @ L`` when ``upper``.
 
     >>> facula.cholesky_solve(facula.tensor([[8.0]]), facula.tensor([[2.0]]))
     tensor([[2.]])
     """
-    if B.dim() < 2 or L.dim() < 2:
-        raise RuntimeError(f"b should have at least 2 dimensions, but has {B.dim()} dimensions instead")
+    for argument, each in (("b", B), ("u", L)):
+        if each.dim() < 2:
+            raise RuntimeError(f"{argument} should have at least 2 dimensions, but has {each.dim()} dimensions instead")
     need_matrix("cholesky_solve", L, square=True)
-    factor = conjugate_transpose(L.triu()) if upper else L.tril()
-    result = conjugate_transpose(factor).inverse() @ (factor.inverse() @ B)
-    return result if out is None else write_out(result, out, "cholesky_solve")
+    if B.dtype is not L.dtype:
+        raise RuntimeError(
+            f"Expected b and A to have the same dtype, but found b of type {B.dtype.name.title()} and A of type "
+            f"{L.dtype.name.title()} instead."
+        )
+    if B.shape[-2] != L.shape[-1]:
+        raise RuntimeError(
+            f"Incompatible matrix sizes for cholesky_solve: each A matrix is {L.shape[-1]} by {L.shape[-1]} but each b "
+            f"matrix is {B.shape[-2]} by {B.shape[-1]}"
+        )
+    return _cholesky_solve(B, L, upper=upper, out=out)
 
 
 def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Return the inverse of A for ``A = L @ L^H``.
+    """Return the inverse of A for ``A = L @ L^H``, or ``L^H @ L`` when ``upper``.
 
     >>> facula.cholesky_inverse(facula.tensor([[2.0]]))
     tensor([[0.2500]])

@@ -7,6 +7,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.arguments import need_tensor
+from facula.backend import namespace
 from facula.dimensions import kept_shape, wrap_dim, wrap_dims
 from facula.primitive import primitive, promote, write_out
 from facula.tensor_base import TensorBase
@@ -375,7 +376,17 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out
         raise IndexError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
     if not 1 <= k <= length:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}: {k} of {length}")
+    if out is not None and any(_overlap(input, each) for each in out):
+        raise RuntimeError(
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
     return kthvalue_result(*_written(_kth(input, k=k - 1, dim=dim, keepdim=keepdim), out, "kthvalue"))
+
+
+def _overlap(input: Tensor, out: Tensor) -> bool:
+    array, target = input._array, out._array
+    return type(array) is type(target) and bool(namespace(array).may_share_memory(array, target))
 
 
 def _middle(name: str, input: Tensor, dim: int | None, keepdim: bool, out: Out, ignore_nan: bool) -> tuple | Tensor:

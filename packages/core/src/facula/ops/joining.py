@@ -437,9 +437,9 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     chosen = list(choose(range(input.numel()), r))
-    if not chosen or r == 0:
-        return input.new_empty((0,) if r == 0 else (0, r))
-    return input[wrap(np.array(chosen, np.int64))]
+    if r == 0:
+        return input.new_empty((0,))
+    return input[wrap(np.array(chosen, np.int64).reshape((len(chosen), r)))]
 
 
 concat = concatenate = cat

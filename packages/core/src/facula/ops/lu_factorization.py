@@ -8,11 +8,12 @@ from facula import dtypes
 from facula.backend import device_index
 from facula.matrices import check_factorized, conjugate_transpose, identity, need_matrix, stacked, written
 from facula.primitive import primitive, promote, write_out
+from facula.substitution import substituted
 from facula.types import Tensor
 
 __all__ = ["lu", "lu_solve", "lu_unpack", "triangular_solve"]
 
-#: Columns factorized, and rows solved for, at a time: within a block by columns, between blocks by matrix products.
+#: Columns factorized at a time: within a block one by one, between blocks by matrix products.
 _BLOCK = 32
 
 
@@ -57,32 +58,7 @@ class lu_result(NamedTuple):
     },
 )
 def _solve_triangular(xp, x, other, *, upper, unit):
-    return _substituted(xp, x, other, upper, unit)
-
-
-def _substituted(xp, x, other, upper: bool, unit: bool):
-    """Return X with ``triangle(x) @ X = other``: halves until blocks are small, the second from what the first gave."""
-    length = x.shape[-1]
-    if length <= _BLOCK:
-        return _substituted_in_block(xp, x, other, upper, unit)
-    middle = length // 2
-    low, high = slice(0, middle), slice(middle, length)
-    first, second = (high, low) if upper else (low, high)
-    known = _substituted(xp, x[..., first, first], other[..., first, :], upper, unit)
-    rest = other[..., second, :] - x[..., second, first] @ known
-    found = _substituted(xp, x[..., second, second], rest, upper, unit)
-    return xp.concatenate([found, known] if upper else [known, found], axis=-2)
-
-
-def _substituted_in_block(xp, x, other, upper: bool, unit: bool):
-    length = x.shape[-1]
-    batch = np.broadcast_shapes(x.shape[:-2], other.shape[:-2])
-    result = xp.empty((*batch, *other.shape[-2:]), other.dtype)
-    for row in reversed(range(length)) if upper else range(length):
-        known = slice(row + 1, length) if upper else slice(0, row)
-        value = other[..., row, :] - (x[..., row : row + 1, known] @ result[..., known, :])[..., 0, :]
-        result[..., row, :] = value if unit else value / x[..., row : row + 1, row]
-    return result
+    return substituted(xp, x, other, upper, unit)
 
 
 def _triangle_slope(g: Tensor, x: Tensor, out: Tensor, upper: bool, unit: bool) -> Tensor:
@@ -176,7 +152,7 @@ def _lu_factor(xp, x, *, pivot):
         _factor_columns(xp, matrices, start, stop, pivots, info, pivot)
         if stop < columns:
             corner = matrices[:, start:stop, start:stop]
-            above = _substituted_in_block(xp, corner, matrices[:, start:stop, stop:], False, True)
+            above = substituted(xp, corner, matrices[:, start:stop, stop:], False, True)
             matrices[:, start:stop, stop:] = above
             matrices[:, stop:, stop:] -= matrices[:, stop:, start:stop] @ above
     batch = x.shape[:-2]

@@ -47,7 +47,8 @@ def _vector_slope(g: Tensor, x: Tensor, out: Tensor, order: float, dims: tuple |
     if order == 1:
         return g * x.sgn()
     if order == 2:
-        return x * (g / out).where(out != 0, 0.0)
+        # Put so, the second derivative where the norm is 0 is nan, as there is none.
+        return g * (x / out).where(out != 0, 0.0)
     size = x.abs()
     if builtins.abs(order) == math.inf:
         hit = (size == out) | (size.isnan() & out.isnan())
