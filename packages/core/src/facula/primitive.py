@@ -20,7 +20,7 @@ a view of the first input's memory.
 import functools
 import inspect
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -147,7 +147,10 @@ class Primitive:
                 refresh(each)
             if each._node is not None:
                 recorded = grad_enabled
-        result = self._compute_on_cpu(*arrays, **options) if options else self._compute_on_cpu(*arrays)
+        try:
+            result = self._compute_on_cpu(*arrays, **options) if options else self._compute_on_cpu(*arrays)
+        except ValueError as error:
+            raise _mismatch(arrays, error) from None
         if type(result) is not _ndarray:
             if isinstance(result, (tuple, list)):
                 return self._wrap_several(inputs, result, recorded, options)
@@ -248,7 +251,10 @@ class Primitive:
             )
         compute, rounded = self._computed_in(tuple(signature), inputs)
         arrays = self._bring_to(compute, inputs, on_cuda > 0)
-        result = self._compute_on_cuda(arrays, options) if on_cuda else self._compute_on_cpu(*arrays, **options)
+        try:
+            result = self._compute_on_cuda(arrays, options) if on_cuda else self._compute_on_cpu(*arrays, **options)
+        except ValueError as error:
+            raise _mismatch(arrays, error) from None
         if isinstance(result, (tuple, list)):
             if rounded is not None:
                 result = [each.astype(rounded) if each.dtype == compute else each for each in result]
@@ -368,7 +374,10 @@ class PairPrimitive(Primitive):
         if not plain or out is not None or watch.active:
             return Primitive.__call__(self, x, other, out=out)
         grad_enabled = state.grad_enabled
-        result = self._compute_on_cpu(left, right)
+        try:
+            result = self._compute_on_cpu(left, right)
+        except ValueError as error:
+            raise _mismatch((left, right), error) from None
         if type(result) is not _ndarray:
             result = np.asarray(result)
         tensor = _new(_Tensor)
@@ -427,6 +436,23 @@ def _number(value: object, compute: np.dtype) -> object:
     if kind in "fcV":
         return float(value) if type(value) is int else value
     return np.asarray(value).astype(compute) if kind in "iu" else value
+
+
+def _mismatch(arrays: Sequence[object], error: ValueError) -> Exception:
+    """Return what to raise for a NumPy error: PyTorch's when it is that shapes do not broadcast, else the error itself."""
+    found: tuple[int, ...] = ()
+    if "broadcast" not in str(error):
+        return error
+    for each in arrays:
+        shape = getattr(each, "shape", ())
+        for back in range(1, min(len(found), len(shape)) + 1):
+            if found[-back] != shape[-back] and found[-back] != 1 != shape[-back]:
+                return RuntimeError(
+                    f"The size of tensor a ({found[-back]}) must match the size of tensor b ({shape[-back]}) at "
+                    f"non-singleton dimension {max(len(found), len(shape)) - back}"
+                )
+        found = np.broadcast_shapes(found, shape)
+    return error
 
 
 def write_out(result: Tensor, out: Tensor, name: str) -> Tensor:
