@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from facula import backend, dtypes, recording, tensor_base
+from facula import backend, dtypes, overrides, recording, tensor_base
 from facula.dtype_rules import Kind, Rule, computed_in, promote, to_float, to_integer
 from facula.graph.modes import state, watch
 from facula.graph.node import _next_number
@@ -42,7 +42,7 @@ from facula.recording import (
     RecordedCall,
     RecordedCallOfSeveral,
 )
-from facula.tensor_base import TensorBase, storage_of, wrap
+from facula.tensor_base import OverridingArray, TensorBase, storage_of, wrap
 from facula.types import Tensor
 
 __all__ = ["Primitive", "primitive", "promote", "to_float", "to_integer"]
@@ -75,7 +75,7 @@ class Primitive:
         dtype: Rule | None = None,
         view: bool = False,
     ) -> None:
-        self.name = forward.__name__
+        self.name = self.__name__ = forward.__name__
         self.__doc__ = forward.__doc__
         self.forward = forward
         self.rule = dtype
@@ -233,9 +233,11 @@ class Primitive:
         on_cpu = on_cuda = 0
         for each in inputs:
             if isinstance(each, TensorBase):
+                if each._overrides and not state.overrides_disabled:
+                    return self._overridden(inputs, out, options)
                 array = each._array
                 signature.append((array.dtype, array.ndim > 0))
-                if type(array) is _ndarray:
+                if isinstance(array, _ndarray):
                     on_cpu += array.ndim > 0
                 else:
                     on_cuda += 1
@@ -243,6 +245,8 @@ class Primitive:
                     refresh(each)
                 recorded = recorded or (grad_enabled and each._node is not None)
             else:
+                if hasattr(type(each), "__torch_function__") and not state.overrides_disabled:
+                    return self._overridden(inputs, out, options)
                 signature.append(type(each))
         if on_cpu and on_cuda:
             raise RuntimeError(
@@ -264,6 +268,11 @@ class Primitive:
         if rounded is not None and result.dtype == compute:
             result = result.astype(rounded)
         return self._wrap(inputs, result, recorded, out, options)
+
+    def _overridden(self, inputs: tuple, out: Tensor | None, options: dict) -> object:
+        """Ask the class of an input that overrides operations."""
+        kwargs = options if out is None else {**options, "out": out}
+        return overrides.handle_torch_function(self, inputs, *inputs, **kwargs)
 
     def _devices(self, inputs: tuple) -> str:
         indices = [backend.device_index(each._array) for each in inputs if isinstance(each, TensorBase)]
@@ -305,6 +314,8 @@ class Primitive:
         for position, each in enumerate(inputs):
             if isinstance(each, TensorBase):
                 array = each._array
+                if type(array) is OverridingArray:
+                    array = array.view(_ndarray)
                 if on_cuda and type(array) is _ndarray:
                     array = backend.cupy().asarray(array)  # a zero-dim tensor may join from the CPU
                 if compute is not None and array.dtype is not compute and self._is_promoted(position):

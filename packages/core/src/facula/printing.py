@@ -138,8 +138,10 @@ class _Writer:
         return "[" + (",\n" + " " * (indent + 1)).join(", ".join(line) for line in lines) + "]"
 
 
-def tensor_string(tensor: Tensor, prefix: str = "tensor(") -> str:
+def tensor_string(tensor: Tensor) -> str:
     """Return the text of a tensor: its elements, and what is not the default of its type, device and history."""
+    # A class that overrides operations shows its name.
+    prefix = f"{type(tensor).__name__}(" if tensor._overrides else "tensor("
     array = backend.to_numpy(tensor._array)
     suffixes = []
     if tensor.is_cuda:

@@ -35,6 +35,7 @@ from facula.ops import (
     statistics,
 )
 from facula.ops import matmul as matmul_family
+from facula.overrides import on_subclass
 from facula.tensor_base import register_tensor_class
 from facula.tensor_properties import TensorProperties
 
@@ -45,6 +46,10 @@ class Tensor(TensorProperties):
     Operations are functions of ``facula``; each line below hangs one of them on the class, also as an in-place method
     (``add_``) or an operator.
     """
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        on_subclass(cls)
 
     # conversion
     clone = conversion.clone

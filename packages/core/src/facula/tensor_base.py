@@ -21,6 +21,13 @@ class Storage:
     rewrites = 0
 
 
+class OverridingArray(np.ndarray):
+    """The array of a tensor whose class overrides operations by ``__torch_function__``.
+
+    The door's usual path takes plain arrays only, so that such a tensor is noticed without a question to all others.
+    """
+
+
 class TensorBase:
     """An array with a place in the graph.
 
@@ -44,6 +51,8 @@ class TensorBase:
     _rewrites_seen = 0
     _retains_grad = False
     _is_inference = False
+    #: Whether the class has a ``__torch_function__`` of its own, or inherits the usual one as a subclass.
+    _overrides = False
 
 
 _new = object.__new__
@@ -75,6 +84,11 @@ def wrap(array: Array) -> TensorBase:
     tensor._node = None
     tensor._base = None
     return tensor
+
+
+def unmarked(array: Array) -> Array:
+    """Return an array as the plain one it is a view of, where it is an `OverridingArray`."""
+    return array.view(np.ndarray) if type(array) is OverridingArray else array
 
 
 def storage_of(tensor: TensorBase) -> Storage:

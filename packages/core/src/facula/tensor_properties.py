@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from facula import backend, devices, dtypes
+from facula import backend, devices, dtypes, overrides
 from facula.devices import device as Device
 from facula.dtypes import dtype as DType
 from facula.graph import backward as backward_pass
@@ -19,7 +19,7 @@ from facula.graph.views import refresh
 from facula.ops import conversion
 from facula.printing import tensor_string
 from facula.size import Size
-from facula.tensor_base import TensorBase, owner, storage_of, wrap
+from facula.tensor_base import OverridingArray, TensorBase, owner, storage_of, unmarked, wrap
 
 #: The names ``tensor.type()`` uses.
 LEGACY_NAMES = {
@@ -39,6 +39,35 @@ class TensorProperties(TensorBase):
     """Attributes, conversions and the graph's side of a tensor; `facula.tensor.Tensor` adds the operations."""
 
     __array_priority__ = 1000  # a NumPy array on the left of an operator leaves it to the tensor
+
+    __torch_function__ = classmethod(overrides.default_torch_function)
+
+    def __new__(cls, *args: object, device: Device | str | builtins.int | None = None) -> Self:
+        """Return a tensor of the default type: uninitialised of the shape ``args``, or with the data given.
+
+        `facula.tensor` and `facula.empty` say more clearly what they make.
+        """
+        kind = dtypes.get_default_dtype().numpy
+        if len(args) == 1 and not isinstance(args[0], (builtins.int, np.integer, Size)):
+            data = args[0]
+            if isinstance(data, TensorBase):
+                if data._array.dtype != kind:
+                    raise TypeError(f"expected {dtypes.get_default_dtype().name} (got {data.dtype.name})")
+                return overrides.as_subclass(data.detach(), cls)
+            array = np.array(data, kind)
+        else:
+            shape = args[0] if args and isinstance(args[0], Size) else args
+            array = np.empty(shape if args else 0, kind)
+        return overrides.as_subclass(wrap(devices.move(array, devices.canonical(device))), cls)
+
+    @staticmethod
+    def _make_subclass(cls: type[Self], data: TensorBase, require_grad: builtins.bool = False) -> Self:
+        """Return a tensor of class ``cls`` on the memory of ``data``, with no history."""
+        return overrides.as_subclass(data.detach(), cls).requires_grad_(require_grad)
+
+    def as_subclass(self, cls: type) -> TensorBase:
+        """Return this tensor, with its memory and history, as one of class ``cls``."""
+        return overrides.as_subclass(self, cls)
 
     # Shape and memory.
 
@@ -277,7 +306,7 @@ class TensorProperties(TensorBase):
                 )
             if self._array.dtype == dtypes.bfloat16.numpy:
                 raise TypeError("Got unsupported ScalarType BFloat16")
-        return backend.to_numpy(self._array)
+        return unmarked(backend.to_numpy(self._array))
 
     def __array__(self, dtype: np.dtype | None = None, copy: builtins.bool | None = None) -> np.ndarray:
         array = self.numpy()
@@ -495,11 +524,13 @@ class TensorProperties(TensorBase):
     @property
     def data(self) -> Self:
         """The same memory outside the graph, with a version of its own."""
-        return wrap(self._array)
+        made = wrap(unmarked(self._array))
+        return overrides.as_subclass(made, type(self)) if self._overrides else made
 
     @data.setter
     def data(self, value: TensorBase) -> None:
-        self._array = value._array
+        array = value._array
+        self._array = array.view(OverridingArray) if self._overrides and isinstance(array, np.ndarray) else array
         if isinstance(self._node, AccumulateGrad):
             self._node.shape, self._node.dtype = value._array.shape, value._array.dtype
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 
+from facula import overrides
 from facula.as_torch.names import MODULES, PACKAGES, VERSIONS
 
 STAND_INS = "facula.as_torch.stand_ins"
@@ -80,6 +81,8 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Give the alias its sources."""
         module.__sources__ = tuple(importlib.import_module(name) for name in sources_of(module.__name__))
+        if any(source.__name__ in overrides.namespaces for source in module.__sources__):
+            overrides.namespaces.append(module.__name__)  # its functions are wrapped with those they come from
         if module.__name__ in VERSIONS:
             module.__version__ = VERSIONS[module.__name__]
             module.__file__ = __file__
@@ -131,3 +134,5 @@ def uninstall() -> None:
     for name, module in list(sys.modules.items()):
         if isinstance(module, Alias):
             del sys.modules[name]
+            if name in overrides.namespaces:
+                overrides.namespaces.remove(name)

@@ -28,6 +28,10 @@ class ThreadState(threading.local):
         self.anomaly = False
         self.interceptors: list[Interceptor] = []
         self.saved_tensor_hooks: list[tuple[Callable, Callable]] = []
+        #: The modes that see every call of a public function, innermost last; see `facula.overrides`.
+        self.function_modes: list[object] = []
+        #: Whether ``__torch_function__`` of classes is not asked.
+        self.overrides_disabled = False
         # 1 / 0 is inf and log(-1) is nan in tensor code, without a word; NumPy keeps this setting for each thread.
         np.seterr(all="ignore")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from facula.creation import empty
+from facula.overrides import disabled_torch_function
 from facula.tensor import Tensor
 from facula.tensor_base import wrap
 
@@ -25,6 +26,8 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     tensor([0., 0.], requires_grad=True)
     """
 
+    __torch_function__ = classmethod(disabled_torch_function)
+
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         """Return a parameter on the memory of ``data``."""
         if data is None:
@@ -43,6 +46,8 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 
 class Buffer(Tensor):
     """A tensor that is a buffer of the module it is assigned to."""
+
+    __torch_function__ = classmethod(disabled_torch_function)
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Tensor:
         """Return a tensor marked as a buffer."""
@@ -83,6 +88,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     """A buffer whose shape is not known yet."""
 
+    __torch_function__ = classmethod(disabled_torch_function)
     cls_to_become = Tensor
 
     def __new__(cls, requires_grad: bool = False, device: object = None, dtype: object = None) -> UninitializedBuffer:
