@@ -1,9 +1,11 @@
 """What the families of linear algebra share: checks of matrices, transposes, results written into ``out``."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from facula.backend import Array, to_numpy
 from facula.dtypes import REDUCED
 from facula.errors import LinAlgError
 from facula.primitive import write_out
@@ -37,12 +39,41 @@ def need_matrix(name: str, x: Tensor, square: bool = False) -> None:
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}")
 
 
-def guarded(function: Callable, *arrays: object) -> object:
+def guarded(function: Callable, *arrays: object) -> Any:
     """Call NumPy's linear algebra; what it cannot solve is a LinAlgError of ours."""
     try:
+        if function.__module__.startswith("cupy"):
+            from cupyx import errstate
+
+            with errstate(linalg="raise"):
+                return function(*arrays)
         return function(*arrays)
     except np.linalg.LinAlgError as error:
         raise LinAlgError(f"linalg: {error}") from None
+
+
+def first_failures(
+    x: Array, works: Callable[[np.ndarray], object], leading: Callable[[np.ndarray, int], np.ndarray]
+) -> np.ndarray:
+    """Return for each matrix 0, or for how many columns, of which it takes the ``leading`` part, it fails to work first.
+
+    Only called once a batch has failed, to say what: it tries matrix after matrix, part after part.
+    """
+    matrices = to_numpy(stacked(x))
+    info = np.zeros(len(matrices), np.int32)
+    for at, matrix in enumerate(matrices):
+        length = matrix.shape[-1]
+        if _fails(works, matrix):
+            counts = range(1, length + 1)
+            info[at] = next((count for count in counts if _fails(works, leading(matrix, count))), length)
+    return info.reshape(x.shape[:-2])
+
+
+def _fails(works: Callable[[np.ndarray], object], matrix: np.ndarray) -> bool:
+    try:
+        return not np.all(np.isfinite(works(matrix)))
+    except np.linalg.LinAlgError:
+        return True
 
 
 def check_factorized(info: Tensor, name: str, failure: Callable[[int], str]) -> None:

@@ -5,7 +5,17 @@ from typing import NamedTuple
 import numpy as np
 
 from facula import dtypes
-from facula.matrices import conjugate_transpose, guarded, identity, need_matrix, written
+from facula.backend import device_index
+from facula.errors import LinAlgError
+from facula.matrices import (
+    check_factorized,
+    conjugate_transpose,
+    first_failures,
+    guarded,
+    identity,
+    need_matrix,
+    written,
+)
 from facula.primitive import primitive, write_out
 from facula.substitution import substituted
 from facula.types import Tensor
@@ -37,7 +47,23 @@ class svd_result(NamedTuple):
 
 @primitive(vjp={"x": lambda g, out: _cholesky_slope(g, out)})
 def _cholesky(xp, x):
-    return guarded(xp.linalg.cholesky, x)
+    result = guarded(xp.linalg.cholesky, x)
+    if xp.isnan(xp.diagonal(result, axis1=-2, axis2=-1)).any():
+        raise LinAlgError("linalg.cholesky: the input is not positive-definite, it contains nan")
+    return result
+
+
+@primitive()
+def _indefinite(xp, x):
+    """Return for each matrix 0, or the order of the first leading minor that is not positive definite."""
+    return xp.asarray(first_failures(x, np.linalg.cholesky, lambda matrix, count: matrix[:count, :count]))
+
+
+def _not_positive(code: int) -> str:
+    return (
+        "The factorization could not be completed because the input is not positive-definite (the leading minor of "
+        f"order {code} is not positive-definite)."
+    )
 
 
 def _half_diagonal(x: Tensor) -> Tensor:
@@ -60,8 +86,20 @@ def linalg_cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None
     tensor([[2.]])
     """
     need_matrix("linalg.cholesky", A, square=True)
-    result = conjugate_transpose(_cholesky(conjugate_transpose(A))) if upper else _cholesky(A)
+    try:
+        result = _factor(A, upper)
+    except LinAlgError:
+        check_factorized(_indefinite_of(A, upper), "linalg.cholesky", _not_positive)
+        raise
     return result if out is None else write_out(result, out, "linalg.cholesky")
+
+
+def _factor(A: Tensor, upper: bool) -> Tensor:
+    return conjugate_transpose(_cholesky(conjugate_transpose(A))) if upper else _cholesky(A)
+
+
+def _indefinite_of(A: Tensor, upper: bool) -> Tensor:
+    return _indefinite(conjugate_transpose(A.detach()) if upper else A.detach())
 
 
 @primitive(
@@ -236,6 +274,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor
     >>> facula.linalg.eigvalsh(facula.tensor([[2.0, 0.0], [0.0, 1.0]]))
     tensor([1., 2.])
     """
+    need_matrix("linalg.eigvalsh", A, square=True)
     values = eigh(A, UPLO).eigenvalues
     return values if out is None else write_out(values, out, "linalg.eigvalsh")
 
@@ -304,7 +343,13 @@ def linalg_svd(
     tensor([4., 3.])
     """
     need_matrix("linalg.svd", A)
+    _check_driver("linalg.svd", A, driver)
     return svd_result(*written(_svd(A, full=full_matrices), out, "linalg.svd"))
+
+
+def _check_driver(name: str, A: Tensor, driver: str | None) -> None:
+    if driver is not None and device_index(A._array) is None:
+        raise RuntimeError(f"torch.{name}: keyword argument `driver=` is only supported on CUDA inputs.")
 
 
 def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
@@ -313,6 +358,8 @@ def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) 
     >>> facula.linalg.svdvals(facula.tensor([[3.0, 0.0], [0.0, 4.0]]))
     tensor([4., 3.])
     """
+    need_matrix("linalg.svdvals", A)
+    _check_driver("linalg.svdvals", A, driver)
     values = linalg_svd(A, False).S
     return values if out is None else write_out(values, out, "linalg.svdvals")
 
@@ -364,6 +411,7 @@ def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> facula.linalg.eigvals(facula.tensor([[2.0, 0.0], [0.0, 1.0]]))
     tensor([2.+0.j, 1.+0.j])
     """
+    need_matrix("linalg.eigvals", A, square=True)
     values = eig(A).eigenvalues
     return values if out is None else write_out(values, out, "linalg.eigvals")
 
@@ -382,16 +430,21 @@ def cholesky_ex(
     check_errors: bool = False,
     out: tuple[Tensor, Tensor] | None = None,
 ) -> cholesky_ex_result:
-    """Return the Cholesky factor of each matrix, and 0 for each; RuntimeError when one is not positive definite.
+    """Return the Cholesky factor of each matrix, and 0, or nan and the order of its first minor that is not positive.
 
     >>> facula.linalg.cholesky_ex(facula.tensor([[4.0]])).L
     tensor([[2.]])
     """
-    found = (
-        linalg_cholesky(A, upper=upper),
-        A.new_zeros(A.shape[:-2], dtype=dtypes.int32),
-    )
-    return cholesky_ex_result(*written(found, out, "linalg.cholesky_ex"))
+    need_matrix("linalg.cholesky_ex", A, square=True)
+    try:
+        factor, info = _factor(A, upper), A.new_zeros(A.shape[:-2], dtype=dtypes.int32)
+    except LinAlgError:
+        info = _indefinite_of(A, upper)
+        if check_errors:
+            check_factorized(info, "linalg.cholesky_ex", _not_positive)
+        failed = (info != 0).unsqueeze(-1).unsqueeze(-1)
+        factor = _factor(A.where(~failed, identity(A)), upper).where(~failed, float("nan"))
+    return cholesky_ex_result(*written((factor, info), out, "linalg.cholesky_ex"))
 
 
 # The names of before facula.linalg, with their own conventions.

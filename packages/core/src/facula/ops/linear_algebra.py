@@ -5,9 +5,20 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from facula import dtypes
 from facula.dimensions import wrap_dim
-from facula.matrices import conjugate_transpose, guarded, identity, need_matrix, written
+from facula.errors import LinAlgError
+from facula.matrices import (
+    check_factorized,
+    conjugate_transpose,
+    first_failures,
+    guarded,
+    identity,
+    need_matrix,
+    written,
+)
 from facula.primitive import primitive, promote, write_out
 from facula.tensor_base import TensorBase
 from facula.types import Tensor
@@ -54,7 +65,42 @@ def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
             [0.0000, 0.2500]])
     """
     need_matrix("linalg.inv", A, square=True)
-    return _inv(A, out=out)
+    try:
+        return _inv(A, out=out)
+    except LinAlgError:
+        check_factorized(_singular(A.detach()), "linalg.inv", _no_inverse)
+        raise
+
+
+@primitive()
+def _singular(xp, x):
+    """Return for each matrix 0, or the first column that depends on those before it, counted from 1."""
+    return xp.asarray(first_failures(x, _invert_square_part, lambda matrix, count: matrix[:, :count]))
+
+
+def _invert_square_part(part: np.ndarray) -> np.ndarray:
+    """Return a number for columns that are independent, an inverse for a square matrix; fail for others."""
+    if part.shape[0] == part.shape[1]:
+        return np.linalg.inv(part)
+    return np.asarray(1.0 if np.linalg.matrix_rank(part) == part.shape[1] else np.nan)
+
+
+def _no_inverse(code: int) -> str:
+    return (
+        f"The diagonal element {code} is zero, the inversion could not be completed because the input matrix is "
+        "singular."
+    )
+
+
+def _no_solution(code: int) -> str:
+    return "The solver failed because the input matrix is singular."
+
+
+def _regular(A: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return A with the identity for singular matrices, which matrices these are, and their ``info``."""
+    info = _singular(A.detach())
+    singular = (info != 0).unsqueeze(-1).unsqueeze(-1)
+    return A.where(~singular, identity(A)), singular, info
 
 
 @primitive(
@@ -74,7 +120,13 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
     >>> facula.linalg.solve(facula.tensor([[2.0, 0.0], [0.0, 4.0]]), facula.tensor([2.0, 4.0]))
     tensor([1., 1.])
     """
-    need_matrix("linalg.solve", A, square=True)
+    result = _solution("linalg.solve", A, B, left, A)
+    return result if out is None else write_out(result, out, "linalg.solve")
+
+
+def _solution(name: str, A: Tensor, B: Tensor, left: bool, regular: Tensor) -> Tensor:
+    """Return the solution for ``regular``, of the shape of ``A``; LinAlgError when it is singular."""
+    need_matrix(name, A, square=True)
     if A.dtype is not B.dtype:
         raise RuntimeError(
             f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype.name} and B of "
@@ -92,13 +144,15 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
             f"linalg.solve: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} "
             f"({A.shape[-2]}x{A.shape[-1]} and {right.shape[-2]}x{right.shape[-1]})"
         )
-    if left:
-        result = _solve(A, right)
-    else:
-        result = _solve(A.transpose(-2, -1), right.transpose(-2, -1)).transpose(-2, -1)
-    if vector:
-        result = result.squeeze(-1)
-    return result if out is None else write_out(result, out, "linalg.solve")
+    try:
+        if left:
+            result = _solve(regular, right)
+        else:
+            result = _solve(regular.transpose(-2, -1), right.transpose(-2, -1)).transpose(-2, -1)
+    except LinAlgError:
+        check_factorized(_singular(regular.detach()), f"torch.{name}", _no_solution)
+        raise
+    return result.squeeze(-1) if vector else result
 
 
 def lstsq(
@@ -212,6 +266,7 @@ def logdet(input: Tensor) -> Tensor:
     >>> facula.logdet(facula.tensor([[1.0, 0.0], [0.0, 1.0]]))
     tensor(0.)
     """
+    need_matrix("logdet", input, square=True)
     sign, size = slogdet(input)
     if input.is_complex():
         return sign.log() + size
@@ -295,14 +350,20 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
 
 
 def inv_ex(A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, Tensor] | None = None) -> inv_ex_result:
-    """Return the inverse of each matrix, and an integer that is 0 where that succeeded.
+    """Return the inverse of each matrix, and 0, or for a singular one nan and the first column that makes it so.
 
     >>> facula.linalg.inv_ex(facula.tensor([[2.0]])).info
     tensor(0, dtype=facula.int32)
     """
-    inverse = inv(A)
-    found = (inverse, A.new_zeros(A.shape[:-2], dtype=dtypes.int32))
-    return inv_ex_result(*written(found, out, "linalg.inv_ex"))
+    need_matrix("linalg.inv_ex", A, square=True)
+    try:
+        inverse, info = _inv(A), A.new_zeros(A.shape[:-2], dtype=dtypes.int32)
+    except LinAlgError:
+        regular, singular, info = _regular(A)
+        if check_errors:
+            check_factorized(info, "linalg.inv_ex", _no_inverse)
+        inverse = _inv(regular).where(~singular, float("nan"))
+    return inv_ex_result(*written((inverse, info), out, "linalg.inv_ex"))
 
 
 class solve_ex_result(NamedTuple):
@@ -320,13 +381,22 @@ def solve_ex(
     check_errors: bool = False,
     out: tuple[Tensor, Tensor] | None = None,
 ) -> solve_ex_result:
-    """Return the solution of each linear system as `solve` does, and 0 for each.
+    """Return the solution of each linear system, and 0, or for a singular matrix nan and the column that makes it so.
 
     >>> facula.linalg.solve_ex(facula.tensor([[2.0]]), facula.tensor([4.0])).result
     tensor([2.])
     """
-    found = (solve(A, B, left=left), A.new_zeros(A.shape[:-2], dtype=dtypes.int32))
-    return solve_ex_result(*written(found, out, "linalg.solve_ex"))
+    try:
+        result = _solution("linalg.solve_ex", A, B, left, A)
+        info = A.new_zeros(A.shape[:-2], dtype=dtypes.int32)
+    except LinAlgError:
+        if check_errors:
+            raise
+        regular, singular, info = _regular(A)
+        result = _solution("linalg.solve_ex", A, B, left, regular)
+        lost = singular.squeeze(-1) if result.dim() < max(A.dim(), B.dim(), 2) else singular
+        result = result.where(~lost, float("nan"))
+    return solve_ex_result(*written((result, info), out, "linalg.solve_ex"))
 
 
 def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
@@ -484,6 +554,12 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
         matrices[0] = matrices[0].unsqueeze(0)
     if last:
         matrices[-1] = matrices[-1].unsqueeze(-1)
+    for at, (left, right) in enumerate(zip(matrices, matrices[1:])):
+        if left.shape[1] != right.shape[0]:
+            raise RuntimeError(
+                f"multi_dot(): tensors {at} and {at + 1} with shapes {list(left.shape)} and {list(right.shape)} cannot be "
+                "multiplied"
+            )
     result = matrices[0]._chained(*matrices[1:])
     if first:
         result = result.squeeze(0)

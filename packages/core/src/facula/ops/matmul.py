@@ -121,7 +121,18 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D")
     if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
         raise RuntimeError(_mismatch(x.shape, y.shape))
+    if len(left) > 2 and len(right) > 2 and left[:-2] != right[:-2]:
+        _check_batches(left[:-2], right[:-2])
     return _matmul(input, other, out=out)
+
+
+def _check_batches(left: tuple, right: tuple) -> None:
+    for back in range(1, builtins.min(len(left), len(right)) + 1):
+        if left[-back] != right[-back] and left[-back] != 1 != right[-back]:
+            raise RuntimeError(
+                f"The size of tensor a ({left[-back]}) must match the size of tensor b ({right[-back]}) at non-singleton "
+                f"dimension {builtins.max(len(left), len(right)) - back}"
+            )
 
 
 def _mismatch(left: tuple, right: tuple) -> str:

@@ -324,7 +324,9 @@ def cond(A: Tensor, p: Number | str | None = None, *, out: Tensor | None = None)
     """
     if A.dim() < 2:
         raise RuntimeError("linalg.cond: The input tensor A must have at least 2 dimensions.")
-    if p is None or p in (2, -2):
+    if A._array.size == 0:
+        found = A.detach().new_zeros(A.shape[:-2], dtype=A.dtype.to_real())
+    elif p is None or p in (2, -2):
         values = A.svd().S
         high, low = values.select(-1, 0), values.select(-1, -1)
         found = low / high if p == -2 else high / low
