@@ -128,8 +128,8 @@ def ormqr(
     With ``transpose`` the conjugate transpose of Q stands in its place.
 
     >>> facula.ormqr(facula.tensor([[0.0], [1.0]]), facula.tensor([1.0]), facula.ones(2, 1))
-    tensor([[ 0.],
-            [ 0.]])
+    tensor([[-1.],
+            [-1.]])
     """
     name = "torch.ormqr"
     if input.dim() < 2:
