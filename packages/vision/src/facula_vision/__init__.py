@@ -1,7 +1,7 @@
 """Images for facula: data sets, transforms, models, reading and writing."""
 
-from facula_vision import datasets, io, models, transforms, utils
+from facula_vision import datasets, io, models, ops, transforms, utils
 
-__all__ = ["datasets", "io", "models", "transforms", "utils"]
+__all__ = ["datasets", "io", "models", "ops", "transforms", "utils"]
 
 __version__ = "0.1.0"
