@@ -1,5 +1,6 @@
 """CIFAR-10 and CIFAR-100 (Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images")."""
 
+import codecs
 import os
 import pickle
 from collections.abc import Callable
@@ -14,13 +15,14 @@ from facula_vision.datasets.vision import VisionDataset
 
 __all__ = ["CIFAR10", "CIFAR100"]
 
-#: All that a batch of images needs: the parts of NumPy that make an array.
+#: All that a batch of images needs: the parts of NumPy, and of Python's text, that make an array.
 _reconstruct = np.empty(0).__reduce__()[0]
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
+    ("_codecs", "encode"): codecs.encode,
 }
 
 
