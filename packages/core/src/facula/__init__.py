@@ -62,6 +62,7 @@ from facula.ops.comparison import *
 from facula.ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from facula.ops.cumulative import *
 from facula.ops.decompositions import *
+from facula.ops.eigenpairs import *
 from facula.ops.einsum import *
 from facula.ops.elementary import *
 from facula.ops.embedding import embedding
