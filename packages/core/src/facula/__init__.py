@@ -106,7 +106,9 @@ if TYPE_CHECKING:
     from facula.serialization import load, save
 
 #: What is imported when it is first asked for: these need parts of the standard library that cost as much as NumPy.
-_LATER = frozenset({"autograd", "cuda", "nn", "fft", "linalg", "optim", "serialization", "special", "utils"})
+_LATER = frozenset(
+    {"autograd", "cuda", "fft", "futures", "hub", "linalg", "nn", "optim", "serialization", "special", "utils"}
+)
 
 
 def __getattr__(name: str) -> object:

@@ -25,16 +25,19 @@ class Alias(ModuleType):
     __sources__: tuple[ModuleType, ...]
 
     def __getattr__(self, name: str) -> object:
-        if not name.startswith("__"):
-            value, found = self._look_up(name)
-            if found:
-                setattr(self, name, value)
-                return value
-            raise MissingName(f"{self.__name__}.{name} is not implemented by facula")
-        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        if name == "__all__":
+            return [each for each in dir(self) if not each.startswith("_")]
+        value, found = self._look_up(name)
+        if found:
+            setattr(self, name, value)
+            return value
+        if name.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        raise MissingName(f"{self.__name__}.{name} is not implemented by facula")
 
     def _look_up(self, name: str) -> tuple[object, bool]:
-        for source in self.__sources__:
+        own = name.startswith("__")  # what the import system asks for is no name of a source
+        for source in () if own else self.__sources__:
             value = getattr(source, name, self)
             if value is not self and not isinstance(value, ModuleType):
                 return value, True

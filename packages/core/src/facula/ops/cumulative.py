@@ -28,23 +28,36 @@ class cummin_result(NamedTuple):
     indices: Tensor
 
 
+#: A long running sum in single precision would lose digits that the result has: it is kept in double precision.
+_ACCUMULATED_IN = {"f": np.dtype(np.float64), "F": np.dtype(np.complex128)}
+
+
+def _result_type(x: np.ndarray) -> np.dtype:
+    return np.dtype(np.int64) if x.dtype.kind in "iub" else x.dtype
+
+
 @primitive(
     dtype=promote,
     vjp={"x": lambda g, dim, backwards: _cumsum(g, dim=dim, backwards=not backwards)},
 )
 def _cumsum(xp, x, *, dim, backwards):
+    result_type = _result_type(x)
     if not x.ndim:
-        return x.astype(np.int64) if x.dtype.kind in "iub" else x.copy()
-    wide = np.int64 if x.dtype.kind in "iub" else x.dtype
+        return x.astype(result_type)
+    wide = _ACCUMULATED_IN.get(result_type.char, result_type)
     if backwards:
-        return xp.ascontiguousarray(xp.flip(xp.cumsum(xp.flip(x, dim), axis=dim, dtype=wide), dim))
-    return xp.cumsum(x, axis=dim, dtype=wide)
+        sums = xp.flip(xp.cumsum(xp.flip(x, dim), axis=dim, dtype=wide), dim)
+        return xp.ascontiguousarray(sums.astype(result_type, copy=False))
+    return xp.cumsum(x, axis=dim, dtype=wide).astype(result_type, copy=False)
 
 
 @primitive(dtype=promote, vjp={"x": lambda g, x, out, dim: _cumprod_slope(g, x, out, dim)})
 def _cumprod(xp, x, *, dim):
-    wide = np.int64 if x.dtype.kind in "iub" else x.dtype
-    return xp.cumprod(x, axis=dim, dtype=wide) if x.ndim else x.astype(wide)
+    result_type = _result_type(x)
+    if not x.ndim:
+        return x.astype(result_type)
+    wide = _ACCUMULATED_IN.get(result_type.char, result_type)
+    return xp.cumprod(x, axis=dim, dtype=wide).astype(result_type, copy=False)
 
 
 def _cumprod_slope(g: Tensor, x: Tensor, out: Tensor, dim: int) -> Tensor:
