@@ -100,8 +100,9 @@ def multi_head_attention_forward(
         dropout_p = 0.0
     if need_weights:
         scores = (query * math.sqrt(1.0 / head)) @ key.transpose(-2, -1)
-        shares = (scores if mask is None else scores + mask).softmax(-1)
-        attended = dropout(shares, dropout_p) @ value
+        # The weights returned are those used, dropped ones included.
+        shares = dropout((scores if mask is None else scores + mask).softmax(-1), dropout_p)
+        attended = shares @ value
     else:
         attended = scaled_dot_product_attention(query, key, value, mask, dropout_p)
     result = linear(attended.transpose(0, 1).reshape(length, batch, width), out_proj_weight, out_proj_bias)

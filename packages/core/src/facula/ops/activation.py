@@ -6,7 +6,7 @@ import warnings
 from facula import dtypes
 from facula.dtypes import dtype as DType
 from facula.methods import inplace as in_place
-from facula.primitive import primitive, promote
+from facula.primitive import primitive, promote, write_out
 from facula.types import Tensor
 
 __all__ = [
@@ -117,16 +117,17 @@ def _gelu_tanh_slope(x: Tensor) -> Tensor:
     return 0.5 * (1.0 + bend) + (0.5 * x) * (1.0 - bend * bend) * (rate + (3.0 * rate * 0.044715) * square)
 
 
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None) -> Tensor:
     """Return ``x * Phi(x)``, Phi being the normal distribution function; ``approximate='tanh'`` is the cheaper form.
 
     Hendrycks and Gimpel 2016, arXiv 1606.08415.
     """
     if approximate == "tanh":
-        return _gelu_tanh(input)
+        return _gelu_tanh(input, out=out)
     if approximate != "none":
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}.")
-    return input * (0.5 * (1.0 + (input * math.sqrt(0.5)).erf()))
+    result = input * (0.5 * (1.0 + (input * math.sqrt(0.5)).erf()))
+    return result if out is None else write_out(result, out, "gelu")
 
 
 @primitive(dtype=promote, vjp={"x": lambda g, x: g * _silu_slope(x)})
@@ -158,9 +159,9 @@ def _softplus(xp, x, *, beta, threshold):
     return xp.where(scaled > threshold, x, xp.log1p(xp.exp(xp.minimum(scaled, threshold))) / x.dtype.type(beta))
 
 
-def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0, *, out: Tensor | None = None) -> Tensor:
     """Return ``log(1 + exp(beta * x)) / beta``; ``x`` itself where ``beta * x`` is above ``threshold``."""
-    return _softplus(input, beta=beta, threshold=threshold)
+    return _softplus(input, beta=beta, threshold=threshold, out=out)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -178,9 +179,9 @@ def _logsigmoid(xp, x):
     return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
-def logsigmoid(input: Tensor) -> Tensor:
+def logsigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``log(1 / (1 + exp(-x)))``, exact for large negative elements too."""
-    return _logsigmoid(input)
+    return _logsigmoid(input, out=out)
 
 
 @primitive(dtype=promote, vjp={"x": lambda g, x: (g / 6.0).where((x > -3) & (x < 3), 0.0)})
@@ -212,11 +213,11 @@ def _softshrink(xp, x, *, lambd):
     return xp.where(x > limit, x - limit, xp.where(x < -limit, x + limit, x * 0))
 
 
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """Return ``input`` moved towards zero by ``lambd``, and zero within it."""
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
-    return _softshrink(input, lambd=lambd)
+    return _softshrink(input, lambd=lambd, out=out)
 
 
 @primitive(dtype=promote, vjp={"x": lambda g, x, lambd: g.where((x > lambd) | (x < -lambd), 0.0)})
@@ -225,9 +226,9 @@ def _hardshrink(xp, x, *, lambd):
     return xp.where(inside, x.dtype.type(0), x)
 
 
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """Return ``input`` with elements between ``-lambd`` and ``lambd`` set to zero."""
-    return _hardshrink(input, lambd=lambd)
+    return _hardshrink(input, lambd=lambd, out=out)
 
 
 @primitive(dtype=promote, vjp={"x": lambda g, x, threshold: g.where(x > threshold, 0.0)})

@@ -395,7 +395,7 @@ def conv_transpose3d(
 @primitive(vjp={"x": lambda g, x_shape, plan: _from_blocks(g, shape=x_shape, plan=plan)})
 def _to_blocks(xp, x, *, plan):
     columns, _ = _columns(xp, x, plan)
-    return columns.reshape(x.shape[0], -1, columns.shape[-1])
+    return columns.reshape(x.shape[0], x.shape[1] * math.prod(plan.kernel), columns.shape[-1])
 
 
 @primitive(vjp={"x": lambda g, plan: _to_blocks(g, plan=plan)})

@@ -393,7 +393,7 @@ def gaussian_nll_loss(
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
             var = var.unsqueeze(-1)
-        elif not (input.shape[:-1] == var.shape[:-1] and var.shape[-1:] == (1,)):
+        elif not _is_one_in_one_dim(var, input):
             raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid")
@@ -402,6 +402,12 @@ def gaussian_nll_loss(
     difference = input - target
     loss = 0.5 * (var.log() + difference * difference / var)
     return _reduce(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+
+
+def _is_one_in_one_dim(var: Tensor, input: Tensor) -> bool:
+    """Return whether shapes are equal but for one dimension, where ``var`` has one element."""
+    different = [length for length, full in zip(var.shape, input.shape) if length != full]
+    return var.dim() == input.dim() and different == [1]
 
 
 def hinge_embedding_loss(
@@ -477,7 +483,7 @@ def multi_margin_loss(
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
     reduction = _reduction(size_average, reduce, reduction)
-    rows, index = input.reshape(-1, input.shape[-1]), target.reshape(-1, 1)
+    rows, index = input.reshape(-1, input.shape[-1] if input.dim() else 1), target.reshape(-1, 1)
     if weight is not None and weight.dim() != 1:
         raise ValueError("weight must be one-dimensional")
     if index.shape[0] != rows.shape[0]:

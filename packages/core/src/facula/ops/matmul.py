@@ -390,12 +390,14 @@ def _linear(xp, x, weight, bias):
     return result if x.ndim == 2 else result.reshape(*x.shape[:-1], weight.shape[0])
 
 
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """Return ``input @ weight.T + bias``: (..., in) with a weight of (out, in) gives (..., out).
 
     >>> facula.nn.functional.linear(facula.ones(2, 3), facula.ones(4, 3)).shape
     facula.Size([2, 4])
     """
+    if out is not None:
+        return write_out(linear(input, weight, bias), out, "linear")
     x, w = input._array, weight._array
     if x.dtype is not w.dtype:
         _check_types(input, weight)

@@ -119,7 +119,11 @@ def batch_norm(
     In training, by the mean and variance of the batch, with which the running ones are updated in place (by the
     unbiased variance); else by the running ones. Ioffe and Szegedy 2015, arXiv 1502.03167.
     """
-    if training and input.numel() // max(input.shape[1], 1) <= 1 and input.numel():
+    if input.numel() == 0:
+        result = input.clone()
+        result = result if weight is None else result * weight[0]
+        return result if bias is None else result + bias[0]
+    if training and input.numel() // max(input.shape[1], 1) <= 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     if not training and (running_mean is None or running_var is None):
         raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
@@ -167,7 +171,7 @@ def group_norm(
             "Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(input.shape)} and num_groups={num_groups}"
         )
-    groups = input.reshape(batch, num_groups, -1)
+    groups = input.reshape(batch, num_groups, channels // num_groups * prod(input.shape[2:]))
     result = _standardize(groups, dims=(2,), eps=eps)[0].reshape(input.shape)
     if weight is not None:
         result = result * _channelwise(weight, input)
@@ -215,4 +219,6 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     padded = squares.new_zeros((input.shape[0], channels + size - 1, *input.shape[2:]))
     padded[:, size // 2 : size // 2 + channels] = squares
     windows = padded.unfold(1, size, 1).sum(-1)
-    return input / (windows * (alpha / size) + k).pow(beta)
+    # The mean of integers is an integer.
+    mean = windows / size if input.is_floating_point() else windows.div(size, rounding_mode="trunc")
+    return input / (mean * alpha + k).pow(beta)

@@ -81,7 +81,15 @@ def _source(mode: str, length: int, before: int, after: int) -> np.ndarray:
             raise RuntimeError(
                 f"Padding value causes wrapping around more than once: ({before}, {after}) for a length of {length}"
             )
-        return places % length
+        # A side that is cut off takes no part in the circle.
+        kept = np.arange(max(-before, 0), length - max(-after, 0))
+        front, back = max(before, 0), max(after, 0)
+        if front > len(kept) or back > len(kept) + front:
+            raise RuntimeError(
+                f"Padding value causes wrapping around more than once: ({before}, {after}) for a length of {length}"
+            )
+        wide = np.concatenate([kept[len(kept) - front :], kept])
+        return np.concatenate([wide, wide[front : front + back]])
     if before >= length or after >= length:
         raise RuntimeError(
             f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding ({before}, {after}) "

@@ -11,7 +11,7 @@ import numpy as np
 
 from facula.primitive import primitive, promote
 from facula.tensor_base import wrap
-from facula.types import Tensor
+from facula.types import Number, Tensor
 
 __all__ = [
     *("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d"),
@@ -79,9 +79,10 @@ def _plan(
     dilation: Size,
     ceil_mode: bool,
 ) -> Windows:
-    if input.dim() not in (rank + 1, rank + 2):
+    if input.dim() not in (rank + 1, rank + 2) or 0 in input.shape[input.dim() - rank - 1 :]:
         raise RuntimeError(
-            f"{name}: Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got: {list(input.shape)}"
+            f"{name}: Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, "
+            f"and input's non-batch dimensions to have positive length, but got: {list(input.shape)}"
         )
     sizes = _each(kernel, rank, "kernel_size")
     moves = sizes if stride is None or (not isinstance(stride, int) and not stride) else _each(stride, rank, "stride")
@@ -354,18 +355,23 @@ def _counts(windows: Windows, lengths: Sequence[int], include_pad: bool) -> np.n
 
 def _average(
     input: Tensor, rank: int, kernel_size: Size, stride: Size | None, padding: Size, ceil_mode: bool,
-    count_include_pad: bool, divisor_override: int | None,
+    count_include_pad: bool, divisor_override: int | None, out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     windows = _plan(input, rank, f"avg_pool{rank}d", kernel_size, stride, padding, 1, ceil_mode)
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     total = _sum_windows(input, windows=windows)
+    divisor: Number | Tensor
     if divisor_override is not None:
-        return total / divisor_override
-    counts = _counts(windows, input.shape[-rank:], count_include_pad)
-    if (counts == counts.flat[0]).all():
-        return total / float(counts.flat[0])
-    return total / wrap(counts.astype(np.float32)).to(device=input.device, dtype=input.dtype)
+        divisor = divisor_override
+    else:
+        counts = _counts(windows, input.shape[-rank:], count_include_pad)
+        if (counts == counts.flat[0]).all():
+            divisor = int(counts.flat[0])
+        else:
+            divisor = wrap(counts.astype(np.float32)).to(device=input.device, dtype=input.dtype)
+    # The mean of integers is an integer.
+    return total.div(divisor, rounding_mode=None if input.is_floating_point() else "trunc", out=out)
 
 
 def avg_pool1d(
@@ -378,18 +384,18 @@ def avg_pool1d(
 
 def avg_pool2d(
     input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
+    count_include_pad: bool = True, divisor_override: int | None = None, *, out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Return the mean of each window of (N, C, H, W)."""
-    return _average(input, 2, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return _average(input, 2, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, out)
 
 
 def avg_pool3d(
     input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
+    count_include_pad: bool = True, divisor_override: int | None = None, *, out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Return the mean of each window of (N, C, D, H, W)."""
-    return _average(input, 3, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return _average(input, 3, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, out)
 
 
 def _power(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -461,7 +462,8 @@ def feature_dropout(input: Tensor, p: float = 0.5, training: bool = True, inplac
 def _dropout_of_rank(input: Tensor, p: float, training: bool, inplace: bool, rank: int) -> Tensor:
     _check_probability(p)
     if input.dim() == rank:  # no batch
-        return feature_dropout(input.unsqueeze(0), p, training, inplace).squeeze(0)
+        dropped = feature_dropout(input.unsqueeze(0), p, training, inplace)
+        return input if inplace else dropped.squeeze(0)
     return feature_dropout(input, p, training, inplace)
 
 
@@ -479,7 +481,7 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Return ``input`` (N, C, D, H, W) with whole channels set to zero."""
-    return feature_dropout(input, p, training, inplace)
+    return _dropout_of_rank(input, p, training, inplace, 4)
 
 
 # The negative saturation value of SELU, -scale * alpha.
@@ -515,12 +517,19 @@ def rrelu(
 
     Xu et al. 2015, arXiv 1505.00853.
     """
+    if not (math.isfinite(lower) and math.isfinite(upper)):
+        raise RuntimeError(f"rrelu: lower and upper bounds must be finite, got {lower} and {upper}")
+    if lower > upper:
+        raise RuntimeError(f"Lower bound should be less than or equal to the upper bound, got {lower} and {upper}")
+    factor = input.detach() * 0 + 1.0
     if training:
-        shape, kind = input._array.shape, input._array.dtype
-        slope: Tensor | Number = wrap(rng.uniform(_generator(None, input.device), shape, lower, upper, kind))
+        # Numbers are drawn for elements that are not positive only, in double precision, in their order.
+        negative = input <= 0
+        count = int(negative.sum())
+        drawn = rng.uniform(_generator(None, input.device), (count,), lower, upper, np.dtype(np.float64))
+        factor[negative] = wrap(drawn).to(device=input.device, dtype=input.dtype)
     else:
-        slope = (lower + upper) / 2
-    factor = (input.detach() * 0 + slope).where(input <= 0, 1.0)
+        factor = factor.where(input > 0, (lower + upper) / 2)
     return input.mul_(factor) if inplace else input * factor
 
 
