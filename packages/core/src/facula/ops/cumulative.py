@@ -61,7 +61,7 @@ def _cumprod(xp, x, *, dim):
 
 
 def _cumprod_slope(g: Tensor, x: Tensor, out: Tensor, dim: int) -> Tensor:
-    if not x.dim():
+    if not x.dim() or x.shape[dim] == 1:
         return g
     if x.is_complex():
         x, out = x.conj(), out.conj()

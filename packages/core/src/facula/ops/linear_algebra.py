@@ -208,6 +208,8 @@ def _det(xp, x):
 
 def _determinant_slope(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
     """Return ``g * det * inverse^H``; through singular values where a matrix has no inverse."""
+    if x.shape[-1] == 1:
+        return g.unsqueeze(-1).unsqueeze(-1)
     scale = g * (out.conj() if out.is_complex() else out)
     if not (out == 0).any():
         return scale.unsqueeze(-1).unsqueeze(-1) * conjugate_transpose(_inv(x))

@@ -40,8 +40,6 @@ def _vector_slope(g: Tensor, x: Tensor, out: Tensor, order: float, dims: tuple |
     if not keepdim:
         shape = kept_shape(x.shape, dims)
         g, out = g.reshape(shape), out.reshape(shape)
-    if not x._array.size:
-        return x * g
     if order == 0:
         return x * 0
     if order == 1:
@@ -53,13 +51,11 @@ def _vector_slope(g: Tensor, x: Tensor, out: Tensor, order: float, dims: tuple |
     if builtins.abs(order) == math.inf:
         hit = (size == out) | (size.isnan() & out.isnan())
         return x.sgn() * (g / hit.sum(dims, True)).where(hit, 0.0)
+    # As in PyTorch, only gradients are made 0: what divides by 0 on the way makes second derivatives there nan.
     if order < 1:
-        return (x.sgn() * size.where(x != 0, 1.0).pow(order - 1)).where(x != 0, 0.0) * (g * out.pow(1 - order))
-    if order < 2:
-        scale = (g / out.where(out != 0, 1.0).pow(order - 1)).where(out != 0, 0.0)
-        return (x.sgn() * size.where(x != 0, 1.0).pow(order - 1)).where(x != 0, 0.0) * scale
-    scale = (g / out.where(out != 0, 1.0).pow(order - 1)).where(out != 0, 0.0)
-    return x * size.where(x != 0, 1.0).pow(order - 2).where(x != 0, 0.0) * scale if order != 2 else x * scale
+        return x.sgn() * size.pow(order - 1).where(x != 0, 0.0) * g * out.pow(1 - order)
+    direction = x.sgn() * size.pow(order - 1) if order < 2 else x * size.pow(order - 2)
+    return direction * (g / out.pow(order - 1)).where(out != 0, 0.0)
 
 
 def _as_floats(name: str, x: Tensor, dtype: DType | None) -> Tensor:

@@ -187,6 +187,8 @@ def _prod(xp, x, *, dims, keepdim):
 
 def _product_slope(g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool) -> Tensor:
     """Return the gradient of a product: for each element, the product of the others."""
+    if not x.dim():
+        return g
     if x.is_complex():
         x, out = x.conj(), out.conj()
     if not (x == 0).any():
