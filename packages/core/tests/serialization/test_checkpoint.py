@@ -13,7 +13,7 @@ import pytest
 
 TYPES = [
     *("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"),
-    *("complex64", "complex128"),
+    *("complex64", "complex128", "uint16", "uint32", "uint64"),
 ]
 
 
@@ -287,9 +287,11 @@ def test_memory_is_not_taken_on_the_word_of_a_file():
 def test_code_is_executed_only_when_asked_for(tmp_path):
     target = tmp_path / "folder"
     file = archive(pickle.dumps(Reduced(os.mkdir, (str(target),))))
-    with pytest.raises(ValueError, match=r"facula\.serialization\.unsafe_load"):
-        facula.load(file, weights_only=False)
+    for weights_only in (None, True, False):
+        with pytest.raises(pickle.UnpicklingError, match=r"facula\.serialization\.unsafe_load"):
+            facula.load(file, weights_only=weights_only)
     assert not target.exists()
+    file.seek(0)
     facula.serialization.unsafe_load(file)
     assert target.exists()
 
@@ -297,3 +299,46 @@ def test_code_is_executed_only_when_asked_for(tmp_path):
 def test_a_missing_file_is_missing():
     with pytest.raises(FileNotFoundError):
         facula.load("no/such/file.pt")
+
+
+class Point:
+    """A class of a program's own."""
+
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+
+def test_classes_are_allowed_one_by_one():
+    file = archive(pickle.dumps(Point(3)))
+    with pytest.raises(pickle.UnpicklingError, match="Point"):
+        facula.load(file)
+    with facula.serialization.safe_globals([Point]):
+        assert facula.load(file).x == 3
+        assert facula.serialization.get_safe_globals() == [Point]
+    with pytest.raises(pickle.UnpicklingError, match="Point"):
+        facula.load(file)
+
+
+def test_mapped_storages_are_read_from_the_file_and_never_written_to(tmp_path):
+    path = tmp_path / "mapped.pt"
+    facula.save({"a": facula.arange(1000.0), "empty": facula.empty(0), "flag": facula.tensor([True])}, path)
+    before = path.read_bytes()
+    loaded = facula.load(path, mmap=True)
+    array = loaded["a"].numpy()
+    while isinstance(array.base, np.ndarray) and not isinstance(array, np.memmap):
+        array = array.base
+    assert isinstance(array, np.memmap)
+    assert loaded["a"].tolist() == list(range(1000))
+    assert (loaded["empty"].shape, loaded["flag"].tolist()) == ((0,), [True])
+    loaded["a"].zero_()
+    assert path.read_bytes() == before
+    with pytest.raises(ValueError, match="file path"):
+        facula.load(io.BytesIO(before), mmap=True)
+
+
+@pytest.mark.parametrize("place", ["cpu", facula.device("cpu"), {"cuda:0": "cpu"}, lambda storage, location: storage])
+def test_where_tensors_go_is_said_in_several_ways(place):
+    file = io.BytesIO()
+    facula.save([facula.ones(2)], file)
+    file.seek(0)
+    assert facula.load(file, map_location=place)[0].device.type == "cpu"

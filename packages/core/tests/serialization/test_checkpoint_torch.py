@@ -1,5 +1,6 @@
 """Checkpoints between here and PyTorch, when it is installed."""
 
+import pickle
 import zipfile
 from collections import OrderedDict
 
@@ -107,7 +108,85 @@ def test_records_have_the_names_pytorch_gives_them(tmp_path):
         assert {"data.pkl", "byteorder", "version", "data/0"} <= names
 
 
-def test_pytorchs_legacy_format_is_refused(tmp_path):
-    torch.save({"a": torch.ones(2)}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
-    with pytest.raises(RuntimeError, match=r"old\.pt"):
-        facula.load(tmp_path / "old.pt")
+@pytest.fixture
+def legacy(tmp_path):
+    """Return a file in the format before the zip files, and what is in it."""
+    whole = torch.arange(10.0)
+    content = {
+        "views": [whole, whole[3:7], whole.reshape(2, 5).t()],
+        "types": {name: torch.arange(6).reshape(2, 3).to(getattr(torch, name)) for name in TYPES},
+        "parameter": torch.nn.Parameter(torch.ones(2, 2)),
+        "rest": (1, "a", None, torch.Size([2])),
+    }
+    torch.save(content, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    return tmp_path / "old.pt", content
+
+
+def test_pytorchs_legacy_format_is_read(legacy):
+    path, content = legacy
+    loaded = facula.load(path)
+    for name, tensor in content["types"].items():
+        assert np.array_equal(values(loaded["types"][name]), values(tensor)), name
+        assert str(loaded["types"][name].dtype).split(".")[1] == name
+    loaded["views"][0][3] = 100
+    assert loaded["views"][1].tolist() == [100, 4, 5, 6]
+    assert loaded["views"][2].shape == (5, 2)
+    assert isinstance(loaded["parameter"], facula.nn.Parameter)
+    assert loaded["rest"] == (1, "a", None, (2,))
+
+
+def test_every_cut_of_the_legacy_format_is_noticed(legacy, tmp_path):
+    data = legacy[0].read_bytes()
+    cut = tmp_path / "cut.pt"
+    for length in (*range(0, 60, 7), *range(60, len(data), 211), len(data) - 1):
+        cut.write_bytes(data[:length])
+        with pytest.raises((RuntimeError, pickle.UnpicklingError), match=r"cut\.pt"):
+            facula.load(cut)
+
+
+@pytest.mark.parametrize("name", ["uint16", "uint32", "uint64"])
+def test_types_without_a_storage_of_their_own_go_both_ways(tmp_path, name):
+    facula.save(facula.arange(6).reshape(2, 3).to(getattr(facula, name)), tmp_path / "here.pt")
+    theirs = torch.load(tmp_path / "here.pt")
+    assert (str(theirs.dtype), theirs.tolist()) == (f"torch.{name}", [[0, 1, 2], [3, 4, 5]])
+    torch.save(theirs, tmp_path / "there.pt")
+    assert facula.load(tmp_path / "there.pt").tolist() == theirs.tolist()
+
+
+def models(T) -> dict[str, object]:
+    """Return ten models of either library, with what a layer can hold: weights, statistics, tied and shared parts."""
+    nn = T.nn
+
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Embedding(7, 4)
+            self.head = nn.Linear(4, 7, bias=False)
+            self.head.weight = self.embed.weight
+
+    return {
+        "mlp": nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)),
+        "convolution": nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.PReLU(4)),
+        "transposed": nn.ConvTranspose1d(2, 3, 3, groups=1),
+        "normalized": nn.Sequential(nn.LayerNorm(4), nn.GroupNorm(2, 4), nn.InstanceNorm1d(4, affine=True)),
+        "recurrent": nn.LSTM(3, 4, num_layers=2, bidirectional=True),
+        "gated": nn.GRU(3, 4, bias=False),
+        "attention": nn.MultiheadAttention(4, 2, kdim=3, vdim=3),
+        "transformer": nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8), 2),
+        "tied": Tied(),
+        "bilinear": nn.ModuleDict({"a": nn.Bilinear(2, 3, 4), "b": nn.ParameterList([nn.Parameter(T.ones(2))])}),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+@pytest.mark.parametrize("name", models(facula))
+def test_models_go_both_ways_bit_for_bit(tmp_path, name):
+    mine, theirs = models(facula)[name], models(torch)[name]
+    torch.save(theirs.state_dict(), tmp_path / "there.pt")
+    mine.load_state_dict(facula.load(tmp_path / "there.pt"))
+    facula.save(mine.state_dict(), tmp_path / "here.pt")
+    back = torch.load(tmp_path / "here.pt")
+    assert list(back) == list(theirs.state_dict())
+    for key, tensor in theirs.state_dict().items():
+        assert torch.equal(back[key], tensor), key
+        assert np.array_equal(values(mine.state_dict()[key]), values(tensor)), key
