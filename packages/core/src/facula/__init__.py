@@ -62,7 +62,6 @@ from facula.ops.comparison import *
 from facula.ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from facula.ops.cumulative import *
 from facula.ops.decompositions import *
-from facula.ops.eigenpairs import *
 from facula.ops.einsum import *
 from facula.ops.elementary import *
 from facula.ops.embedding import embedding
@@ -76,7 +75,6 @@ from facula.ops.joining import *
 from facula.ops.linear_algebra import *
 from facula.ops.lu_factorization import *
 from facula.ops.loss import cosine_similarity, pairwise_distance
-from facula.ops.lowrank import *
 from facula.ops.matmul import *
 from facula.ops.matrix_functions import *
 from facula.ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
@@ -103,23 +101,33 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from facula import autograd, cuda, fft, linalg, nn, optim, serialization, special, utils
+    from facula.ops.eigenpairs import lobpcg
+    from facula.ops.lowrank import pca_lowrank, svd_lowrank
     from facula.serialization import load, save
 
 #: What is imported when it is first asked for: these need parts of the standard library that cost as much as NumPy.
 _LATER = frozenset(
     {"autograd", "cuda", "fft", "futures", "hub", "linalg", "nn", "optim", "serialization", "special", "utils"}
 )
+#: The same for functions, by the module they are in.
+_LATER_FUNCTIONS = {
+    "load": "facula.serialization",
+    "lobpcg": "facula.ops.eigenpairs",
+    "pca_lowrank": "facula.ops.lowrank",
+    "save": "facula.serialization",
+    "svd_lowrank": "facula.ops.lowrank",
+}
 
 
 def __getattr__(name: str) -> object:
     if name in _LATER:
         return import_module(f"facula.{name}")
-    if name in ("load", "save"):
-        found = getattr(import_module("facula.serialization"), name)
+    if name in _LATER_FUNCTIONS:
+        found = getattr(import_module(_LATER_FUNCTIONS[name]), name)
         globals()[name] = found
         return found
     raise AttributeError(f"module 'facula' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, "load", "save"})
+    return sorted({*globals(), *_LATER, *_LATER_FUNCTIONS})
