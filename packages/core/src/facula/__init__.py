@@ -68,6 +68,7 @@ from facula.ops.embedding import embedding
 from facula.ops.extrema import *
 from facula.ops.fourier import istft, stft
 from facula.ops.gathering import *
+from facula.ops.grid_sampling import affine_grid_generator, grid_sampler, grid_sampler_2d, grid_sampler_3d
 from facula.ops.householder import *
 from facula.ops.indexing import *
 from facula.ops.interpolation import channel_shuffle, pixel_shuffle, pixel_unshuffle

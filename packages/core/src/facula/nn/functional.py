@@ -15,6 +15,7 @@ from facula.ops.convolution import (
 )
 from facula.ops.elementary import sigmoid, tanh
 from facula.ops.embedding import embedding, embedding_bag, one_hot
+from facula.ops.grid_sampling import affine_grid, grid_sample
 from facula.ops.interpolation import (
     channel_shuffle,
     interpolate,

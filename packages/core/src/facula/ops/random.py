@@ -14,7 +14,7 @@ from facula.methods import write
 from facula.ops.conversion import memory_format, preserve_format
 from facula.rng import Generator
 from facula.tensor_base import TensorBase, storage_of, wrap
-from facula.types import Number, Tensor
+from facula.types import Tensor
 
 __all__ = [
     *("alpha_dropout", "bernoulli", "binomial", "dropout", "dropout1d", "dropout2d", "dropout3d"),
