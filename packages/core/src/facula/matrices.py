@@ -5,13 +5,23 @@ from typing import Any
 
 import numpy as np
 
+from facula.arguments import need_tensor
 from facula.backend import Array, to_numpy
 from facula.dtypes import REDUCED
 from facula.errors import LinAlgError
 from facula.primitive import write_out
 from facula.types import Tensor
 
-__all__ = ["conjugate_transpose", "check_factorized", "guarded", "identity", "need_matrix", "stacked", "written"]
+__all__ = [
+    "conjugate_transpose",
+    "check_factorized",
+    "guarded",
+    "identity",
+    "need_matrix",
+    "not_differentiable",
+    "stacked",
+    "written",
+]
 
 
 def conjugate_transpose(x: Tensor) -> Tensor:
@@ -27,6 +37,7 @@ def identity(x: Tensor, length: int | None = None) -> Tensor:
 
 def need_matrix(name: str, x: Tensor, square: bool = False) -> None:
     """Refuse what is no batch of matrices, square ones where asked for, of a type LAPACK has."""
+    need_tensor(name, x, "A")
     if x.dim() < 2:
         raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
     if square and x.shape[-1] != x.shape[-2]:
@@ -50,6 +61,15 @@ def guarded(function: Callable, *arrays: object) -> Any:
         return function(*arrays)
     except np.linalg.LinAlgError as error:
         raise LinAlgError(f"linalg: {error}") from None
+
+
+def not_differentiable(name: str) -> Callable[..., Tensor]:
+    """Return a gradient formula that refuses: for results that would pass no gradient without a word."""
+
+    def formula(g: list[Tensor | None]) -> Tensor:
+        raise NotImplementedError(f"the derivative for '{name}' is not implemented.")
+
+    return formula
 
 
 def first_failures(

@@ -313,3 +313,37 @@ def test_an_output_that_overlaps_itself_is_refused() -> None:
     x = facula.ones(4)
     with pytest.raises(RuntimeError, match="unsupported operation"):
         facula.kthvalue(x, 2, out=(x, facula.zeros((), dtype=facula.int64)))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda a: facula.geqrf(a).a,
+        lambda a: facula.linalg.ldl_factor(a).LD,
+        lambda a: facula.linalg.ldl_solve(*facula.linalg.ldl_factor(a.detach()), a),
+    ],
+)
+def test_what_has_no_derivative_says_so(call: Callable) -> None:
+    a = facula.tensor([[2.0, 1.0], [1.0, 3.0]], requires_grad=True)
+    with pytest.raises(NotImplementedError, match="derivative for"):
+        call(a).sum().backward()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: facula.linalg.inv(x),
+        lambda x: facula.linalg.lu(x),
+        lambda x: facula.linalg.solve_triangular(facula.eye(2), x, upper=True),
+        lambda x: facula.geqrf(x),
+        lambda x: facula.matrix_exp(x),
+        lambda x: facula.matmul(facula.eye(2), x),
+        lambda x: facula.mm(x, facula.eye(2)),
+        lambda x: facula.cov(x),
+        lambda x: facula.fft.fft(x),
+        lambda x: facula.fft.rfftn(x),
+    ],
+)
+def test_what_is_no_tensor_is_refused(call: Callable) -> None:
+    with pytest.raises(TypeError, match="must be Tensor, not list"):
+        call([[1.0]])

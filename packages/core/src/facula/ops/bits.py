@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facula import dtypes
+from facula.arguments import need_tensor
 from facula.dimensions import count_along, kept_shape, wrap_dims
 from facula.matrices import written
 from facula.primitive import primitive, promote, write_out
@@ -33,6 +34,7 @@ def frexp(input: Tensor, *, out: tuple[Tensor, Tensor] | None = None) -> frexp_r
     >>> facula.frexp(facula.tensor([8.0])).exponent
     tensor([4], dtype=facula.int32)
     """
+    need_tensor("frexp", input)
     if not input.is_floating_point():
         raise RuntimeError("torch.frexp() only supports floating-point dtypes")
     return frexp_result(*written(_frexp(input), out, "frexp"))
@@ -69,6 +71,7 @@ def hash_tensor(
     >>> facula.hash_tensor(facula.tensor([1, 2, 4])).item()
     7
     """
+    need_tensor("hash_tensor", input)
     if mode != 0:
         raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
     if input.is_complex():

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facula import dtypes
+from facula.arguments import need_tensor
 from facula.backend import device_index
 from facula.errors import LinAlgError
 from facula.matrices import (
@@ -128,6 +129,7 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | N
     tensor([[2.]])
     """
     for argument, each in (("b", B), ("u", L)):
+        need_tensor("cholesky_solve", each, argument)
         if each.dim() < 2:
             raise RuntimeError(f"{argument} should have at least 2 dimensions, but has {each.dim()} dimensions instead")
     need_matrix("cholesky_solve", L, square=True)

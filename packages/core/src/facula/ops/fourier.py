@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from facula import dtypes
+from facula.arguments import need_tensor
 from facula.dimensions import wrap_dim
 from facula.primitive import primitive, to_float, write_out
 from facula.tensor_base import wrap
@@ -67,12 +68,14 @@ def _scale(norm: str | None, length: int, inverse: bool) -> float:
 
 def _axis(input: Tensor, dim: int) -> int:
     """Return a dimension counted from the front; what has no dimensions has none to transform."""
+    need_tensor("fft", input)
     if not input.dim():
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     return wrap_dim(dim, input.dim())
 
 
 def _as_complex(input: Tensor) -> Tensor:
+    need_tensor("fft", input)
     _check_precision(input)
     if input.is_complex():
         return input
@@ -218,6 +221,7 @@ Sizes = int | Sequence[int] | None
 
 def _several(input: Tensor, s: Sizes, dim: Sizes, name: str | None = None) -> tuple[list[int], list[int | None]]:
     """Return the dimensions of a transform over several, and the points along each; ``name`` needs at least one."""
+    need_tensor(name or "fftn", input)
     given = (s,) if isinstance(s, int) else s
     if dim is not None:
         dims = [_axis(input, each) for each in ((dim,) if isinstance(dim, int) else dim)]

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from facula import dtypes
-from facula.matrices import conjugate_transpose, identity, stacked, written
+from facula.arguments import need_tensor
+from facula.matrices import conjugate_transpose, identity, not_differentiable, stacked, written
 from facula.primitive import primitive, write_out
 from facula.types import Tensor
 
@@ -22,7 +23,7 @@ class geqrf_result(NamedTuple):
     tau: Tensor
 
 
-@primitive()
+@primitive(vjp={"x": not_differentiable("geqrf")})
 def _geqrf(xp, x):
     rows, columns = x.shape[-2:]
     count = min(rows, columns)
@@ -39,11 +40,12 @@ def _geqrf(xp, x):
 def geqrf(input: Tensor, *, out: tuple[Tensor, Tensor] | None = None) -> geqrf_result:
     """Return LAPACK's QR factorization of each matrix: R, below it the reflections that make Q, and their factors tau.
 
-    `facula.linalg.householder_product` makes Q of both. There is no derivative; `facula.linalg.qr` has one.
+    `facula.linalg.householder_product` makes Q of both. It has no derivative; `facula.linalg.qr` has one.
 
     >>> facula.geqrf(facula.tensor([[3.0], [4.0]])).a[0].abs()
     tensor([5.])
     """
+    need_tensor("geqrf", input)
     if input.dim() < 2:
         raise RuntimeError("torch.geqrf: input must have at least 2 dimensions.")
     if not (input.is_floating_point() or input.is_complex()) or input.dtype.numpy in dtypes.REDUCED:
@@ -95,6 +97,8 @@ def householder_product(input: Tensor, tau: Tensor, *, out: Tensor | None = None
             [-1.]])
     """
     name = "torch.linalg.householder_product"
+    for argument, each in (("input", input), ("tau", tau)):
+        need_tensor("linalg_householder_product", each, argument)
     if input.dim() >= 2 and input.shape[-2] < input.shape[-1]:
         raise RuntimeError(f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]")
     if input.dim() >= 2 and tau.dim() and input.shape[-1] < tau.shape[-1]:
@@ -132,6 +136,8 @@ def ormqr(
             [-1.]])
     """
     name = "torch.ormqr"
+    for argument, each in (("input", input), ("tau", tau), ("other", other)):
+        need_tensor("ormqr", each, argument)
     if input.dim() < 2:
         raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
     if other.dim() < 2:

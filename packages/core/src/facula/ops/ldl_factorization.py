@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facula import backend, dtypes
-from facula.matrices import check_factorized, need_matrix, stacked, written
+from facula.matrices import check_factorized, need_matrix, not_differentiable, stacked, written
 from facula.primitive import primitive, write_out
 from facula.types import Tensor
 
@@ -30,7 +30,7 @@ class ldl_factor_ex_result(NamedTuple):
     info: Tensor
 
 
-@primitive()
+@primitive(vjp={"x": not_differentiable("linalg_ldl_factor_ex")})
 def _ldl_factor(xp, x, *, hermitian):
     """Return LAPACK's ?sytrf or ?hetrf of the lower triangles: which steps are taken depends on values, so on the CPU."""
     matrices = stacked(np.tril(backend.to_numpy(x)))
@@ -127,7 +127,7 @@ def _inverse_of_two(block: np.ndarray) -> np.ndarray:
     return np.array([[d, -b], [-c, a]], block.dtype) / ((a * d - b * c) * block[1, 0])
 
 
-@primitive()
+@primitive(vjp={("factors", "other"): not_differentiable("linalg_ldl_solve")})
 def _ldl_solve(xp, factors, pivots, other, *, hermitian):
     """Return X of ``P L D L^H P^T X = other`` with the exchanges and blocks of D as LAPACK keeps them."""
     batch = np.broadcast_shapes(factors.shape[:-2], other.shape[:-2])

@@ -174,6 +174,10 @@ def lstsq(
             f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}"
         )
     vector = B.dim() == A.dim() - 1
+    if not 0 <= A.dim() - B.dim() <= 1 or B.dim() == 0:
+        raise RuntimeError(
+            "torch.linalg.lstsq: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1"
+        )
     right = B.unsqueeze(-1) if vector else B
     if right.shape[-2] != A.shape[-2]:
         raise RuntimeError("linalg.lstsq: input.size(-2) should match other.size(-2)")

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facula import dtypes
+from facula.arguments import need_tensor
 from facula.backend import device_index
 from facula.matrices import check_factorized, conjugate_transpose, identity, need_matrix, stacked, written
 from facula.primitive import primitive, promote, write_out
@@ -68,6 +69,7 @@ def _triangle_slope(g: Tensor, x: Tensor, out: Tensor, upper: bool, unit: bool) 
 
 
 def _check_system(name: str, A: Tensor, B: Tensor, left: bool) -> None:
+    need_tensor(name, B, "B")
     if B.dim() < 2:
         raise RuntimeError(f"{name}: The input tensor B must have at least 2 dimensions.")
     if B.shape[-2 if left else -1] != A.shape[-1]:
@@ -118,6 +120,7 @@ def triangular_solve(
     tensor([[2.]])
     """
     for argument, each in (("b", b), ("A", A)):
+        need_tensor("triangular_solve", each, argument)
         if each.dim() < 2:
             raise RuntimeError(
                 f"torch.triangular_solve: Expected {argument} to have at least 2 dimensions, but it has {each.dim()} "
@@ -241,6 +244,7 @@ def _order(xp, pivots, rows: int):
 
 
 def _factorized(name: str, A: Tensor, pivot: bool) -> tuple[Tensor, Tensor, Tensor]:
+    need_tensor(name, A, "A")
     if A.dim() < 2:
         raise RuntimeError(f"{name}: Expected tensor with 2 or more dimensions. Got size: {list(A.shape)} instead")
     if not (A.is_floating_point() or A.is_complex()) or A.dtype.numpy in dtypes.REDUCED:
@@ -330,6 +334,8 @@ def lu_unpack(
     tensor([[0., 1.],
             [1., 0.]])
     """
+    need_tensor("lu_unpack", LU_data, "LU_data")
+    need_tensor("lu_unpack", LU_pivots, "LU_pivots")
     if LU_data.dim() < 2:
         raise RuntimeError(
             f"torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: {list(LU_data.shape)} instead"

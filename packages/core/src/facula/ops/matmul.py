@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from facula.arguments import need_tensor
 from facula.primitive import primitive, promote, write_out
 from facula.types import Number, Tensor
 
@@ -111,7 +112,12 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     >>> facula.matmul(facula.ones(2, 3), facula.ones(3, 4)).shape
     facula.Size([2, 4])
     """
-    x, y = input._array, other._array
+    try:
+        x, y = input._array, other._array
+    except AttributeError:
+        need_tensor("matmul", input)
+        need_tensor("matmul", other, "other")
+        raise
     if x.dtype is not y.dtype:
         _check_types(input, other)
     left, right = x.shape, y.shape
@@ -149,6 +155,7 @@ def _mismatch(left: tuple, right: tuple) -> str:
 
 def _need_dimensions(name: str, **expected: tuple[Tensor, int]) -> None:
     for argument, (tensor, count) in expected.items():
+        need_tensor(name, tensor, argument)
         if tensor._array.ndim != count:
             kind = {1: "vector", 2: "matrix", 3: "3D tensor"}[count]
             raise RuntimeError(f"{name}: Expected {argument} to be a {kind}, but got a {tensor._array.ndim}D tensor")
@@ -186,6 +193,8 @@ def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> facula.mv(facula.ones(2, 3), facula.ones(3))
     tensor([3., 3.])
     """
+    need_tensor("mv", input)
+    need_tensor("mv", vec, "vec")
     if input._array.ndim != 2 or vec._array.ndim != 1:
         raise RuntimeError(
             f"vector + matrix @ vector expected, got {vec._array.ndim}, {input._array.ndim}, {vec._array.ndim}"
@@ -199,6 +208,8 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> facula.dot(facula.tensor([1.0, 2.0]), facula.tensor([3.0, 4.0]))
     tensor(11.)
     """
+    need_tensor("dot", input)
+    need_tensor("dot", tensor, "tensor")
     if input._array.ndim != 1 or tensor._array.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {input._array.ndim}D and {tensor._array.ndim}D tensors")
     if input._array.dtype != tensor._array.dtype:
@@ -215,6 +226,7 @@ def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> facula.vdot(facula.tensor([1j]), facula.tensor([1j]))
     tensor(1.+0.j)
     """
+    need_tensor("vdot", input)
     return dot(_conj(input), other, out=out)
 
 
@@ -224,6 +236,8 @@ def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> facula.inner(facula.tensor([1.0, 2.0]), facula.tensor([3.0, 4.0]))
     tensor(11.)
     """
+    need_tensor("inner", input)
+    need_tensor("inner", other, "other")
     left, right = input._array, other._array
     if not left.ndim or not right.ndim:
         return input.mul(other, out=out)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from facula.arguments import need_tensor
 from facula.matrices import conjugate_transpose
 from facula.primitive import primitive, promote
 from facula.types import Tensor
@@ -79,6 +80,7 @@ def matrix_exp(A: Tensor) -> Tensor:
             [0., 1.]])
     """
     name = "linalg.matrix_exp"
+    need_tensor(name, A, "A")
     if A.dim() < 2:
         raise RuntimeError(f"{name}: The input tensor A must have at least 2 dimensions.")
     if A.shape[-1] != A.shape[-2]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from facula import dtypes
+from facula.arguments import need_tensor
 from facula.dimensions import wrap_dims
 from facula.primitive import primitive, write_out
 from facula.tensor_base import TensorBase
@@ -31,6 +32,7 @@ def cov(
     tensor([[ 1., -1.],
             [-1.,  1.]])
     """
+    need_tensor("cov", input)
     if input.dim() > 2:
         raise RuntimeError(
             f"cov(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions"
@@ -98,6 +100,7 @@ def corrcoef(input: Tensor) -> Tensor:
     tensor([[ 1., -1.],
             [-1.,  1.]])
     """
+    need_tensor("corrcoef", input)
     if input.dim() > 2:
         raise RuntimeError(
             f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions"
@@ -131,6 +134,7 @@ def gradient(
     >>> facula.gradient(facula.tensor([1.0, 2.0, 4.0, 8.0]))
     [tensor([1.0000, 1.5000, 3.0000, 4.0000])]
     """
+    need_tensor("gradient", input)
     if input.dtype is dtypes.uint8:
         raise RuntimeError("torch.gradient does not support uint8 input.")
     if edge_order not in (1, 2):
@@ -370,6 +374,7 @@ def histogram(
     >>> facula.histogram(facula.tensor([1.0, 2.0, 4.0, 8.0]), 2).hist
     tensor([3., 1.])
     """
+    need_tensor("histogram", input)
     points = input.detach().reshape((input.numel(), 1))
     weights = None if weight is None else weight.detach().reshape((weight.numel(),))
     _check_points(points, weights, points.shape)
@@ -407,6 +412,7 @@ def histogramdd(
     tensor([[0., 1.],
             [1., 0.]])
     """
+    need_tensor("histogramdd", input)
     if input.dim() < 2:
         raise RuntimeError("torch.histogramdd: input tensor should have at least 2 dimensions")
     count = input.shape[-1]
