@@ -35,6 +35,11 @@ from facula.dtypes import (
     uint64,
 )
 from facula.dtypes import bool_ as bool
+from facula.inplace_functions import *
+from facula.inspection import *
+from facula.legacy_types import *
+from facula.settings import *
+from facula.storage import TypedStorage, UntypedStorage
 from facula.graph.modes import (
     enable_grad,
     inference_mode,

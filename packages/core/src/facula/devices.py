@@ -1,5 +1,7 @@
 """Where a tensor lives: ``cpu`` or ``cuda:0``."""
 
+import threading
+
 from facula.backend import Array, cuda_device_count, device_index, to_cuda, to_numpy
 
 TYPES = ("cpu", "cuda", "meta")
@@ -43,6 +45,15 @@ class device:
     def __hash__(self) -> int:
         return hash((self.type, self.index))
 
+    def __enter__(self) -> "device":
+        """Make this the device of tensors for which none is named."""
+        _default.__dict__.setdefault("outer", []).append(_default.device)
+        set_default(canonical(self))
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        set_default(_default.__dict__["outer"].pop())
+
     def __reduce__(self) -> tuple[type, tuple[str, int | None]]:
         return device, (self.type, self.index)
 
@@ -50,10 +61,24 @@ class device:
 CPU = device("cpu")
 
 
+class _Default(threading.local):
+    """The device of tensors for which none is named, in this thread."""
+
+    device = CPU
+
+
+_default = _Default()
+
+
+def set_default(value: device | None) -> None:
+    """Make ``value`` the device of tensors for which none is named; None stands for the CPU."""
+    _default.device = CPU if value is None else value
+
+
 def canonical(value: "device | str | int | None") -> device:
-    """Return the device meant by an argument: None is the CPU, ``"cuda"`` the current CUDA device."""
+    """Return the device meant by an argument: None is the default one, ``"cuda"`` the current CUDA device."""
     if value is None:
-        return CPU
+        return _default.device
     found = value if isinstance(value, device) else device(value)
     if found.type == "cuda" and found.index is None:
         return device("cuda", current_cuda_index())

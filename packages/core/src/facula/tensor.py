@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facula import storage as storage_family
 from facula.methods import inplace, operator, reflected
 from facula.ops import (
     activation,
@@ -59,6 +60,15 @@ class Tensor(TensorProperties):
     _place_region = conversion.place_region
     _clear_region = conversion.clear_region
 
+    # storage
+    dim_order = storage_family.dim_order
+    is_pinned = storage_family.is_pinned
+    is_set_to = storage_family.is_set_to
+    is_shared = storage_family.is_shared
+    pin_memory = storage_family.pin_memory
+    storage = storage_family.typed_storage
+    untyped_storage = storage_family.untyped_storage
+
     # filling
     copy_ = filling.copy_
     fill_ = filling.fill_
@@ -71,6 +81,9 @@ class Tensor(TensorProperties):
     new_zeros = filling.new_zeros
     new = filling.new
     resize_ = filling.resize_
+    resize_as_ = filling.resize_as_
+    apply_ = filling.apply_
+    map_ = filling.map_
     set_ = filling.set_
 
     # pointwise

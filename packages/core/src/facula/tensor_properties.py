@@ -127,6 +127,8 @@ class TensorProperties(TensorBase):
         array = self._array
         return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
 
+    const_data_ptr = data_ptr
+
     def is_contiguous(self, memory_format: conversion.memory_format = conversion.contiguous_format) -> builtins.bool:
         """Return whether the elements lie in memory in row-major order."""
         if memory_format is conversion.channels_last and self.ndim == 4:
@@ -191,6 +193,23 @@ class TensorProperties(TensorBase):
     def is_complex(self) -> builtins.bool:
         """Return whether the elements are complex numbers."""
         return self._array.dtype.kind == "c"
+
+    def is_conj(self) -> builtins.bool:
+        """Return False: conjugates are computed at once."""
+        return False
+
+    is_neg = is_conj
+
+    def is_nonzero(self) -> builtins.bool:
+        """Return whether the only element is not zero. RuntimeError when there is not exactly one."""
+        if self._array.size != 1:
+            few = "no values" if self._array.size == 0 else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {few} is ambiguous")
+        return bool(self)
+
+    def is_same_size(self, other: TensorBase) -> builtins.bool:
+        """Return whether another tensor has the same shape."""
+        return self.shape == other.shape
 
     def is_signed(self) -> builtins.bool:
         """Return whether the elements can be negative."""

@@ -12,7 +12,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "torch._tensor_str": ("facula.printing",),
     "torch.functional": ("facula",),
     "torch.types": ("facula.types",),
-    "torch.storage": ("facula",),
+    "torch.storage": ("facula.storage",),
     "torch._utils": ("facula.utils",),
     "torch.autograd.function": ("facula.autograd.function", "facula.autograd"),
     "torch.autograd.grad_mode": ("facula.autograd",),

@@ -195,3 +195,26 @@ def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
     input._array = np.empty(0, input._array.dtype) if source is None else source._array
     storage_of(input).version += 1
     return input
+
+
+def resize_as_(input: Tensor, the_template: Tensor, memory_format: object = None) -> Tensor:
+    """Give this tensor the shape of another one, keeping the elements that fit, and return it."""
+    return resize_(input, *the_template.shape)
+
+
+def apply_(input: Tensor, callable: Callable[[Number], Number]) -> Tensor:
+    """Replace each element by what ``callable`` returns for it, one by one, and return the tensor.
+
+    TypeError for a tensor on a CUDA device.
+    """
+    if input.is_cuda:
+        raise TypeError("apply_ is only implemented on CPU tensors")
+    values = [callable(each) for each in input._array.reshape(-1).tolist()]
+    return copy_(input, wrap(np.asarray(values, input._array.dtype).reshape(input._array.shape)))
+
+
+def map_(input: Tensor, tensor: Tensor, callable: Callable[[Number, Number], Number]) -> Tensor:
+    """Replace each element by what ``callable`` returns for it and that of ``tensor``, and return the tensor."""
+    other = np.broadcast_to(tensor._array, input._array.shape)
+    values = [callable(*pair) for pair in zip(input._array.reshape(-1).tolist(), other.reshape(-1).tolist())]
+    return copy_(input, wrap(np.asarray(values, input._array.dtype).reshape(input._array.shape)))
