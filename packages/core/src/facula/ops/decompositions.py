@@ -287,6 +287,39 @@ def _svd(xp, x, *, full):
     return u, s, vh
 
 
+@_svd.kernel("cpu")
+def _svd_with_signs(x, *, full):
+    """Return singular vectors with the signs that PyTorch gives them.
+
+    Signs are arbitrary, and follow from the way LAPACK takes. PyTorch's takes that of a triangular factor for all matrices
+    that are wide, bringing it to lower bidiagonal form, and for tall ones from a ratio of 3:2 on; NumPy's for both from
+    11:6 on, to upper bidiagonal form. A column of zeros makes it take the lower one.
+    """
+    rows, columns = x.shape[-2:]
+    wide = columns >= 11 * rows // 6 and columns > rows > 1
+    if x.dtype.kind == "c" or not (wide or 3 * columns // 2 <= rows < 11 * columns // 6) or not x.size:
+        return NotImplemented
+    count = min(rows, columns)
+    q, r = np.linalg.qr(np.swapaxes(x, -1, -2) if wide else x, mode="complete" if full else "reduced")
+    rest, q, r = q[..., count:], q[..., :count], r[..., :count, :]
+    if not wide:
+        u, s, vh = guarded(np.linalg.svd, r, False)
+        return np.concatenate([q @ u, rest], axis=-1), s, vh
+    lower = np.swapaxes(r, -1, -2)
+    if rows == 2:
+        # Two rows are in that form already: a rotation takes the place of a reflection, the first row's sign differs.
+        turned = np.array([[-1], [1]], x.dtype)
+        u, s, vh = guarded(np.linalg.svd, lower * turned, False)
+        u = u * turned
+    else:
+        padded = np.concatenate([lower, np.zeros((*lower.shape[:-1], 1), x.dtype)], axis=-1)
+        u, s, vh = guarded(np.linalg.svd, padded, False)
+        if vh[..., rows:].any():
+            return NotImplemented  # a LAPACK that goes another way
+        vh = vh[..., :rows]
+    return u, s, np.concatenate([vh @ np.swapaxes(q, -1, -2), np.swapaxes(rest, -1, -2)], axis=-2)
+
+
 def _svd_slope(g: list, out: tuple) -> Tensor:
     """Return the gradient of a singular value decomposition. Townsend 2016, Differentiating the SVD."""
     (gu, gs, gv), (u, s, vh) = g, out
