@@ -12,6 +12,7 @@ from facula.devices import device as Device
 from facula.dtypes import dtype as DType
 from facula.methods import write
 from facula.ops.conversion import memory_format, preserve_format
+from facula.primitive import write_out
 from facula.rng import Generator
 from facula.tensor_base import TensorBase, storage_of, wrap
 from facula.types import Tensor
@@ -291,15 +292,7 @@ def normal(
     shape = np.broadcast_shapes(*(each._array.shape for each in tensors))
     noise = randn(shape, generator=generator, dtype=first.dtype, device=first.device)
     result = (noise * std + mean).detach()
-    return result if out is None else _into(out, result)
-
-
-def _into(out: Tensor, result: Tensor) -> Tensor:
-    if out._array.shape != result._array.shape:
-        out._array = np.empty(result._array.shape, out._array.dtype)
-    out._array[...] = result._array
-    storage_of(out).version += 1
-    return out
+    return result if out is None else write_out(result, out, "normal")
 
 
 def bernoulli(
@@ -314,7 +307,7 @@ def bernoulli(
     result = wrap(np.asarray(rng.bernoulli(stream, input._array.shape, probability, input._array.dtype)))
     if input.requires_grad:
         result = result + input * 0.0
-    return result if out is None else _into(out, result)
+    return result if out is None else write_out(result, out, "bernoulli")
 
 
 def multinomial(
@@ -330,12 +323,14 @@ def multinomial(
     >>> facula.multinomial(facula.tensor([0.0, 1.0]), 1)
     tensor([1])
     """
+    if out is not None and out.dtype is not dtypes.int64:
+        raise RuntimeError(f"multinomial expects Long tensor out, got: {out.dtype.name.title()}")
     if not input.is_floating_point():
         raise RuntimeError(
             f"multinomial only supports floating-point dtypes for input, got: {input.dtype.name.title()}"
         )
     result = wrap(rng.multinomial(_generator(generator, input.device), input._array, num_samples, replacement))
-    return result if out is None else _into(out, result)
+    return result if out is None else write_out(result, out, "multinomial")
 
 
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
