@@ -63,8 +63,30 @@ ALREADY_FREED = (
 )
 
 
+class Packed:
+    """What a hook made of a saved tensor, and the hook that makes the tensor of it again."""
+
+    __slots__ = ("value", "unpack")
+
+    def __init__(self, tensor: Tensor) -> None:
+        pack, self.unpack = state.saved_tensor_hooks.pop()  # what a hook itself saves is no business of it
+        try:
+            self.value = pack(tensor)
+        finally:
+            state.saved_tensor_hooks.append((pack, self.unpack))
+
+    def unpacked(self) -> Tensor:
+        """Return the tensor."""
+        tensor = self.unpack(self.value)
+        if not isinstance(tensor, TensorBase):
+            raise TypeError(f"expected the unpack hook to return a Tensor, got {type(tensor).__name__}")
+        return tensor
+
+
 def save(value: object) -> object:
     """Return what to keep of an input: a tensor's array and version; a number or None as it is."""
+    if state.saved_tensor_hooks and isinstance(value, TensorBase):
+        return Packed(value)
     try:
         storage = storage_of(value)
     except AttributeError:
@@ -76,7 +98,9 @@ def collect(plan: Plan, inputs: tuple, result: "Tensor | tuple[Tensor, ...]", op
     """Return the values the plan saves of a call."""
     saved = []
     for what, which in plan.save:
-        if what == INPUT:
+        if state.saved_tensor_hooks and what == INPUT:
+            saved.append(save(inputs[which]))
+        elif what == INPUT:
             each = inputs[which]
             try:
                 storage = each._storage or storage_of(each)
@@ -144,7 +168,8 @@ class RecordedCall(Node):
     def _restore(self, source: tuple[int, int | str], value: object) -> object:
         what, which = source
         if what == INPUT:
-            return value if type(value) is not tuple else self._tensor(value, self.edges[which])
+            known = type(value) is tuple or type(value) is Packed
+            return self._tensor(value, self.edges[which]) if known else value
         if what == OUT:
             return self._results(value)
         if what == INPUTS:
@@ -156,6 +181,11 @@ class RecordedCall(Node):
 
     def _tensor(self, saved: Saved, target: Target | None) -> Tensor:
         """Return a saved tensor, in its place in the graph when gradients are recorded in turn."""
+        if type(saved) is Packed:
+            tensor = wrap(saved.unpacked()._array)
+            if state.grad_enabled:
+                tensor._node = target
+            return tensor
         array, storage, version = saved
         if storage.version != version:
             raise RuntimeError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -32,6 +33,19 @@ class UntypedStorage:
         if not whole.flags.c_contiguous:
             whole = whole.T if whole.T.flags.c_contiguous else array
         made._bytes = whole.reshape(-1).view(np.uint8) if whole.flags.c_contiguous else whole
+        return made
+
+    @classmethod
+    def from_file(cls, filename: str, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """Return the first ``nbytes`` bytes of a file, mapped into memory; what is written goes to it when ``shared``.
+
+        A shared file is made as long as that first.
+        """
+        if shared and (not os.path.exists(filename) or os.path.getsize(filename) < nbytes):
+            with open(filename, "ab") as file:
+                file.truncate(nbytes)
+        made = cls.__new__(cls)
+        made._bytes = np.asarray(np.memmap(filename, np.uint8, "r+" if shared else "c", 0, nbytes or None))
         return made
 
     @property

@@ -10,6 +10,7 @@ import numpy as np
 from facula.graph.modes import no_grad, state
 from facula.graph.node import Node, Output
 from facula.graph.views import refresh
+from facula.recording import Packed
 from facula.tensor import Tensor
 from facula.tensor_base import storage_of, wrap
 
@@ -63,7 +64,10 @@ class FunctionCtx(Node):
                 "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
                 "freed). Specify retain_graph=True if you need to backward through the graph a second time."
             )
-        return tuple(each if not isinstance(each, tuple) else self._restore(*each) for each in self._saved)
+        return tuple(
+            self._restore(*each) if isinstance(each, tuple) else each.unpacked() if isinstance(each, Packed) else each
+            for each in self._saved
+        )
 
     def _restore(self, array: object, storage: object, version: int, target: object) -> Tensor:
         if storage.version != version:
@@ -85,6 +89,9 @@ class FunctionCtx(Node):
         for each in self._saved or ():
             if not isinstance(each, Tensor):
                 packed.append(each)
+                continue
+            if state.saved_tensor_hooks:
+                packed.append(Packed(each))
                 continue
             number = next((at for at, output in enumerate(outputs) if output is each), None)
             storage = storage_of(each)
