@@ -113,10 +113,31 @@ if TYPE_CHECKING:
 
 #: What is imported when it is first asked for: these need parts of the standard library that cost as much as NumPy.
 _LATER = frozenset(
-    {"autograd", "cuda", "fft", "futures", "hub", "linalg", "nn", "optim", "serialization", "special", "utils"}
+    {
+        "amp",
+        "autograd",
+        "cuda",
+        "fft",
+        "futures",
+        "hub",
+        "linalg",
+        "nn",
+        "optim",
+        "profiler",
+        "serialization",
+        "special",
+        "utils",
+    }
 )
 #: The same for functions, by the module they are in.
 _LATER_FUNCTIONS = {
+    "GradScaler": "facula.amp",
+    "autocast": "facula.amp",
+    "get_autocast_dtype": "facula.amp",
+    "is_autocast_available": "facula.amp",
+    "is_autocast_enabled": "facula.amp",
+    "set_autocast_dtype": "facula.amp",
+    "set_autocast_enabled": "facula.amp",
     "load": "facula.serialization",
     "lobpcg": "facula.ops.eigenpairs",
     "pca_lowrank": "facula.ops.lowrank",

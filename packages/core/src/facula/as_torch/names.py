@@ -14,6 +14,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "torch.types": ("facula.types",),
     "torch.storage": ("facula.storage",),
     "torch._utils": ("facula.utils",),
+    "torch.amp.grad_scaler": ("facula.amp.grad_scaler", "facula.amp"),
+    "torch.autograd.profiler": ("facula.profiler",),
     "torch.autograd.function": ("facula.autograd.function", "facula.autograd"),
     "torch.autograd.grad_mode": ("facula.autograd",),
     "torch.autograd.anomaly_mode": ("facula.autograd",),

@@ -70,6 +70,11 @@ class intercepting:
         state.interceptors.remove(self.interceptor)
 
 
+def types_may_differ() -> bool:
+    """Return whether an interceptor, such as autocast, may convert the inputs of an operation to one type."""
+    return bool(watch.active and state.interceptors)
+
+
 class _SwitchesRecording:
     """A context manager and decorator that sets grad mode (and inference mode) and puts both back."""
 

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from facula.backend import Array
+from facula.graph.modes import types_may_differ
 from facula.primitive import primitive, promote
 from facula.types import Tensor
 
@@ -185,9 +186,9 @@ def _each(value: Size, rank: int, name: str) -> tuple[int, ...]:
 
 def _check(input: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan, transposed: bool) -> None:
     rank = len(plan.kernel)
-    if input.dtype != weight.dtype:
+    if input.dtype != weight.dtype and not types_may_differ():
         raise RuntimeError(f"Input type ({input.type()}) and weight type ({weight.type()}) should be the same")
-    if bias is not None and bias.dtype != input.dtype:
+    if bias is not None and bias.dtype != input.dtype and not types_may_differ():
         raise RuntimeError(f"Input type ({input.type()}) and bias type ({bias.type()}) should be the same")
     if weight.dim() != rank + 2:
         raise RuntimeError(f"expected a weight of {rank + 2} dimensions, but got one of size {list(weight.shape)}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facula.arguments import need_tensor
+from facula.graph.modes import types_may_differ
 from facula.primitive import primitive, promote, write_out
 from facula.types import Number, Tensor
 
@@ -98,7 +99,7 @@ def _slope_of_right(g: Tensor, x: Tensor, other_shape: tuple) -> Tensor:
 
 
 def _check_types(input: Tensor, other: Tensor) -> None:
-    if input._array.dtype is not other._array.dtype and input._array.dtype != other._array.dtype:
+    if input._array.dtype != other._array.dtype and not types_may_differ():
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {input.dtype.name} != {other.dtype.name}"
         )
