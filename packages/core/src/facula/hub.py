@@ -4,9 +4,9 @@ import hashlib
 import os
 import re
 import tempfile
-import urllib.parse
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlparse
 
 from facula import serialization
 
@@ -63,7 +63,7 @@ def load_state_dict_from_url(
 ) -> object:
     """Return the checkpoint at a URL, downloaded when it is not in ``model_dir`` (by default ``get_dir()/checkpoints``)."""
     folder = Path(model_dir) if model_dir is not None else Path(get_dir()) / "checkpoints"
-    name = file_name or os.path.basename(urllib.parse.urlparse(url).path)
+    name = file_name or os.path.basename(urlparse(url).path)
     path = folder / name
     if not path.exists():
         found = HASH_REGEX.search(name) if check_hash else None
