@@ -466,15 +466,38 @@ def range(
 
 
 def _evenly(xp: ModuleType, start: backend.Array, end: backend.Array, steps: int, dtype: np.dtype) -> backend.Array:
-    """Return ``steps`` points from start to end, computed from both ends so that each end is met exactly."""
-    wide = np.result_type(dtype, np.float64) if dtype.kind != "V" else np.float64
-    start, end = xp.asarray(start, dtype=wide), xp.asarray(end, dtype=wide)
-    counter = xp.arange(steps, dtype=np.float64)
+    """Return ``steps`` points from start to end, computed from both ends so that each end is met exactly.
+
+    Rounded as PyTorch does it: the step in the type itself, in float64 for integers; then a product and a sum in one
+    rounding, which a wider type gives, or in two for types of 16 bits.
+    """
+    start, end = xp.asarray(start).astype(dtype), xp.asarray(end).astype(dtype)
     if steps == 1:
-        return start[None].astype(dtype)
-    step = (end - start) / max(steps - 1, 1)
-    points = xp.where(counter < steps // 2, start + counter * step, end - (steps - 1 - counter) * step)
-    return points if dtype.kind not in "iu" else xp.trunc(points)
+        return start[None]
+    narrow = np.dtype(np.float64) if dtype.kind in "iub" else dtype
+    start, end = start.astype(narrow), end.astype(narrow)
+    wide = _wider(narrow, xp is np)
+    parts = xp.asarray(max(steps - 1, 1)).astype(narrow if narrow.kind != "c" else wide)
+    step = ((end - start) / parts).astype(narrow)
+    start, end, step = (each.astype(wide) for each in (start, end, step))
+    places = xp.arange(steps)
+    points = xp.where(
+        places < steps // 2,
+        start + places.astype(wide) * step,
+        end - (steps - 1 - places).astype(wide) * step,
+    ).astype(narrow)
+    return points if narrow is dtype else xp.trunc(points)
+
+
+def _wider(dtype: np.dtype, extended: bool) -> np.dtype:
+    """Return the type in which a product of two numbers of ``dtype`` is exact, or nearly; 16 bits stay as they are."""
+    if dtype.kind == "V" or dtype.itemsize == 2:
+        return dtype
+    if dtype.itemsize == (8 if dtype.kind == "c" else 4):
+        return np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
+    if not extended:
+        return dtype
+    return np.dtype(np.clongdouble if dtype.kind == "c" else np.longdouble)
 
 
 def linspace(
@@ -512,7 +535,7 @@ def logspace(
     """Return ``base`` raised to ``steps`` evenly spaced exponents from ``start`` to ``end``."""
     wanted = dtype if out is None else out.dtype
     exponents, target_dtype, target = _points(start, end, steps, wanted, device)
-    array = np.power(complex_or_float(base), exponents)
+    array = np.power(complex_or_float(base), exponents.astype(_wider(exponents.dtype, True)))
     return _finish(devices.move(array.astype(target_dtype), target), requires_grad, out)
 
 

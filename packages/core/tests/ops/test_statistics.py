@@ -183,3 +183,28 @@ def test_hash_tensor() -> None:
 def test_mistakes_are_named(call: Callable, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         call(facula.tensor([1.0, 2.0, 3.0]))
+
+
+def test_edges_and_even_points_are_rounded_as_pytorch_rounds_them() -> None:
+    # float32, product and sum in one rounding; recorded from torch.linspace(0.7, 0.9, 14).
+    recorded = [
+        0.699999988079071,
+        0.7153846025466919,
+        0.7307692170143127,
+        0.7461538314819336,
+        0.7615384459495544,
+        0.7769230604171753,
+        0.7923076748847961,
+        0.807692289352417,
+        0.8230769038200378,
+        0.8384615182876587,
+        0.8538461327552795,
+        0.8692307472229004,
+        0.8846153616905212,
+        0.8999999761581421,
+    ]
+    assert facula.linspace(0.7, 0.9, 14).tolist() == recorded
+    assert facula.histogram(facula.tensor([0.7, 0.9]), 13).bin_edges.tolist() == recorded
+    assert facula.linspace(4.3, 0, 6, dtype=facula.int64).tolist() == [4, 3, 2, 1, 0, 0]
+    one = facula.histc(facula.tensor([-3.7, -3.7]), 7)
+    assert one.tolist() == [0, 0, 0, 2, 0, 0, 0]

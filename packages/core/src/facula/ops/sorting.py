@@ -408,8 +408,10 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 @primitive(dtype=promote)
 def _histc(xp, x, *, bins, low, high):
     flat = x.reshape(-1)
+    kind = x.dtype.type if x.dtype.kind == "f" else np.float64
+    low, high = kind(low), kind(high)
     flat = flat[(flat >= low) & (flat <= high)]
-    places = ((flat - x.dtype.type(low)) / x.dtype.type(high - low) * bins).astype(np.int64)
+    places = ((flat - low) * kind(bins) / (high - low)).astype(np.int64)
     return xp.bincount(xp.minimum(places, bins - 1), minlength=bins).astype(x.dtype)
 
 

@@ -262,12 +262,16 @@ class histogramdd_result(NamedTuple):
 @primitive()
 def _even_edges(xp, x, *, low, high, count):
     """Return ``count + 1`` evenly spaced numbers in the type of ``x``, from both ends inwards so that both are exact."""
-    low, high = x.dtype.type(low), x.dtype.type(high)
-    step = (high - low) / x.dtype.type(count)
-    places = xp.arange(count + 1)
-    upward = low + step * places.astype(x.dtype)
-    downward = high - step * (count - places).astype(x.dtype)
-    return xp.where(places < (count + 1) // 2, upward, downward)
+    kind = x.dtype.type
+    low, high = kind(low), kind(high)
+    step = (high - low) / kind(count)
+    places = xp.arange(count + 1, dtype=np.float64)
+    # The product and the sum in one rounding, as PyTorch's linspace has them.
+    upward, downward = (
+        np.float64(low) + np.float64(step) * places,
+        np.float64(high) - np.float64(step) * (count - places),
+    )
+    return xp.where(places < (count + 1) // 2, upward, downward).astype(x.dtype)
 
 
 @primitive()
