@@ -52,9 +52,18 @@ float64 = dtype("float64", np.dtype(np.float64), FLOATING)
 complex64 = dtype("complex64", np.dtype(np.complex64), COMPLEX)
 complex128 = dtype("complex128", np.dtype(np.complex128), COMPLEX)
 
+# Eight bits, for weights that are kept small: converted to and from, computed with in float32.
+float8_e4m3fn = dtype("float8_e4m3fn", np.dtype(ml_dtypes.float8_e4m3fn), FLOATING)
+float8_e4m3fnuz = dtype("float8_e4m3fnuz", np.dtype(ml_dtypes.float8_e4m3fnuz), FLOATING)
+float8_e5m2 = dtype("float8_e5m2", np.dtype(ml_dtypes.float8_e5m2), FLOATING)
+float8_e5m2fnuz = dtype("float8_e5m2fnuz", np.dtype(ml_dtypes.float8_e5m2fnuz), FLOATING)
+float8_e8m0fnu = dtype("float8_e8m0fnu", np.dtype(ml_dtypes.float8_e8m0fnu), FLOATING)
+
+EIGHT_BITS = (float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu)
 ALL = (
     *(bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64),
     *(float16, bfloat16, float32, float64, complex64, complex128),
+    *EIGHT_BITS,
 )
 
 half = float16
@@ -70,7 +79,7 @@ cdouble = complex128
 from_numpy_dtype: dict[np.dtype, dtype] = {each.numpy: each for each in ALL}
 
 #: The NumPy types that are computed in float32 and rounded once, as PyTorch does.
-REDUCED = frozenset({float16.numpy, bfloat16.numpy})
+REDUCED = frozenset(each.numpy for each in (float16, bfloat16, *EIGHT_BITS))
 
 
 def of_array(array: np.ndarray) -> dtype:

@@ -92,7 +92,7 @@ def reshape_method(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     return reshape(input, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape)
 
 
-def view(input: Tensor, *shape: int | Sequence[int] | DType) -> Tensor:
+def view(input: Tensor, *shape: int | Sequence[int] | DType, dtype: DType | None = None) -> Tensor:
     """Return a view of ``input`` in another shape, or with its memory read as another type.
 
     RuntimeError where only a copy could have that shape.
@@ -101,6 +101,8 @@ def view(input: Tensor, *shape: int | Sequence[int] | DType) -> Tensor:
     tensor([[0, 1],
             [2, 3]])
     """
+    if dtype is not None:
+        shape = (dtype,)
     if len(shape) == 1 and isinstance(shape[0], DType):
         return _view_as_type(input, shape[0])
     wanted = _infer(_sizes(shape), input._array.size)

@@ -1,9 +1,12 @@
 """Optimizers and learning rate schedules."""
 
 from facula.optim import lr_scheduler
+from facula.optim.adafactor import Adafactor
 from facula.optim.adam import Adam, Adamax, AdamW
 from facula.optim.adaptive import Adadelta, Adagrad, RMSprop
 from facula.optim.asgd import ASGD
+from facula.optim.lbfgs import LBFGS
+from facula.optim.muon import Muon
 from facula.optim.nadam import NAdam, RAdam
 from facula.optim.optimizer import Optimizer
 from facula.optim.rprop import Rprop
@@ -11,12 +14,15 @@ from facula.optim.sgd import SGD
 
 __all__ = [
     "ASGD",
+    "LBFGS",
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Muon",
     "NAdam",
     "Optimizer",
     "RAdam",
