@@ -4,6 +4,7 @@ import gc
 import threading
 
 import facula
+import numpy as np
 import pytest
 from facula import nn
 from facula.autograd import Function, gradcheck, gradgradcheck
@@ -253,3 +254,11 @@ def test_shape_and_type_mistakes_name_both_sides() -> None:
         facula.ones(2, 3).reshape(4, 2)
     with pytest.raises(RuntimeError, match="Missing key"):
         nn.Linear(2, 3).load_state_dict({})
+
+
+@pytest.mark.parametrize("number", [np.float64(2), np.float32(2), np.int64(2), np.float16(2), np.bool_(True)])
+def test_numbers_of_numpy_are_numbers(number) -> None:
+    x = facula.ones(2)
+    for result in (x * number, number * x, x + number, facula.mul(x, number), x.add(x, alpha=number)):
+        assert type(result) is facula.Tensor and result.dtype == facula.float32
+    assert (facula.ones(2, dtype=facula.int32) * np.int64(2)).dtype == facula.int32

@@ -101,6 +101,8 @@ def of_scalar(value: object) -> dtype:
         return get_default_dtype()
     if isinstance(value, complex):
         return get_default_dtype().to_complex()
+    if isinstance(value, np.generic):
+        return of_scalar(value.item())
     raise TypeError(f"expected a number, got {type(value).__name__}")
 
 

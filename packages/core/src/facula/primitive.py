@@ -443,6 +443,8 @@ tensor_base.on_tensor_class(_learn_tensor_class)
 
 def _number(value: object, compute: np.dtype) -> object:
     """Return a Python number so that NumPy computes with it in ``compute``."""
+    if isinstance(value, np.generic):
+        value = value.item()  # a NumPy number would impose its own type
     kind = compute.kind
     if kind in "fcV":
         return float(value) if type(value) is int else value

@@ -77,7 +77,9 @@ def test_muon_makes_matrices_nearly_orthogonal() -> None:
 def test_steps_and_states_are_those_of_pytorch(name, options) -> None:
     torch = pytest.importorskip("torch")
     random = np.random.RandomState(0)
-    start, data = random.randn(5, 3).astype(np.float32), random.randn(7, 5).astype(np.float32)
+    start, data = random.randn(5, 3), random.randn(7, 5)
+    # Muon rounds to bfloat16 on the way, each library at places of its own.
+    rtol = 1e-2 if name == "Muon" else 1e-7
 
     def run(T):
         weight = T.from_numpy(start.copy()).requires_grad_()
@@ -96,7 +98,7 @@ def test_steps_and_states_are_those_of_pytorch(name, options) -> None:
         return losses, weight.detach().numpy(), optimizer.state_dict()
 
     mine, theirs = run(facula), run(torch)
-    assert np.allclose(mine[0], theirs[0], rtol=1e-3)
-    assert np.allclose(mine[1], theirs[1], rtol=1e-2, atol=5e-3)
+    assert np.allclose(mine[0], theirs[0], rtol=rtol)
+    assert np.allclose(mine[1], theirs[1], rtol=rtol, atol=rtol / 2)
     assert mine[2]["param_groups"] == theirs[2]["param_groups"]
     assert set(mine[2]["state"][0]) == set(theirs[2]["state"][0])
