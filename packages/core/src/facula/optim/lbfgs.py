@@ -50,9 +50,9 @@ def _strong_wolfe(
     start: _Point,
     length: float,
     tolerance_change: float,
+    max_evaluations: int,
     c1: float = 1e-4,
     c2: float = 0.9,
-    max_evaluations: int = 25,
 ) -> tuple[_Point, int]:
     """Return a point where the loss has fallen enough and the line is flat enough, and how often the loss was computed.
 
@@ -85,7 +85,7 @@ def _strong_wolfe(
         evaluations += 1
     else:
         bracket = [start, point]
-    iteration = evaluations - 1 if done or len(bracket) == 2 else max_evaluations
+    iteration = evaluations - 1
 
     # Then the interval is made smaller until it is one.
     slow_progress = False
@@ -229,7 +229,8 @@ class LBFGS(Optimizer):
 
                 start = _Point(0.0, loss, gradient.clone(), slope)
                 length = float(direction.abs().max())
-                point, count = _strong_wolfe(evaluate, distance, start, length, tolerance_change)
+                left = max_eval - evaluations
+                point, count = _strong_wolfe(evaluate, distance, start, length, tolerance_change, left)
                 distance, loss, gradient = point.at, point.loss, point.gradient
                 self._move(direction, distance)
                 optimal = bool(gradient.abs().max() <= group["tolerance_grad"])
