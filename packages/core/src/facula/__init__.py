@@ -61,7 +61,13 @@ from facula.ops.conversion import (
     detach,
     layout,
     memory_format,
+    jagged,
     preserve_format,
+    sparse_bsc,
+    sparse_bsr,
+    sparse_coo,
+    sparse_csc,
+    sparse_csr,
     strided,
 )
 from facula.ops.activation import log_softmax_method as log_softmax
@@ -136,6 +142,9 @@ _LATER = frozenset(
 )
 #: The same for functions, by the module they are in.
 _LATER_FUNCTIONS = {
+    "Event": "facula.cuda",
+    "OutOfMemoryError": "facula.cuda",
+    "Stream": "facula.cuda",
     "GradScaler": "facula.amp",
     "autocast": "facula.amp",
     "get_autocast_dtype": "facula.amp",

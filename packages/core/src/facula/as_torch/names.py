@@ -10,6 +10,9 @@ VERSIONS = {"torch": "2.13.0", "torchvision": "0.28.0", "torchaudio": "2.11.0"}
 MODULES: dict[str, tuple[str, ...]] = {
     "torch._tensor": ("facula.tensor",),
     "torch._tensor_str": ("facula.printing",),
+    "torch.cuda.amp": ("facula.amp",),
+    "torch.cuda.random": ("facula.cuda",),
+    "torch.cuda.streams": ("facula.cuda",),
     "torch.functional": ("facula",),
     "torch.types": ("facula.types",),
     "torch.storage": ("facula.storage",),
