@@ -152,6 +152,8 @@ class TensorProperties(TensorBase):
     def _is_shared_with_itself(self) -> builtins.bool:
         """Whether two elements are one place in memory, as after ``expand``."""
         array = self._array
+        if array.size == 0:  # NumPy gives these strides of 0
+            return False
         return any(stride == 0 and length > 1 for stride, length in zip(array.strides, array.shape))
 
     # Type and device.

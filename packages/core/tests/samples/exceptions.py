@@ -1,0 +1,3 @@
+"""Public functions without a row, by module, each with the reason."""
+
+EXCEPTIONS: dict[str, str] = {}
