@@ -163,6 +163,8 @@ _LATER_FUNCTIONS = {
 def __getattr__(name: str) -> object:
     if name in _LATER:
         return import_module(f"facula.{name}")
+    if name.startswith("_foreach_"):
+        return getattr(import_module("facula.foreach"), name)
     if name in _LATER_FUNCTIONS:
         found = getattr(import_module(_LATER_FUNCTIONS[name]), name)
         globals()[name] = found

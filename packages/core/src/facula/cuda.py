@@ -19,6 +19,7 @@ __all__ = [
     "empty_cache",
     "get_device_capability",
     "get_device_name",
+    "graph",
     "is_available",
     "is_bf16_supported",
     "is_current_stream_capturing",
@@ -205,6 +206,13 @@ class CUDAGraph:
     """Work recorded to be done again."""
 
     def __init__(self, keep_graph: bool = False) -> None:
+        raise NotImplementedError("graphs of CUDA work are not implemented yet")
+
+
+class graph:
+    """Context in which work is recorded into a `CUDAGraph`."""
+
+    def __init__(self, cuda_graph: CUDAGraph, *args: object, **kwargs: object) -> None:
         raise NotImplementedError("graphs of CUDA work are not implemented yet")
 
 

@@ -132,12 +132,18 @@ def default_torch_function(
     return result if func in get_default_nowrap_functions() else _convert(result, cls)
 
 
-def disabled_torch_function(
-    cls: type, func: Callable, types: Sequence[type], args: Sequence[object] = (), kwargs: dict | None = None
-) -> object:
-    """Return what ``func`` returns, with plain tensors: for classes, such as Parameter, that change no operation."""
-    with DisableTorchFunctionSubclass():
-        return func(*args, **(kwargs or {}))
+class _DisabledTorchFunction:
+    """The ``__torch_function__`` of classes, such as Parameter, that change no operation: results are plain tensors."""
+
+    def __call__(
+        self, func: Callable, types: Sequence[type], args: Sequence[object] = (), kwargs: dict | None = None
+    ) -> object:
+        """Return what ``func`` returns."""
+        with DisableTorchFunctionSubclass():
+            return func(*args, **(kwargs or {}))
+
+
+disabled_torch_function = _DisabledTorchFunction()
 
 
 def _convert(result: object, cls: type) -> object:
@@ -286,7 +292,7 @@ def _unwrap_methods(cls: type) -> None:
 def on_subclass(cls: type[TensorBase]) -> None:
     """Prepare a new subclass of Tensor: called when its class statement has run."""
     function = getattr(cls.__torch_function__, "__func__", None)
-    cls._overrides = function is not disabled_torch_function
+    cls._overrides = cls.__torch_function__ is not disabled_torch_function
     if not cls._overrides:
         return
     parent = _tensor_class()

@@ -51,6 +51,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "torch.utils.hooks": ("facula.graph.node",),
     "torch.utils.model_zoo": ("facula.hub",),
     "torch.utils._pytree": ("facula.utils.pytree",),
+    "torch.ops": (),
     "torch.random": ("facula.random", "facula"),
     "torchvision.transforms.transforms": ("facula_vision.transforms",),
     "torchaudio.transforms._transforms": ("facula_audio.transforms",),

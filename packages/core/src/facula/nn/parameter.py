@@ -26,7 +26,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     tensor([0., 0.], requires_grad=True)
     """
 
-    __torch_function__ = classmethod(disabled_torch_function)
+    __torch_function__ = disabled_torch_function
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         """Return a parameter on the memory of ``data``."""
@@ -47,7 +47,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 class Buffer(Tensor):
     """A tensor that is a buffer of the module it is assigned to."""
 
-    __torch_function__ = classmethod(disabled_torch_function)
+    __torch_function__ = disabled_torch_function
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Tensor:
         """Return a tensor marked as a buffer."""
@@ -88,7 +88,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     """A buffer whose shape is not known yet."""
 
-    __torch_function__ = classmethod(disabled_torch_function)
+    __torch_function__ = disabled_torch_function
     cls_to_become = Tensor
 
     def __new__(cls, requires_grad: bool = False, device: object = None, dtype: object = None) -> UninitializedBuffer:

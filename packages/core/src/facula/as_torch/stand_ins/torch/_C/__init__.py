@@ -3,6 +3,12 @@
 from facula import Generator as Generator
 from facula import device as device
 from facula import dtype as dtype
+from facula.overrides import DisableTorchFunction as DisableTorchFunction
+from facula.overrides import DisableTorchFunctionSubclass as DisableTorchFunctionSubclass
+from facula.overrides import disabled_torch_function as _disabled_torch_function_impl
+
+__all__ = ["DisableTorchFunction", "DisableTorchFunctionSubclass", "Generator", "device", "dtype"]
+__all__ += ["_disabled_torch_function_impl"]
 
 
 def _log_api_usage_once(event: str) -> None:

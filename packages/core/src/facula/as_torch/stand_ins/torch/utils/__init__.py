@@ -1,0 +1,1 @@
+"""Parts of ``torch.utils`` that PyTorch's own code is made of."""
