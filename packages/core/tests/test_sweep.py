@@ -421,7 +421,9 @@ def test_every_public_op_has_a_row() -> None:
         having |= {id(Sample(name, [], row.reference).function()) for name in row.aliases}
     ops = public_ops()
     # An in-place form belongs to the row of its function.
-    having |= {key for key, name in ops.items() if name.endswith("_") and name[:-1] in {ops.get(each) for each in having}}
+    having |= {
+        key for key, name in ops.items() if name.endswith("_") and name[:-1] in {ops.get(each) for each in having}
+    }
     missing = [name for key, name in ops.items() if key not in having and name not in EXCEPTIONS]
     if missing:
         listing = "\n  ".join(missing)

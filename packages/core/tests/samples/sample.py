@@ -147,9 +147,7 @@ def binary(low: float | None = None, high: float | None = None, **options: Any) 
     """Return calls with two arrays: of equal shape, of shapes that broadcast, nothing, single numbers."""
 
     def make(*shape: int, seed: int) -> np.ndarray:
-        return (
-            numbers(*shape, seed=seed) if low is None or high is None else between(low, high, *shape, seed=seed)
-        )
+        return numbers(*shape, seed=seed) if low is None or high is None else between(low, high, *shape, seed=seed)
 
     shapes = [((3, 4), (3, 4)), ((3, 1), (4,)), ((0, 3), (1, 3)), ((), ())]
     return [case(make(*x, seed=0), make(*other, seed=1), **options) for x, other in shapes]

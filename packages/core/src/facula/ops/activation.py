@@ -326,7 +326,8 @@ def softmax(
     """
     input, dim = _prepare(input, dim, dtype, "softmax")
     if input.dim() == 0:
-        return _softmax(input.reshape(1), dim=0, out=out).reshape(())
+        result = _softmax(input.reshape(1), dim=0).reshape(())
+        return result if out is None else write_out(result, out, "softmax")
     return _softmax(input, dim=dim, out=out)
 
 
@@ -341,7 +342,8 @@ def log_softmax(
     """Return the logarithm of the softmax along ``dim``, more exact than the two in turn."""
     input, dim = _prepare(input, dim, dtype, "log_softmax")
     if input.dim() == 0:
-        return _log_softmax(input.reshape(1), dim=0, out=out).reshape(())
+        result = _log_softmax(input.reshape(1), dim=0).reshape(())
+        return result if out is None else write_out(result, out, "log_softmax")
     return _log_softmax(input, dim=dim, out=out)
 
 

@@ -125,7 +125,7 @@ def _conv_data(xp, y, weight, *, shape, plan):
             wide[key] += y * weight[(slice(None), 0, *place)].reshape(-1, *[1] * len(output))
     else:
         matrix = weight.reshape(plan.groups, weight.shape[0] // plan.groups, -1)
-        columns = xp.matmul(matrix.swapaxes(1, 2), y.reshape(batch, plan.groups, -1, math.prod(output)))
+        columns = xp.matmul(matrix.swapaxes(1, 2), y.reshape(batch, plan.groups, matrix.shape[1], math.prod(output)))
         if math.prod(plan.kernel) == 1 and wide.shape[2:] == output:
             wide = columns.reshape(wide.shape)
         else:

@@ -369,7 +369,7 @@ def _average(
         if (counts == counts.flat[0]).all():
             divisor = int(counts.flat[0])
         else:
-            divisor = wrap(counts.astype(np.float32)).to(device=input.device, dtype=input.dtype)
+            divisor = wrap(counts).to(device=input.device, dtype=input.dtype)
     # The mean of integers is an integer.
     return total.div(divisor, rounding_mode=None if input.is_floating_point() else "trunc", out=out)
 
@@ -448,21 +448,39 @@ def _targets(input: Tensor, output_size: Size | None, rank: int, name: str) -> t
     return lengths
 
 
+@primitive(dtype=promote, vjp={"x": lambda g, x_shape, axis: _share_windows(g, axis=axis, length=x_shape[axis])})
+def _mean_windows(xp, x, *, axis, count):
+    # Each window by itself: what is not finite in one must not reach the others.
+    x = xp.moveaxis(x, axis, 0)
+    result = xp.empty((count, *x.shape[1:]), x.dtype)
+    for at, (start, end) in enumerate(_bounds(x.shape[0], count)):
+        result[at] = x[start:end].mean(axis=0)
+    return xp.moveaxis(result, 0, axis)
+
+
+@primitive(dtype=promote, vjp={"y": lambda g, y_shape, axis: _mean_windows(g, axis=axis, count=y_shape[axis])})
+def _share_windows(xp, y, *, axis, length):
+    """Return the gradient of the numbers, from that of the windows' means."""
+    y = xp.moveaxis(y, axis, 0)
+    result = xp.zeros((length, *y.shape[1:]), y.dtype)
+    for at, (start, end) in enumerate(_bounds(length, y.shape[0])):
+        result[start:end] += y[at] / (end - start)
+    return xp.moveaxis(result, 0, axis)
+
+
 def _adaptive_average(input: Tensor, output_size: Size | None, rank: int) -> Tensor:
     lengths = _targets(input, output_size, rank, f"adaptive_avg_pool{rank}d")
+    if not (input.is_floating_point() or input.is_complex()):
+        raise NotImplementedError(f"\"adaptive_avg_pool{rank}d\" not implemented for '{input.dtype.name.title()}'")
     result = input
     for axis, count in enumerate(lengths, start=input.dim() - rank):
         length = result.shape[axis]
         if count == length:
             continue
-        if count == 1:
-            result = result.mean(axis, keepdim=True)
+        if count and length % count == 0:
+            result = result.unflatten(axis, (count, length // count)).mean(axis + 1)
             continue
-        shares = np.zeros((length, count))
-        for at, (start, end) in enumerate(_bounds(length, count)):
-            shares[start:end, at] = 1.0 / (end - start)
-        matrix = wrap(shares.astype(np.float32)).to(device=input.device, dtype=input.dtype)
-        result = (result.movedim(axis, -1) @ matrix).movedim(-1, axis)
+        result = _mean_windows(result, axis=axis, count=count)
     return result
 
 
