@@ -21,6 +21,8 @@ def scattered(x: np.ndarray, dim: int, index: np.ndarray, src: object, combine) 
 
 def scatter_reduce(x, dim, index, src, reduce, include_self=True) -> np.ndarray:
     """Return ``x`` with all numbers of ``src`` for a place reduced together, with the place's own or without."""
+    if x.ndim == 0:
+        return scatter_reduce(x.reshape(1), dim, index.reshape(1), src.reshape(1), reduce, include_self).reshape(())
     arrived: dict[tuple[int, ...], list] = {}
     for place in np.ndindex(index.shape):
         target = list(place)
@@ -74,7 +76,11 @@ ROWS = [
     ),
     Sample(
         "take_along_dim",
-        [case(numbers(3, 4), INDEX, 0), case(numbers(3, 1), integers(0, 3, 3, 4), 0), case(numbers(3, 4), integers(0, 12, 5))],
+        [
+            case(numbers(3, 4), INDEX, 0),
+            case(numbers(3, 1), integers(0, 3, 3, 4), 0),
+            case(numbers(3, 4), integers(0, 12, 5)),
+        ],
         lambda x, index, dim=None: np.take_along_axis(
             np.broadcast_to(x, (x.shape[0], index.shape[1])) if dim == 0 and x.shape[1] == 1 else x, index, dim
         ),
@@ -120,10 +126,21 @@ ROWS = [
             case(distinct(3, 4), 0, INDEX, distinct(2, 4, seed=1), reduce, include_self=own)
             for reduce in ("sum", "prod", "mean", "amax", "amin")
             for own in (True, False)
+        ]
+        + [
+            case(numbers(), 0, np.array(0), numbers(seed=1), "sum"),
+            case(numbers(3), 0, integers(0, 3, 0), numbers(0), "sum"),
         ],
         scatter_reduce,
         dtypes=FLOATS + INTEGERS,
         slack=2,
+    ),
+    # At zeros a product has a gradient here, as in PyTorch, but no second one.
+    Sample(
+        "scatter_reduce",
+        [case(np.array([0.0, 2.0, 0.0]), 0, np.array([0, 0, 1, 1, 2]), np.array([3.0, 4.0, 0.0, 5.0, 0.0]), "prod")],
+        scatter_reduce,
+        derivatives=1,
     ),
     Sample(
         "index_add",

@@ -59,7 +59,9 @@ VOLUME, PLACES_3D = numbers(1, 1, 2, 3, 2), between(-1.3, 1.3, 1, 1, 2, 2, 3)
 
 
 def numbered(*inputs: np.ndarray) -> list:
-    return [case(*inputs, mode, padding, corners) for mode in (0, 1) for padding in (0, 1, 2) for corners in (True, False)]
+    return [
+        case(*inputs, mode, padding, corners) for mode in (0, 1) for padding in (0, 1, 2) for corners in (True, False)
+    ]
 
 
 def row(name: str, cases: list, reference: Callable) -> Sample:

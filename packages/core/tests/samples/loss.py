@@ -33,7 +33,9 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> np.ndarray:
-    return nll_loss(special.log_softmax(x, min(1, x.ndim - 1)), target, weight, ignore_index, reduction, label_smoothing)
+    return nll_loss(
+        special.log_softmax(x, min(1, x.ndim - 1)), target, weight, ignore_index, reduction, label_smoothing
+    )
 
 
 def nll_loss(
@@ -173,7 +175,12 @@ def distance(x: np.ndarray, y: np.ndarray, p: float = 2.0, eps: float = 1e-6, ke
 
 
 def triplet(
-    anchor: np.ndarray, positive: np.ndarray, negative: np.ndarray, margin: float = 1.0, p: float = 2.0, swap: bool = False
+    anchor: np.ndarray,
+    positive: np.ndarray,
+    negative: np.ndarray,
+    margin: float = 1.0,
+    p: float = 2.0,
+    swap: bool = False,
 ) -> np.ndarray:
     far = distance(anchor, negative, p)
     if swap:
@@ -240,7 +247,10 @@ ROWS = [
     Sample(
         F + "ctc_loss",
         reductions(
-            special.log_softmax(numbers(5, 2, 4), -1), np.array([[1, 2, 2], [3, 1, 0]]), np.array([5, 4]), np.array([3, 2])
+            special.log_softmax(numbers(5, 2, 4), -1),
+            np.array([[1, 2, 2], [3, 1, 0]]),
+            np.array([5, 4]),
+            np.array([3, 2]),
         ),
         ctc_loss,
         dtypes=("float32", "float64"),

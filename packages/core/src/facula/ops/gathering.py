@@ -9,7 +9,7 @@ import numpy as np
 from facula import dtypes
 from facula.backend import Array
 from facula.dimensions import wrap_dim
-from facula.primitive import primitive
+from facula.primitive import primitive, write_out
 from facula.scattering import add_rows, check_range
 from facula.tensor_base import TensorBase
 from facula.types import Number, Tensor, TensorLike
@@ -83,7 +83,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
             )
     if input.dim() == 0 or index.dim() == 0:
         _bounds(index._array, input.numel(), "gather", 0)
-        return _gather(input.reshape(-1), index.reshape(-1), axis=0, out=out).reshape(index.shape)
+        result = _gather(input.reshape(-1), index.reshape(-1), axis=0).reshape(index.shape)
+        return result if out is None else write_out(result, out, "gather")
     _bounds(index._array, input.shape[axis], "gather", axis)
     return _gather(input, index, axis=axis, out=out)
 
@@ -151,7 +152,7 @@ def _padded(g: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Return a gradient with zeros for the part of the source that the index did not use."""
     if tuple(g.shape) == tuple(shape) or not shape:
         return g
-    return g._put_slice(shape, tuple(slice(length) for length in g.shape))
+    return g.new_zeros(shape)._put_slice(tuple(slice(length) for length in g.shape), g)
 
 
 def scatter(
@@ -172,13 +173,13 @@ def scatter(
             raise RuntimeError("reduce argument must be either add or multiply.")
         if not isinstance(source, TensorBase):
             source = input.new_full(index.shape, source)
-        return scatter_reduce(input, dim, index, source, "sum" if reduce == "add" else "prod")
+        return scatter_reduce(input, dim, index, source, "sum" if reduce == "add" else "prod", out=out)
     if input.dim() == 0 or index.numel() == 0:
-        filled = input.reshape(1).clone() if index.numel() else input.clone()
+        result = input.clone()
         if index.numel():
             first = source.reshape(-1)[:1] if isinstance(source, TensorBase) else source
-            return _scatter(filled, index.reshape(-1), first, axis=0, out=out).reshape(input.shape)
-        return filled
+            result = _scatter(input.reshape(1), index.reshape(-1), first, axis=0).reshape(())
+        return result if out is None else write_out(result, out, "scatter")
     return _scatter(input, index, source, axis=axis, out=out)
 
 
@@ -186,9 +187,10 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Ten
     """Return ``input`` with elements of ``src`` added where ``index`` says along ``dim``."""
     axis = _scatter_arguments(input, dim, index, src, "scatter")
     if index.numel() == 0:
-        return input.clone()
+        result = input.clone()
+        return result if out is None else write_out(result, out, "scatter_add")
     if input.dim() == 0:
-        return input + src.reshape(-1)[: index.numel()].sum()
+        return input.add(src.reshape(-1)[: index.numel()].sum(dtype=src.dtype), out=out)
     return input.add(_sum_parts(src, index, shape=tuple(input.shape), axis=axis), out=out)
 
 
@@ -213,13 +215,14 @@ def scatter_reduce(
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
     axis = _scatter_arguments(input, dim, index, src, "scatter")
-    if index.numel() == 0:
-        return input.clone()
-    if input.dim() == 0:
-        flat = scatter_reduce(
-            input.reshape(1), 0, index.reshape(-1), src.reshape(-1), reduce, include_self=include_self
-        )
-        return flat.reshape(())
+    if index.numel() == 0 or input.dim() == 0:
+        result = input.clone()
+        if index.numel():
+            flat = scatter_reduce(
+                input.reshape(1), 0, index.reshape(-1), src.reshape(-1), reduce, include_self=include_self
+            )
+            result = flat.reshape(())
+        return result if out is None else write_out(result, out, "scatter_reduce")
     part = src._slice(tuple(slice(length) for length in index.shape)) if tuple(src.shape) != tuple(index.shape) else src
     named = input.new_zeros(input.shape).to(dtypes.int64).scatter_add(axis, index, index.new_ones(index.shape))
     base = input
@@ -236,12 +239,7 @@ def scatter_reduce(
         result = _scatter_product(base, part, index, axis=axis)
     else:
         result = _scatter_extreme(base, part, index, axis=axis, largest=reduce == "amax")
-    return result if out is None else _copied(result, out=out)
-
-
-@primitive()
-def _copied(xp, x):
-    return x
+    return result if out is None else write_out(result, out, "scatter_reduce")
 
 
 def _lowest(input: Tensor) -> Number:
@@ -260,16 +258,22 @@ def _highest(input: Tensor) -> Number:
     )
 
 
-@primitive(
-    vjp={
-        "x": lambda g, x, out: g * (out / x),
-        "source": lambda g, source, index, out, axis: _gather(g * out, index, axis=axis) / source,
-    }
-)
+@primitive(vjp={("x", "source"): lambda g, x, source, index, axis: _product_gradients(g, x, source, index, axis)})
 def _scatter_product(xp, x, source, index, *, axis):
     result = x.copy()
     xp.multiply.at(result, _places(xp, index, axis), source)
     return result
+
+
+def _product_gradients(g: Tensor, x: Tensor, source: Tensor, index: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Return the gradient times the product of all other factors: zeros are counted, as nothing is divided by them."""
+    here, there = x == 0, source == 0
+    x, source = x.masked_fill(here, 1), source.masked_fill(there, 1)
+    product = g * _scatter_product(x, source, index, axis=axis)
+    zeros = scatter_add(here.to(dtypes.int64), axis, index, there.to(dtypes.int64))
+    no_other = zeros == here.to(dtypes.int64)
+    no_other_there = _gather(zeros, index, axis=axis) == there.to(dtypes.int64)
+    return no_other * product / x, no_other_there * _gather(product, index, axis=axis) / source
 
 
 @primitive(vjp={("x", "source"): lambda g, x, source, index, out, axis: _share_extreme(g, x, source, index, out, axis)})
@@ -296,7 +300,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
     axis = wrap_dim(dim, input.dim())
     if input.dim() == 0:
-        return input.clone()
+        return input.clone() if out is None else write_out(input, out, "index_select")
     check_range(index._array, input.shape[axis])
     return _take_slices(input, index.reshape(-1), axis=axis, out=out)
 
@@ -330,7 +334,7 @@ def index_add(
         )
     scaled = source if alpha == 1 else source * alpha
     if input.dim() == 0:
-        return input + scaled.sum()
+        return input.add(scaled.sum(dtype=scaled.dtype), out=out)
     if source.shape[axis] != index.numel():
         raise IndexError(
             f"index_add_(): Number of indices ({index.numel()}) should be equal to source.size(dim): ({source.shape[axis]}), for dim: {axis}"
