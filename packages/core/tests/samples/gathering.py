@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from samples.sample import COMPLEX, FLOATS, INTEGERS, NUMBERS, Sample, case, distinct, integers, numbers
+from samples.sample import FLOATS, INTEGERS, NUMBERS, Sample, case, distinct, integers, numbers
 
 
 def scattered(x: np.ndarray, dim: int, index: np.ndarray, src: object, combine) -> np.ndarray:

@@ -56,7 +56,7 @@ class Sample:
     #: The types that float64 arrays are brought to, for the first case.
     dtypes: Sequence[str] = FLOATS
     #: The result's type: "same" as the inputs', "float" (integers become float32), "sum" (integers become int64), "real"
-    #: (complex becomes its part's type), or a type's name. One for each result when there are several.
+    #: (complex becomes its part's type), "complex" (the other way round), or a type's name. One for each result when there are several.
     result: str | tuple[str, ...] = "same"
     #: How often it can be differentiated: 0, 1 or 2.
     derivatives: int = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,10 +11,10 @@ from facula import dtypes
 from facula.backend import Array
 from facula.dimensions import wrap_dim
 from facula.methods import assign, write
-from facula.primitive import primitive
+from facula.primitive import primitive, write_out
 from facula.scattering import add_rows, check_range
 from facula.tensor_base import TensorBase, storage_of, wrap
-from facula.types import Tensor, TensorLike
+from facula.types import Number, Tensor, TensorLike
 
 __all__ = ["argwhere", "diagonal_scatter", "index_copy", "index_fill", "index_put", "masked_fill", "masked_scatter"]
 __all__ += ["masked_select", "nonzero", "put", "select_scatter", "slice_scatter", "take"]
@@ -139,7 +140,7 @@ def _translated(error: IndexError, shape: tuple[int, ...]) -> str:
 
 @primitive(vjp={"x": lambda g, x_shape, key: _add_at(g, shape=x_shape, key=key)})
 def _take_at(xp, x, *, key):
-    if len(key) == 1 and key[0].dtype.kind == "i" and xp is np:
+    if len(key) == 1 and xp is np and hasattr(key[0], "dtype") and key[0].dtype.kind == "i":
         return x.take(key[0], axis=0) if x.ndim else x[key]  # several times faster than x[key]
     result = x[key]
     # Results of advanced indexing may lie in another order in memory.
@@ -253,7 +254,8 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
     if index.dim() > 1:
         raise IndexError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.dim()})")
     if input.dim() == 0:
-        return _put_at(input.reshape(1), source.reshape(1), key=(index._array.reshape(-1),), out=out).reshape(())
+        result = _put_at(input.reshape(1), source.reshape(1), key=(index._array.reshape(-1),)).reshape(())
+        return result if out is None else write_out(result, out, "index_copy")
     check_range(index._array, input.shape[axis])
     key = (slice(None),) * axis + (index._array.reshape(-1),)
     return _put_at(input, source.reshape(input._array[key].shape), key=key, out=out)
@@ -271,8 +273,10 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: TensorLike) -> Ten
         )
     if input.dim() == 0:
         return filler.to(input.dtype).expand(()).clone() if index.numel() else input.clone()
-    key = (slice(None),) * axis + (index._array.reshape(-1),)
-    return _put_at(input, filler.to(input.dtype).expand(input._array[key].shape), key=key)
+    # A mask, so that an index named twice counts once in the gradient of the value.
+    flags = input.new_zeros(input.shape[axis], dtype=dtypes.bool_)
+    flags._array[index._array.reshape(-1)] = True
+    return input.masked_fill(flags.reshape(-1, *[1] * (input.dim() - axis - 1)), filler.to(input.dtype))
 
 
 # Masks.
@@ -288,6 +292,23 @@ def _masked_fill(xp, x, mask, value):
     return xp.where(mask, x.dtype.type(value) if not hasattr(value, "dtype") else value.astype(x.dtype), x)
 
 
+def _converted(value: TensorLike, target: dtypes.dtype) -> Number:
+    """Return a number as one of a type, without its fraction where the type has none; RuntimeError if it is too large."""
+    number = value.item() if isinstance(value, TensorBase) else value
+    if target is dtypes.bool_:
+        return number != 0
+    fits = target.is_complex or not isinstance(number, complex)
+    if fits and target.category == dtypes.INTEGRAL:
+        limits = dtypes.iinfo(target)
+        fits = number == number and min(limits.min, -limits.max) <= number <= limits.max
+        number = np.asarray(int(number)).astype(target.numpy).item() if fits else number
+    elif fits and target.category == dtypes.FLOATING and math.isfinite(number):
+        fits = abs(number) <= dtypes.finfo(target).max
+    if not fits:
+        raise RuntimeError(f"value cannot be converted to type {target.name} without overflow")
+    return number
+
+
 def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
     """Return ``input`` with ``value`` where ``mask``, the two broadcast.
 
@@ -300,11 +321,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: TensorLike) -> Tensor:
         raise RuntimeError(
             f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.dim()} dimension(s)."
         )
-    kind = value.dtype if isinstance(value, TensorBase) else dtypes.of_scalar(value)
-    if kind.category > input.dtype.category and not (
-        kind.category == dtypes.FLOATING and input.dtype.category == dtypes.FLOATING
-    ):
-        raise RuntimeError(f"value cannot be converted to type {input.dtype.name} without overflow")
+    if not isinstance(value, TensorBase) or value.dtype.category > input.dtype.category:
+        value = input.new_full((), _converted(value, input.dtype))
     return _masked_fill(input, mask, value)
 
 
