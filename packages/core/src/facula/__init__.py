@@ -128,6 +128,7 @@ _LATER = frozenset(
         "amp",
         "autograd",
         "cuda",
+        "distributions",
         "fft",
         "futures",
         "hub",
@@ -142,6 +143,8 @@ _LATER = frozenset(
 )
 #: The same for functions, by the module they are in.
 _LATER_FUNCTIONS = {
+    "_sample_dirichlet": "facula.ops.gamma_sampling",
+    "_standard_gamma": "facula.ops.gamma_sampling",
     "Event": "facula.cuda",
     "OutOfMemoryError": "facula.cuda",
     "Stream": "facula.cuda",

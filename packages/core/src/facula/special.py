@@ -27,6 +27,8 @@ from facula.ops.special import (
     i0e,
     i1,
     i1e,
+    igamma,
+    igammac,
     log_ndtr,
     ndtr,
     ndtri,
@@ -34,6 +36,10 @@ from facula.ops.special import (
     zeta,
 )
 
-__all__ = ["digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "i0e", "i1"]
+gammainc = igamma
+gammaincc = igammac
+
+__all__ = ["gammainc", "gammaincc"]
+__all__ += ["digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "i0e", "i1"]
 __all__ += ["i1e", "log1p", "log_ndtr", "log_softmax", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri"]
 __all__ += ["polygamma", "psi", "round", "sinc", "softmax", "xlog1py", "xlogy", "zeta"]

@@ -136,6 +136,10 @@ class Tensor(TensorProperties):
     sub_ = subtract_ = inplace(pointwise.sub, saves_input=False)
     xlogy = pointwise.xlogy
     xlogy_ = inplace(pointwise.xlogy)
+    igamma = special.igamma
+    igamma_ = inplace(special.igamma)
+    igammac = special.igammac
+    igammac_ = inplace(special.igammac)
     __abs__ = pointwise.abs
     __add__ = operator(pointwise.add)
     __radd__ = reflected(pointwise.add)

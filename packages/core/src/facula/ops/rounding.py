@@ -78,7 +78,12 @@ def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @primitive(dtype=promote, vjp={"x": _no_slope})
 def _sign(xp, x):
-    return x.copy() if x.dtype.kind == "b" else xp.sign(x)
+    return _signs(xp, x)
+
+
+def _signs(xp, x):
+    """Return -1, 0 or 1, and 0 for nan."""
+    return x.copy() if x.dtype.kind == "b" else xp.subtract(x > 0, x < 0, dtype=x.dtype)
 
 
 def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -91,7 +96,7 @@ def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @primitive(dtype=promote, vjp={"x": lambda g, x, out: _sgn_gradient(g, x, out)})
 def _sgn(xp, x):
     if x.dtype.kind != "c":
-        return x.copy() if x.dtype.kind == "b" else xp.sign(x)
+        return _signs(xp, x)
     size = xp.abs(x)
     return xp.where(size == 0, x.dtype.type(0), x / xp.where(size == 0, size.dtype.type(1), size))
 

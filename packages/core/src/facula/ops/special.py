@@ -2,13 +2,13 @@
 
 import math
 
-from facula import bessel_functions, special_functions
+from facula import bessel_functions, incomplete_gamma, special_functions
 from facula.arguments import need_tensor
 from facula.primitive import primitive, to_float
 from facula.tensor_base import TensorBase
 from facula.types import Tensor, TensorLike
 
-__all__ = ["i0"]
+__all__ = ["i0", "igamma", "igammac"]
 
 
 # Modified Bessel functions of the first kind; the scaled ones are times exp(-|x|).
@@ -172,3 +172,60 @@ def zeta(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> 
     if not isinstance(input, TensorBase):
         need_tensor("zeta", other, "other")
     return _zeta(input, other, out=out)
+
+
+# Incomplete gamma functions. As in PyTorch, there is no gradient in the first input.
+
+
+def _no_gradient(g: Tensor) -> Tensor:
+    raise NotImplementedError("the derivative for 'input' of igamma is not implemented")
+
+
+@primitive(
+    dtype=to_float,
+    vjp={"input": _no_gradient, "other": lambda g, input, other: g * _gamma_density(input, other)},
+)
+def _igamma(xp, input, other):
+    return incomplete_gamma.gammainc(xp, input, other).astype(input.dtype)
+
+
+@primitive(
+    dtype=to_float,
+    vjp={"input": _no_gradient, "other": lambda g, input, other: -g * _gamma_density(input, other)},
+)
+def _igammac(xp, input, other):
+    return incomplete_gamma.gammaincc(xp, input, other).astype(input.dtype)
+
+
+def _gamma_density(a: Tensor, x: Tensor) -> Tensor:
+    return ((a - 1) * x.log() - x - a.lgamma()).exp()
+
+
+def igamma(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the regularised lower incomplete gamma function P(input, other), elementwise.
+
+    >>> facula.igamma(facula.tensor([1.0]), facula.tensor([2.0]))
+    tensor([0.8647])
+    """
+    need_tensor("igamma", input, "input")
+    need_tensor("igamma", other, "other")
+    _need_floating("igamma", input, other)
+    return _igamma(input, other, out=out)
+
+
+def igammac(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return the regularised upper incomplete gamma function Q(input, other), elementwise.
+
+    >>> facula.igammac(facula.tensor([1.0]), facula.tensor([2.0]))
+    tensor([0.1353])
+    """
+    need_tensor("igammac", input, "input")
+    need_tensor("igammac", other, "other")
+    _need_floating("igammac", input, other)
+    return _igammac(input, other, out=out)
+
+
+def _need_floating(name: str, *tensors: Tensor) -> None:
+    for each in tensors:
+        if not each.is_floating_point():
+            raise RuntimeError(f"\"{name}_cpu\" not implemented for '{each.dtype.name.title()}'")
