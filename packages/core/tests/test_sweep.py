@@ -286,8 +286,10 @@ def test_in_place_forms(row: Sample) -> None:
     for form in inplace_forms(row):
         for what, case in numbered(row):
             arguments, options = tensors(case)
-            expected = row.function()(*arguments, **options)
             first = arguments[0]
+            if not isinstance(first, facula.Tensor):
+                continue
+            expected = row.function()(*arguments, **options)
             if several(expected) != [expected] or (first.shape, first.dtype) != (expected.shape, expected.dtype):
                 continue
             found = form(*arguments, **options)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from samples.sample import COMPLEX, INTEGERS, NUMBERS, WIDE_FLOATS, Sample, Case, between, case, complexes, numbers
+from samples.sample import COMPLEX, INTEGERS, NUMBERS, WIDE_FLOATS, Case, Sample, between, case, complexes, numbers
 
 
 def numpys(name: str, cases: list[Case], dtypes: tuple[str, ...] = WIDE_FLOATS, result: str = "complex") -> Sample:

@@ -26,6 +26,7 @@ WIDE_FLOATS = ("float32", "float64")
 INTEGERS = ("uint8", "int8", "int16", "int32", "int64")
 BOOL = ("bool",)
 COMPLEX = ("complex64", "complex128")
+SIGNED = FLOATS + INTEGERS[1:]
 REAL = FLOATS + INTEGERS
 REAL_AND_BOOL = REAL + BOOL
 NUMBERS = REAL_AND_BOOL + COMPLEX
@@ -122,7 +123,7 @@ def booleans(*shape: int, seed: int = 0) -> np.ndarray:
 
 def complexes(*shape: int, seed: int = 0) -> np.ndarray:
     """Return complex numbers."""
-    return numbers(*shape, seed=seed) + 1j * numbers(*shape, seed=seed + 1000)
+    return np.asarray(numbers(*shape, seed=seed) + 1j * numbers(*shape, seed=seed + 1000))
 
 
 def distinct(*shape: int, seed: int = 0) -> np.ndarray:

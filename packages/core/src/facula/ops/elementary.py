@@ -312,7 +312,7 @@ def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Te
 
 @primitive(
     dtype=to_float,
-    vjp={"x": lambda g, x, out: g * ((math.pi * x).cos() - out).where(x != 0, 0.0) / x.where(x != 0, 1.0)},
+    vjp={"x": lambda g, x, out: g * _conj(((math.pi * x).cos() - out).where(x != 0, 0.0) / x.where(x != 0, 1.0))},
 )
 def _sinc(xp, x):
     return xp.sinc(x)

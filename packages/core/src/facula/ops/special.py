@@ -161,7 +161,11 @@ def xlog1py(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) 
     return _xlog1py(input, other, out=out)
 
 
-@primitive(dtype=to_float, vjp={"other": lambda g, x, other: g * (-x) * _zeta(x + 1, other)})
+def _no_derivative(g: Tensor) -> Tensor:
+    raise NotImplementedError("the derivative for 'zeta' is not implemented.")
+
+
+@primitive(dtype=to_float, vjp={"x": _no_derivative, "other": lambda g, x, other: g * (-x) * _zeta(x + 1, other)})
 def _zeta(xp, x, other):
     kind = (x if isinstance(x, xp.ndarray) else other).dtype
     return special_functions.zeta(xp, x, other).astype(kind)
