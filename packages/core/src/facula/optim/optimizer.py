@@ -199,6 +199,10 @@ class Optimizer:
         for hook in tuple(self._optimizer_load_state_dict_post_hooks.values()):
             hook(self)
 
+    def _patch_step_function(self) -> None:
+        """Make the tables of hooks: for optimizers around others, which do not call ``__init__``."""
+        self.__setstate__({"defaults": self.__dict__.get("defaults", {}), "param_groups": self.param_groups})
+
     def __getstate__(self) -> dict:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 

@@ -16,6 +16,9 @@ from facula.optim.lr_scheduler.decay import (
 from facula.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from facula.optim.lr_scheduler.schedule import LRScheduler
 
+#: The name it had before.
+_LRScheduler = LRScheduler
+
 __all__ = [
     "ChainedScheduler",
     "ConstantLR",

@@ -17,6 +17,11 @@ class Operator:
         """Return what the function returns."""
         return self.default(*args, **kwargs)
 
+    def __getattr__(self, name: str) -> Callable:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self.default  # an overload by its name
+
     def overloads(self) -> list[str]:
         """Return the names of the overloads."""
         return ["default"]

@@ -1,0 +1,5 @@
+"""``torch.nn.parallel.distributed``."""
+
+from facula.nn.parallel import DistributedDataParallel
+
+__all__ = ["DistributedDataParallel"]
