@@ -35,7 +35,7 @@ ROWS = [
     ),
     Sample("clamp_min", [*unary(min=-1), case(numbers(3, 4), numbers(4, seed=1))], clip, SIGNED),
     Sample(
-        "clamp_max", [*unary(max=1), case(numbers(3, 4), numbers(4, seed=1))], lambda x, max: np.minimum(x, max), REAL
+        "clamp_max", [*unary(max=1), case(numbers(3, 4), numbers(4, seed=1))], lambda x, max: np.minimum(x, max), SIGNED
     ),
     *[row for name in ("maximum", "minimum", "fmax", "fmin") for row in chosen(name, getattr(np, name))],
     Sample(
