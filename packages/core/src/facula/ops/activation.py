@@ -21,7 +21,8 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, out: g.where(out > 0, 0.0)})
+# What is not known to be at most zero, nan too, lets its gradient pass.
+@primitive(dtype=promote, vjp={"x": lambda g, out: g.where((out <= 0).logical_not(), 0.0)})
 def _relu(xp, x):
     return xp.maximum(x, x.dtype.type(0))
 
