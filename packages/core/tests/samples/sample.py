@@ -42,8 +42,9 @@ class Case:
 
 
 def case(*arguments: Any, **options: Any) -> Case:
-    """Return a call with these arguments."""
-    return Case(arguments, options)
+    """Return a call with these arguments; single numbers of NumPy's are arrays without dimensions."""
+    given = [np.asarray(each) if isinstance(each, np.generic) else each for each in arguments]
+    return Case(tuple(given), options)
 
 
 @dataclass
