@@ -4,97 +4,129 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from facula.creation import *
-from facula.devices import device
+from facula.devices import device as device
 from facula.dtypes import (
-    bfloat16,
-    cdouble,
-    cfloat,
-    complex64,
-    complex128,
-    double,
-    dtype,
-    finfo,
-    float,
-    float16,
-    float32,
-    float64,
-    float8_e4m3fn,
-    float8_e4m3fnuz,
-    float8_e5m2,
-    float8_e5m2fnuz,
-    float8_e8m0fnu,
-    get_default_dtype,
-    half,
-    iinfo,
-    int,
-    int8,
-    int16,
-    int32,
-    int64,
-    long,
-    set_default_dtype,
-    short,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
+    bfloat16 as bfloat16,
+    cdouble as cdouble,
+    cfloat as cfloat,
+    complex64 as complex64,
+    complex128 as complex128,
+    double as double,
+    dtype as dtype,
+    finfo as finfo,
+    float as float,
+    float16 as float16,
+    float32 as float32,
+    float64 as float64,
+    float8_e4m3fn as float8_e4m3fn,
+    float8_e4m3fnuz as float8_e4m3fnuz,
+    float8_e5m2 as float8_e5m2,
+    float8_e5m2fnuz as float8_e5m2fnuz,
+    float8_e8m0fnu as float8_e8m0fnu,
+    get_default_dtype as get_default_dtype,
+    half as half,
+    iinfo as iinfo,
+    int as int,
+    int8 as int8,
+    int16 as int16,
+    int32 as int32,
+    int64 as int64,
+    long as long,
+    set_default_dtype as set_default_dtype,
+    short as short,
+    uint8 as uint8,
+    uint16 as uint16,
+    uint32 as uint32,
+    uint64 as uint64,
 )
 from facula.dtypes import bool_ as bool
 from facula.inplace_functions import *
 from facula.inspection import *
 from facula.legacy_types import *
 from facula.settings import *
-from facula.storage import TypedStorage, UntypedStorage
+from facula.storage import TypedStorage as TypedStorage, UntypedStorage as UntypedStorage
 from facula.graph.modes import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    is_inference_mode_enabled,
-    no_grad,
-    set_grad_enabled,
+    enable_grad as enable_grad,
+    inference_mode as inference_mode,
+    is_grad_enabled as is_grad_enabled,
+    is_inference_mode_enabled as is_inference_mode_enabled,
+    no_grad as no_grad,
+    set_grad_enabled as set_grad_enabled,
 )
 from facula.ops.conversion import (
-    channels_last,
-    channels_last_3d,
-    clone,
-    contiguous_format,
-    detach,
-    layout,
-    memory_format,
-    jagged,
-    preserve_format,
-    sparse_bsc,
-    sparse_bsr,
-    sparse_coo,
-    sparse_csc,
-    sparse_csr,
-    strided,
+    channels_last as channels_last,
+    channels_last_3d as channels_last_3d,
+    clone as clone,
+    contiguous_format as contiguous_format,
+    detach as detach,
+    layout as layout,
+    memory_format as memory_format,
+    jagged as jagged,
+    preserve_format as preserve_format,
+    sparse_bsc as sparse_bsc,
+    sparse_bsr as sparse_bsr,
+    sparse_coo as sparse_coo,
+    sparse_csc as sparse_csc,
+    sparse_csr as sparse_csr,
+    strided as strided,
 )
 from facula.ops.activation import log_softmax_method as log_softmax
-from facula.ops.activation import relu, relu_, selu, selu_, celu, celu_, prelu, threshold, threshold_
+from facula.ops.activation import (
+    relu as relu,
+    relu_ as relu_,
+    selu as selu,
+    selu_ as selu_,
+    celu as celu,
+    celu_ as celu_,
+    prelu as prelu,
+    threshold as threshold,
+    threshold_ as threshold_,
+)
 from facula.ops.activation import softmax_method as softmax
 from facula.ops.bits import *
 from facula.ops.comparison import *
-from facula.ops.convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from facula.ops.convolution import (
+    conv1d as conv1d,
+    conv2d as conv2d,
+    conv3d as conv3d,
+    conv_transpose1d as conv_transpose1d,
+    conv_transpose2d as conv_transpose2d,
+    conv_transpose3d as conv_transpose3d,
+)
 from facula.ops.cumulative import *
 from facula.ops.decompositions import *
 from facula.ops.einsum import *
 from facula.ops.elementary import *
-from facula.ops.embedding import embedding
+from facula.ops.embedding import embedding as embedding
 from facula.ops.extrema import *
-from facula.ops.fourier import istft, stft
+from facula.ops.fourier import istft as istft, stft as stft
 from facula.ops.gathering import *
-from facula.ops.grid_sampling import affine_grid_generator, grid_sampler, grid_sampler_2d, grid_sampler_3d
+from facula.ops.grid_sampling import (
+    affine_grid_generator as affine_grid_generator,
+    grid_sampler as grid_sampler,
+    grid_sampler_2d as grid_sampler_2d,
+    grid_sampler_3d as grid_sampler_3d,
+)
 from facula.ops.householder import *
 from facula.ops.indexing import *
-from facula.ops.interpolation import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from facula.ops.interpolation import (
+    channel_shuffle as channel_shuffle,
+    pixel_shuffle as pixel_shuffle,
+    pixel_unshuffle as pixel_unshuffle,
+)
 from facula.ops.joining import *
 from facula.ops.linear_algebra import *
 from facula.ops.lu_factorization import *
-from facula.ops.loss import cosine_similarity, pairwise_distance
+from facula.ops.loss import cosine_similarity as cosine_similarity, pairwise_distance as pairwise_distance
 from facula.ops.matmul import *
 from facula.ops.matrix_functions import *
-from facula.ops.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from facula.ops.normalization import (
+    batch_norm as batch_norm,
+    group_norm as group_norm,
+    instance_norm as instance_norm,
+    layer_norm as layer_norm,
+    rms_norm as rms_norm,
+)
 from facula.ops.norms import *
 from facula.ops.pointwise import *
 from facula.ops.random import *
@@ -108,19 +140,48 @@ from facula.ops.special import *
 from facula.ops.splitting import *
 from facula.ops.statistics import *
 from facula.ops.windows import *
-from facula.printing import set_printoptions
-from facula.promotion import can_cast, promote_types
-from facula.rng import Generator, default_generator
-from facula.size import Size
-from facula.tensor import Tensor
+from facula.printing import set_printoptions as set_printoptions
+from facula.promotion import can_cast as can_cast, promote_types as promote_types
+from facula.rng import Generator as Generator, default_generator as default_generator
+from facula.size import Size as Size
+from facula.tensor import Tensor as Tensor
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from facula import autograd, cuda, fft, linalg, nn, optim, serialization, special, utils
-    from facula.ops.eigenpairs import lobpcg
-    from facula.ops.lowrank import pca_lowrank, svd_lowrank
-    from facula.serialization import load, save
+    from facula import (
+        amp as amp,
+        autograd as autograd,
+        cuda as cuda,
+        distributions as distributions,
+        fft as fft,
+        futures as futures,
+        hub as hub,
+        linalg as linalg,
+        masked as masked,
+        nn as nn,
+        optim as optim,
+        profiler as profiler,
+        serialization as serialization,
+        signal as signal,
+        special as special,
+        utils as utils,
+    )
+    from facula.amp import (
+        GradScaler as GradScaler,
+        autocast as autocast,
+        get_autocast_dtype as get_autocast_dtype,
+        is_autocast_available as is_autocast_available,
+        is_autocast_enabled as is_autocast_enabled,
+        set_autocast_dtype as set_autocast_dtype,
+        set_autocast_enabled as set_autocast_enabled,
+    )
+    from facula.cuda import Event as Event, OutOfMemoryError as OutOfMemoryError, Stream as Stream
+    from facula.futures import Future as Future
+    from facula.ops.eigenpairs import lobpcg as lobpcg
+    from facula.ops.gamma_sampling import _sample_dirichlet as _sample_dirichlet, _standard_gamma as _standard_gamma
+    from facula.ops.lowrank import pca_lowrank as pca_lowrank, svd_lowrank as svd_lowrank
+    from facula.serialization import load as load, save as save
 
 #: What is imported when it is first asked for: these need parts of the standard library that cost as much as NumPy.
 _LATER = frozenset(
@@ -166,16 +227,18 @@ _LATER_FUNCTIONS = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name in _LATER:
-        return import_module(f"facula.{name}")
-    if name.startswith("_foreach_"):
-        return getattr(import_module("facula.foreach"), name)
-    if name in _LATER_FUNCTIONS:
-        found = getattr(import_module(_LATER_FUNCTIONS[name]), name)
-        globals()[name] = found
-        return found
-    raise AttributeError(f"module 'facula' has no attribute {name!r}")
+if not TYPE_CHECKING:  # type checkers read the imports above, and report a name that does not exist
+
+    def __getattr__(name: str) -> object:
+        if name in _LATER:
+            return import_module(f"facula.{name}")
+        if name.startswith("_foreach_"):
+            return getattr(import_module("facula.foreach"), name)
+        if name in _LATER_FUNCTIONS:
+            found = getattr(import_module(_LATER_FUNCTIONS[name]), name)
+            globals()[name] = found
+            return found
+        raise AttributeError(f"module 'facula' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -19,11 +19,9 @@ from facula.tensor import Tensor
 from facula.tensor_base import TensorBase, storage_of, wrap
 from facula.types import Number
 
-__all__ = [
-    *("arange", "as_tensor", "asarray", "complex", "empty", "empty_like", "empty_strided", "eye", "from_numpy"),
-    *("from_dlpack", "frombuffer", "full", "full_like", "linspace", "logspace", "ones", "ones_like", "polar", "range"),
-    *("scalar_tensor", "tensor", "zeros", "zeros_like"),
-]
+__all__ = ["arange", "as_tensor", "asarray", "complex", "empty", "empty_like", "empty_strided", "eye", "from_numpy"]
+__all__ += ["from_dlpack", "frombuffer", "full", "full_like", "linspace", "logspace", "ones", "ones_like", "polar"]
+__all__ += ["range", "scalar_tensor", "tensor", "zeros", "zeros_like"]
 
 Data = Number | Sequence | np.ndarray | Tensor
 

@@ -8,15 +8,5 @@ from facula_lightning.trainer.trainer import Trainer
 from facula_lightning.utilities.seed import seed_everything
 from facula_lightning.version import __version__
 
-__all__ = [
-    *(
-        "Callback",
-        "LightningDataModule",
-        "LightningModule",
-        "Trainer",
-        "__version__",
-        "callbacks",
-        "loggers",
-        "seed_everything",
-    ),
-]
+__all__ = ["Callback", "LightningDataModule", "LightningModule", "Trainer", "__version__", "callbacks", "loggers"]
+__all__ += ["seed_everything"]

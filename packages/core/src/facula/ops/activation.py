@@ -9,12 +9,10 @@ from facula.methods import inplace as in_place
 from facula.primitive import primitive, promote, write_out
 from facula.types import Tensor
 
-__all__ = [
-    *("celu", "celu_", "elu", "elu_", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh"),
-    *("hardtanh_", "leaky_relu", "leaky_relu_", "log_softmax", "logsigmoid", "mish", "normalize", "prelu", "relu"),
-    *("relu6", "relu_", "selu", "selu_", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign"),
-    *("tanhshrink", "threshold", "threshold_"),
-]
+__all__ = ["celu", "celu_", "elu", "elu_", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh"]
+__all__ += ["hardtanh_", "leaky_relu", "leaky_relu_", "log_softmax", "logsigmoid", "mish", "normalize", "prelu", "relu"]
+__all__ += ["relu6", "relu_", "selu", "selu_", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign"]
+__all__ += ["tanhshrink", "threshold", "threshold_"]
 
 # Klambauer et al. 2017, https://arxiv.org/abs/1706.02515: the fixed point of mean 0 and variance 1.
 SELU_ALPHA = 1.6732632423543772848170429916717

@@ -18,9 +18,7 @@ from facula.graph.modes import types_may_differ
 from facula.primitive import primitive, promote
 from facula.types import Tensor
 
-__all__ = [
-    *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold", "unfold"),
-]
+__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold", "unfold"]
 
 Size = int | Sequence[int]
 

@@ -10,10 +10,8 @@ import numpy as np
 from facula.tensor_base import wrap
 from facula.types import Tensor
 
-__all__ = [
-    *("channel_shuffle", "interpolate", "pixel_shuffle", "pixel_unshuffle", "upsample", "upsample_bilinear"),
-    "upsample_nearest",
-]
+__all__ = ["channel_shuffle", "interpolate", "pixel_shuffle", "pixel_unshuffle", "upsample", "upsample_bilinear"]
+__all__ += ["upsample_nearest"]
 
 _RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 

@@ -14,12 +14,10 @@ from facula.size import Size
 from facula.tensor_base import TensorBase, wrap
 from facula.types import Tensor
 
-__all__ = [
-    *("atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_tensors", "cartesian_prod", "cat"),
-    *("column_stack", "combinations", "concat", "concatenate", "diag", "diag_embed", "diagflat", "dstack", "flip"),
-    *("fliplr", "flipud", "hstack", "meshgrid", "repeat_interleave", "roll", "rot90", "row_stack", "stack", "tile"),
-    *("tril", "tril_indices", "triu", "triu_indices", "vstack", "broadcast_shapes", "trace"),
-]
+__all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_tensors", "cartesian_prod", "cat"]
+__all__ += ["column_stack", "combinations", "concat", "concatenate", "diag", "diag_embed", "diagflat", "dstack", "flip"]
+__all__ += ["fliplr", "flipud", "hstack", "meshgrid", "repeat_interleave", "roll", "rot90", "row_stack", "stack"]
+__all__ += ["tile", "tril", "tril_indices", "triu", "triu_indices", "vstack", "broadcast_shapes", "trace"]
 
 
 @primitive(dtype=promote, vjp={"tensors": lambda g, tensors_shape, dim: _cut(g, tensors_shape, dim)})

@@ -7,13 +7,11 @@ from collections.abc import Callable
 from facula.primitive import primitive
 from facula.types import Tensor
 
-__all__ = [
-    *("binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cosine_similarity"),
-    *("cross_entropy", "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss"),
-    *("margin_ranking_loss", "mse_loss", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss"),
-    *("nll_loss", "pairwise_distance", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss"),
-    *("triplet_margin_loss", "triplet_margin_with_distance_loss"),
-]
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cosine_similarity"]
+__all__ += ["cross_entropy", "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss"]
+__all__ += ["margin_ranking_loss", "mse_loss", "multi_margin_loss", "multilabel_margin_loss"]
+__all__ += ["multilabel_soft_margin_loss", "nll_loss", "pairwise_distance", "poisson_nll_loss", "smooth_l1_loss"]
+__all__ += ["soft_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss"]
 
 
 def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:

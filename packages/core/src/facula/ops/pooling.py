@@ -13,14 +13,12 @@ from facula.primitive import primitive, promote
 from facula.tensor_base import wrap
 from facula.types import Number, Tensor
 
-__all__ = [
-    *("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d"),
-    *("adaptive_max_pool2d", "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d"),
-    *("lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d"),
-    *("max_unpool3d", "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d_with_indices"),
-    *("adaptive_max_pool3d_with_indices", "max_pool1d_with_indices", "max_pool2d_with_indices"),
-    "max_pool3d_with_indices",
-]
+__all__ = ["adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d"]
+__all__ += ["adaptive_max_pool2d", "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d"]
+__all__ += ["lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d"]
+__all__ += ["max_unpool3d", "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d_with_indices"]
+__all__ += ["adaptive_max_pool3d_with_indices", "max_pool1d_with_indices", "max_pool2d_with_indices"]
+__all__ += ["max_pool3d_with_indices"]
 
 Size = int | Sequence[int]
 

@@ -17,20 +17,10 @@ from facula.rng import Generator
 from facula.tensor_base import TensorBase, storage_of, wrap
 from facula.types import Tensor
 
-__all__ = [
-    *("alpha_dropout", "bernoulli", "binomial", "dropout", "dropout1d", "dropout2d", "dropout3d"),
-    *(
-        "feature_alpha_dropout",
-        "feature_dropout",
-        "get_rng_state",
-        "gumbel_softmax",
-        "initial_seed",
-        "manual_seed",
-        "multinomial",
-    ),
-    *("normal", "poisson", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "rrelu"),
-    *("seed", "set_rng_state"),
-]
+__all__ = ["alpha_dropout", "bernoulli", "binomial", "dropout", "dropout1d", "dropout2d", "dropout3d"]
+__all__ += ["feature_alpha_dropout", "feature_dropout", "get_rng_state", "gumbel_softmax", "initial_seed"]
+__all__ += ["manual_seed", "multinomial", "normal", "poisson", "rand", "rand_like", "randint", "randint_like", "randn"]
+__all__ += ["randn_like", "randperm", "rrelu", "seed", "set_rng_state"]
 
 rng.Generator.make_device = staticmethod(devices.canonical)
 rng.Generator.wrap_state = staticmethod(wrap)

@@ -14,10 +14,8 @@ from facula.primitive import primitive
 from facula.tensor_base import owner
 from facula.types import Tensor
 
-__all__ = [
-    *("adjoint", "as_strided", "broadcast_to", "diagonal", "flatten", "moveaxis", "movedim", "permute", "ravel"),
-    *("reshape", "squeeze", "swapaxes", "swapdims", "t", "transpose", "unflatten", "unsqueeze"),
-]
+__all__ = ["adjoint", "as_strided", "broadcast_to", "diagonal", "flatten", "moveaxis", "movedim", "permute", "ravel"]
+__all__ += ["reshape", "squeeze", "swapaxes", "swapdims", "t", "transpose", "unflatten", "unsqueeze"]
 
 
 def _sizes(size: tuple) -> tuple[int, ...]:

@@ -10,9 +10,8 @@ from facula.primitive import primitive
 from facula.tensor_base import TensorBase
 from facula.types import Tensor
 
-__all__ = [
-    *("chunk", "dsplit", "hsplit", "narrow", "select", "split", "split_with_sizes", "tensor_split", "unbind", "vsplit"),
-]
+__all__ = ["chunk", "dsplit", "hsplit", "narrow", "select", "split", "split_with_sizes", "tensor_split", "unbind"]
+__all__ += ["vsplit"]
 
 
 @primitive(view=True, vjp={"x": lambda g, x_shape, key: _put_slice(g, shape=x_shape, key=key)})

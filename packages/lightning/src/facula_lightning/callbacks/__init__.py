@@ -11,14 +11,6 @@ from facula_lightning.callbacks.model_summary import ModelSummary
 from facula_lightning.callbacks.progress import PlainProgressBar, ProgressBar, TQDMProgressBar
 from facula_lightning.callbacks.timer import Timer
 
-__all__ = [
-    *(
-        "Callback",
-        "Checkpoint",
-        "EarlyStopping",
-        "GradientAccumulationScheduler",
-        "LambdaCallback",
-        "LearningRateMonitor",
-    ),
-    *("ModelCheckpoint", "ModelSummary", "PlainProgressBar", "ProgressBar", "TQDMProgressBar", "Timer"),
-]
+__all__ = ["Callback", "Checkpoint", "EarlyStopping", "GradientAccumulationScheduler", "LambdaCallback"]
+__all__ += ["LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "PlainProgressBar", "ProgressBar"]
+__all__ += ["TQDMProgressBar", "Timer"]

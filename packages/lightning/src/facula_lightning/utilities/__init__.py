@@ -12,21 +12,6 @@ from facula_lightning.utilities.rank_zero import (
 )
 from facula_lightning.utilities.seed import isolate_rng, reset_seed, seed_everything
 
-__all__ = [
-    *(
-        "AttributeDict",
-        "MisconfigurationException",
-        "grad_norm",
-        "isolate_rng",
-        "move_data_to_device",
-        "rank_zero_deprecation",
-    ),
-    *(
-        "rank_zero_info",
-        "rank_zero_only",
-        "rank_zero_warn",
-        "reset_seed",
-        "seed_everything",
-        "suggested_max_num_workers",
-    ),
-]
+__all__ = ["AttributeDict", "MisconfigurationException", "grad_norm", "isolate_rng", "move_data_to_device"]
+__all__ += ["rank_zero_deprecation", "rank_zero_info", "rank_zero_only", "rank_zero_warn", "reset_seed"]
+__all__ += ["seed_everything", "suggested_max_num_workers"]
