@@ -60,7 +60,7 @@ def i1(xp: ModuleType, x: Array) -> Array:
 
 _HANKEL_FROM = 25.0
 _CIRCLE = 96
-_NODES = 120
+_NODES = 240
 _EULER = 0.57721566490153286060
 
 
@@ -75,7 +75,7 @@ def _first_kind_near(xp: ModuleType, x: Array, order: int) -> Array:
 def _second_kind_near(xp: ModuleType, x: Array, order: int) -> Array:
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     total = xp.zeros_like(x)
-    end = xp.arcsinh(45.0 / x)
+    end = xp.arcsinh(60.0 / x)
     for node, weight in zip(((nodes + 1) / 2).tolist(), (weights / 2).tolist(), strict=True):
         angle = math.pi * node
         total = total + weight * xp.sin(x * math.sin(angle) - order * angle)
@@ -143,7 +143,7 @@ def y1(xp: ModuleType, x: Array) -> Array:
 def _modified_second_kind(xp: ModuleType, x: Array, order: float) -> Array:
     """Return ``exp(x)`` times the integral of ``exp(-x cosh t) cosh(order t)`` over t > 0, for positive x."""
     safe = xp.maximum(x, 1e-8)
-    end = xp.arccosh(1 + 45.0 / safe)
+    end = xp.arccosh(1 + 80.0 / safe)
     step = end / _NODES
     total = 0.5 * xp.ones_like(x)
     for point in range(1, _NODES + 1):
@@ -156,7 +156,7 @@ def _k(xp: ModuleType, x: Array, order: int, scaled: bool) -> Array:
     wide = x.astype(np.float64)
     tiny = xp.clip(wide, 1e-300, 1e-8)
     at_zero = -xp.log(tiny / 2) - _EULER if order == 0 else 1 / tiny
-    result = xp.where(wide < 1e-8, at_zero, _modified_second_kind(xp, wide, order))
+    result = xp.where(wide < 1e-8, at_zero * xp.exp(tiny), _modified_second_kind(xp, wide, order))
     result = result if scaled else xp.where(wide < 1e-8, at_zero, result * xp.exp(-xp.maximum(wide, 0.0)))
     result = xp.where(wide == 0, xp.inf, xp.where(xp.isinf(wide), 0.0, result))
     return xp.where((wide < 0) | xp.isnan(wide), xp.nan, result).astype(x.dtype)
