@@ -6,6 +6,7 @@ import builtins
 import math
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ __all__ = ["arange", "as_tensor", "asarray", "complex", "empty", "empty_like", "
 __all__ += ["from_dlpack", "frombuffer", "full", "full_like", "linspace", "logspace", "ones", "ones_like", "polar"]
 __all__ += ["range", "scalar_tensor", "tensor", "zeros", "zeros_like"]
 
-Data = Number | Sequence | np.ndarray | Tensor
+Data = Number | Sequence[Any] | np.ndarray | Tensor
 
 
 def _library(device: Device | str | int | None) -> tuple[ModuleType, Device]:
@@ -51,7 +52,7 @@ def _fill_out(array: backend.Array, out: Tensor) -> Tensor:
     return out
 
 
-def _shape(size: tuple) -> tuple[int, ...]:
+def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:
     """Return the shape that positional sizes, or one sequence of them, name."""
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
         size = tuple(size[0])
@@ -95,7 +96,7 @@ def _kind_of_data(data: Data) -> DType | None:
     return found
 
 
-def _are_numbers(data: Sequence) -> bool:
+def _are_numbers(data: Sequence[Any]) -> bool:
     return all(type(item) in _NUMBER_TYPES for item in data)
 
 
@@ -315,7 +316,7 @@ def full(
     return _finish(devices.move(array, target), requires_grad, out)
 
 
-def _like(input: Tensor, dtype: DType | None, device: Device | str | int | None) -> dict:
+def _like(input: Tensor, dtype: DType | None, device: Device | str | int | None) -> dict[Any, Any]:
     return {"dtype": dtype or input.dtype, "device": input.device if device is None else device}
 
 

@@ -50,7 +50,7 @@ def need_matrix(name: str, x: Tensor, square: bool = False) -> None:
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.name.title()}")
 
 
-def guarded(function: Callable, *arrays: object) -> Any:
+def guarded(function: Callable[..., Any], *arrays: object) -> Any:
     """Call NumPy's linear algebra; what it cannot solve is a LinAlgError of ours."""
     try:
         if function.__module__.startswith("cupy"):

@@ -12,6 +12,7 @@ import functools
 import importlib
 import types
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from facula.graph.modes import state
 from facula.tensor_base import OverridingArray, TensorBase, storage_of, wrap
@@ -77,7 +78,7 @@ def _in_order(arguments: Sequence[object]) -> list[object]:
 
 
 def handle_torch_function(
-    public_api: Callable, relevant_args: Sequence[object], *args: object, **kwargs: object
+    public_api: Callable[..., Any], relevant_args: Sequence[object], *args: object, **kwargs: object
 ) -> object:
     """Return what the first of the modes and overriding arguments makes of a call.
 
@@ -122,7 +123,11 @@ def has_torch_function_unary(tensor: object) -> bool:
 
 
 def default_torch_function(
-    cls: type, func: Callable, types: Sequence[type], args: Sequence[object] = (), kwargs: dict | None = None
+    cls: type,
+    func: Callable[..., Any],
+    types: Sequence[type],
+    args: Sequence[object] = (),
+    kwargs: dict[str, Any] | None = None,
 ) -> object:
     """Return what ``func`` returns, with tensors of class ``cls``: the ``__torch_function__`` of Tensor."""
     if not all(issubclass(cls, each) for each in types):
@@ -136,7 +141,11 @@ class _DisabledTorchFunction:
     """The ``__torch_function__`` of classes, such as Parameter, that change no operation: results are plain tensors."""
 
     def __call__(
-        self, func: Callable, types: Sequence[type], args: Sequence[object] = (), kwargs: dict | None = None
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[object] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> object:
         """Return what ``func`` returns."""
         with DisableTorchFunctionSubclass():
@@ -209,7 +218,11 @@ class TorchFunctionMode:
             _unwrap_methods(_tensor_class())
 
     def __torch_function__(
-        self, func: Callable, types: Sequence[type], args: Sequence[object] = (), kwargs: dict | None = None
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[object] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> object:
         """Return what the call is to return; a subclass says."""
         raise NotImplementedError(f"{type(self).__name__} has no __torch_function__")
@@ -219,7 +232,11 @@ class BaseTorchFunctionMode(TorchFunctionMode):
     """The mode that changes nothing."""
 
     def __torch_function__(
-        self, func: Callable, types: Sequence[type], args: Sequence[object] = (), kwargs: dict | None = None
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[object] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> object:
         """Return what the function returns."""
         return func(*args, **(kwargs or {}))
@@ -231,7 +248,7 @@ class BaseTorchFunctionMode(TorchFunctionMode):
 class Overridable:
     """A public function that asks overriding arguments and modes first; it equals the function it wraps."""
 
-    def __init__(self, function: Callable) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: object, **kwargs: object) -> object:
@@ -251,7 +268,7 @@ class Overridable:
         return repr(self.__wrapped__)
 
 
-def _method(function: Callable, known_as: Callable | None = None) -> Callable:
+def _method(function: Callable[..., Any], known_as: Callable | None = None) -> Callable:
     """Return a method that asks first; those asked know it as ``known_as``, by default as itself."""
 
     @functools.wraps(function)
@@ -269,7 +286,7 @@ def _tensor_class() -> type[TensorBase]:
     return importlib.import_module("facula.tensor").Tensor
 
 
-def _methods_of(cls: type) -> Iterator[tuple[str, Callable]]:
+def _methods_of(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
     for name in dir(cls):
         function = getattr(cls, name)
         internal = name.startswith("_") and not name.startswith("__")
@@ -317,7 +334,7 @@ def wrap_namespaces() -> None:
 
 
 @functools.cache
-def get_default_nowrap_functions() -> frozenset[Callable]:
+def get_default_nowrap_functions() -> frozenset[Callable[..., Any]]:
     """Return the functions whose results stay plain tensors: ``grad`` and what is like it."""
     tensor_class = _tensor_class()
     return frozenset(
@@ -327,7 +344,7 @@ def get_default_nowrap_functions() -> frozenset[Callable]:
     )
 
 
-def get_ignored_functions() -> set[Callable]:
+def get_ignored_functions() -> set[Callable[..., Any]]:
     """Return the public functions that cannot be overridden."""
     face = vars(importlib.import_module("facula"))
     return {face[name] for name in _IGNORED if name in face}
@@ -338,13 +355,13 @@ def is_tensor_like(inp: object) -> bool:
     return isinstance(inp, TensorBase) or hasattr(type(inp), "__torch_function__")
 
 
-def is_tensor_method_or_property(func: Callable) -> bool:
+def is_tensor_method_or_property(func: Callable[..., Any]) -> bool:
     """Return whether a function handed to ``__torch_function__`` is a method of Tensor."""
     name = getattr(func, "__name__", "")
     return getattr(_tensor_class(), name, None) is func or name == "__get__"
 
 
-def resolve_name(f: Callable) -> str | None:
+def resolve_name(f: Callable[..., Any]) -> str | None:
     """Return the public name of a function, such as ``facula.add`` or ``facula.Tensor.add``."""
     name = getattr(f, "__name__", None)
     for namespace in namespaces:
@@ -353,10 +370,10 @@ def resolve_name(f: Callable) -> str | None:
     return f"facula.Tensor.{name}" if name is not None and hasattr(_tensor_class(), name) else None
 
 
-def wrap_torch_function(dispatcher: Callable) -> Callable[[Callable], Callable]:
+def wrap_torch_function(dispatcher: Callable[..., Any]) -> Callable[[Callable], Callable]:
     """Return a decorator for a function of one's own: ``dispatcher`` gives, of its arguments, those that may override."""
 
-    def decorate(function: Callable) -> Callable:
+    def decorate(function: Callable[..., Any]) -> Callable:
         @functools.wraps(function)
         def call(*args: object, **kwargs: object) -> object:
             relevant = dispatcher(*args, **kwargs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from math import prod
+from typing import SupportsIndex, overload
 
 
 class Size(tuple[int, ...]):
@@ -30,20 +31,24 @@ class Size(tuple[int, ...]):
     def __repr__(self) -> str:
         return f"facula.Size({list(self)})"
 
-    def __add__(self, other: tuple[int, ...]) -> "Size":
+    def __add__(self, other: tuple[int, ...]) -> "Size":  # type: ignore[override]  # a shape has only ints
         return Size(tuple.__add__(self, other))
 
     def __radd__(self, other: tuple[int, ...]) -> "Size":
         return Size(tuple.__add__(tuple(other), self))
 
-    def __mul__(self, times: int) -> "Size":
+    def __mul__(self, times: SupportsIndex) -> "Size":
         return Size(tuple.__mul__(self, times))
 
     __rmul__ = __mul__
 
-    def __getitem__(self, item: int | slice) -> "int | Size":
+    @overload
+    def __getitem__(self, item: SupportsIndex) -> int: ...
+    @overload
+    def __getitem__(self, item: slice) -> "Size": ...
+    def __getitem__(self, item: SupportsIndex | slice) -> "int | Size":
         found = tuple.__getitem__(self, item)
-        return Size(found) if isinstance(item, slice) else found
+        return found if isinstance(found, int) else Size(found)
 
     def __reduce__(self) -> tuple[type, tuple[tuple[int, ...]]]:
         return Size, (tuple(self),)

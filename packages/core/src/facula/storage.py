@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -179,7 +180,7 @@ class TypedStorage:
     def __iter__(self) -> Iterator[object]:
         return iter(self.tolist())
 
-    def tolist(self) -> list:
+    def tolist(self) -> list[Any]:
         """Return the elements as numbers."""
         return self._elements().tolist()
 

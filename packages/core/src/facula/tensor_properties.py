@@ -6,7 +6,7 @@ import builtins
 import copy
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -336,7 +336,7 @@ class TensorProperties(TensorBase):
         return array.copy() if copy else array
 
     @property
-    def __cuda_array_interface__(self) -> dict:
+    def __cuda_array_interface__(self) -> dict[Any, Any]:
         if isinstance(self._array, np.ndarray):
             raise AttributeError("Can't get __cuda_array_interface__ on non-CUDA tensor. Use cuda() first.")
         return self._array.__cuda_array_interface__
@@ -346,7 +346,7 @@ class TensorProperties(TensorBase):
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
         return self._array.__dlpack__(**options)
 
-    def __dlpack_device__(self) -> tuple:
+    def __dlpack_device__(self) -> tuple[Any, ...]:
         return self._array.__dlpack_device__()
 
     def item(self) -> builtins.bool | builtins.int | builtins.float | complex:
@@ -357,7 +357,7 @@ class TensorProperties(TensorBase):
         value = array.item()
         return value if array.dtype.kind != "V" else float_of(value)
 
-    def tolist(self) -> list | builtins.bool | builtins.int | builtins.float | complex:
+    def tolist(self) -> list[Any] | builtins.bool | builtins.int | builtins.float | complex:
         """Return the elements as nested lists of Python numbers."""
         array = backend.to_numpy(self._array)
         return array.astype(np.float32).tolist() if array.dtype.kind == "V" else array.tolist()
@@ -411,7 +411,7 @@ class TensorProperties(TensorBase):
             return self.item().__format__(specification)
         return object.__format__(self, specification)
 
-    def __deepcopy__(self, memo: dict) -> Self:
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Self:
         if id(self) in memo:
             return memo[id(self)]
         if not self.is_leaf:
@@ -428,11 +428,11 @@ class TensorProperties(TensorBase):
             made.grad = copy.deepcopy(self.grad, memo)
         return made
 
-    def _own_attributes(self) -> dict:
+    def _own_attributes(self) -> dict[Any, Any]:
         """What users and subclasses put on this tensor."""
         return {name: value for name, value in self.__dict__.items() if name not in INTERNAL}
 
-    def __reduce_ex__(self, protocol: builtins.int) -> tuple:
+    def __reduce_ex__(self, protocol: builtins.int) -> tuple[Any, ...]:
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be pickled; use detach() first")
         array = backend.to_numpy(self._array)
@@ -507,13 +507,13 @@ class TensorProperties(TensorBase):
 
         self._node.node.add_tensor_hook(self._node.index, keep)
 
-    def register_hook(self, hook: Callable) -> RemovableHandle:
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(grad)`` when the gradient of this tensor is known; what it returns replaces the gradient."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         return self._node.node.add_tensor_hook(self._node.index, hook)
 
-    def register_post_accumulate_grad_hook(self, hook: Callable) -> RemovableHandle:
+    def register_post_accumulate_grad_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(tensor)`` after the ``grad`` of this leaf was updated."""
         if not isinstance(self._node, AccumulateGrad):
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
@@ -590,7 +590,9 @@ INTERNAL = frozenset(
 )
 
 
-def rebuild(cls: type, data: np.ndarray, dtype: str, device: str, requires_grad: bool, attributes: dict) -> TensorBase:
+def rebuild(
+    cls: type, data: np.ndarray, dtype: str, device: str, requires_grad: bool, attributes: dict[Any, Any]
+) -> TensorBase:
     """Return the tensor that was pickled as these parts."""
     array = data.view(dtypes.bfloat16.numpy) if dtype == "bfloat16" else data
     made = conversion.move(wrap(array), device)
@@ -608,7 +610,7 @@ def _row_major_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
-def _parse_to(args: tuple, kwargs: dict) -> tuple[Device | None, DType | None, bool]:
+def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Device | None, DType | None, bool]:
     """Return the device and type that the arguments of ``Tensor.to`` name, and whether a copy is asked for."""
     device, dtype = kwargs.get("device"), kwargs.get("dtype")
     unknown = set(kwargs) - {"device", "dtype", "non_blocking", "copy", "memory_format", "other"}

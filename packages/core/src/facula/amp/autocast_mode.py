@@ -82,7 +82,7 @@ def _checked(device_type: str) -> str:
 class _Caster:
     """Sees each call of a primitive and converts its inputs."""
 
-    def intercept(self, primitive: Primitive, inputs: tuple, options: dict) -> object:
+    def intercept(self, primitive: Primitive, inputs: tuple[Any, ...], options: dict[str, Any]) -> object:
         """Return the result of the call on converted inputs."""
         on_cuda = any(isinstance(each, Tensor) and each.is_cuda for each in inputs)
         kind = "cuda" if on_cuda else "cpu"
@@ -139,7 +139,7 @@ class autocast:
         self._caster.__exit__(None, None, None)
         _settings.enabled[self.device], _settings.dtype[self.device] = self._before.pop()
 
-    def __call__(self, function: Callable) -> Callable:
+    def __call__(self, function: Callable[..., Any]) -> Callable:
         """Return the function, run in this context."""
 
         @functools.wraps(function)
@@ -150,7 +150,9 @@ class autocast:
         return inside
 
 
-def custom_fwd(fwd: Callable | None = None, *, device_type: str = "cuda", cast_inputs: DType | None = None) -> Callable:
+def custom_fwd(
+    fwd: Callable[..., Any] | None = None, *, device_type: str = "cuda", cast_inputs: DType | None = None
+) -> Callable:
     """Return the forward of a `Function`, run with autocast off and its inputs in ``cast_inputs`` where that is given."""
     if fwd is None:
         return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
@@ -169,7 +171,7 @@ def custom_fwd(fwd: Callable | None = None, *, device_type: str = "cuda", cast_i
     return forward
 
 
-def custom_bwd(bwd: Callable | None = None, *, device_type: str = "cuda") -> Callable:
+def custom_bwd(bwd: Callable[..., Any] | None = None, *, device_type: str = "cuda") -> Callable:
     """Return the backward of a `Function`, run with autocast as it was in its `custom_fwd`."""
     if bwd is None:
         return functools.partial(custom_bwd, device_type=device_type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,10 +33,10 @@ class FunctionCtx(Node):
     def __init__(self, function: type[Function]) -> None:
         super().__init__((), None, None)
         self._function = function
-        self._saved: tuple | None = ()
-        self._dirty: tuple = ()
-        self._non_differentiable: tuple = ()
-        self._metadata: list = []
+        self._saved: tuple[Any, ...] | None = ()
+        self._dirty: tuple[Any, ...] = ()
+        self._non_differentiable: tuple[Any, ...] = ()
+        self._metadata: list[Any] = []
         self._materialize = True
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -152,7 +153,7 @@ class Function:
         raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
 
     @staticmethod
-    def setup_context(ctx: FunctionCtx, inputs: tuple, output: object) -> None:
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Any, ...], output: object) -> None:
         """Keep what the backward needs, when ``forward`` takes no context."""
         raise NotImplementedError("setup_context is not implemented.")
 
@@ -193,7 +194,7 @@ class Function:
         return outputs if isinstance(result, tuple) else outputs[0]
 
     @staticmethod
-    def _own(output: object, args: tuple, ctx: FunctionCtx) -> object:
+    def _own(output: object, args: tuple[Any, ...], ctx: FunctionCtx) -> object:
         """Return an output that is an input, unchanged, as a tensor of its own."""
         if not isinstance(output, Tensor) or any(output is each for each in ctx._dirty):
             return output

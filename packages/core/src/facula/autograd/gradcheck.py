@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +16,15 @@ class GradcheckError(RuntimeError):
     """A gradient that does not match the differences."""
 
 
-def _tuple(value: object) -> tuple:
+def _tuple(value: object) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
 
-def _outputs(func: Callable, inputs: Sequence[object]) -> tuple[Tensor, ...]:
+def _outputs(func: Callable[..., Any], inputs: Sequence[object]) -> tuple[Tensor, ...]:
     return tuple(each for each in _tuple(func(*inputs)) if isinstance(each, Tensor) and each._array.dtype.kind in "fc")
 
 
-def _differences(func: Callable, inputs: tuple, position: int, eps: float) -> list[np.ndarray]:
+def _differences(func: Callable[..., Any], inputs: tuple[Any, ...], position: int, eps: float) -> list[np.ndarray]:
     """Return, for each output, the matrix (elements of the input, elements of the output) of central differences.
 
     For a complex input, the conjugate Wirtinger form that gradients have: d/d(re) + i d/d(im).
@@ -74,7 +75,9 @@ def gradcheck(
     return True
 
 
-def _check_one(func: Callable, inputs: tuple, position: int, eps: float, atol: float, rtol: float) -> None:
+def _check_one(
+    func: Callable[..., Any], inputs: tuple[Any, ...], position: int, eps: float, atol: float, rtol: float
+) -> None:
     target = inputs[position]
     expected = _differences(func, inputs, position, eps)
     outputs = _outputs(func, inputs)

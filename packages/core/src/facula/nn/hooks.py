@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 from facula.graph.node import Node, Output, RemovableHandle
 from facula.tensor import Tensor
 from facula.tensor_base import wrap
 
-Hooks = OrderedDict[int, Callable]
+Hooks = OrderedDict[int, Callable[..., Any]]
 
 # Hooks of every module in the process.
 forward_pre_hooks: Hooks = OrderedDict()
@@ -20,7 +21,7 @@ backward_hooks: Hooks = OrderedDict()
 backward_pre_hooks: Hooks = OrderedDict()
 
 
-def register(hooks: Hooks, hook: Callable, prepend: bool = False) -> RemovableHandle:
+def register(hooks: Hooks, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
     """Add a hook to a table, at its end or its start, and return the handle that removes it."""
     handle = RemovableHandle(hooks, hook)
     if prepend:
@@ -28,13 +29,13 @@ def register(hooks: Hooks, hook: Callable, prepend: bool = False) -> RemovableHa
     return handle
 
 
-def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
+def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Call ``hook(module, args)`` before the forward of every module."""
     return register(forward_pre_hooks, hook)
 
 
 def register_module_forward_hook(
-    hook: Callable, *, with_kwargs: bool = False, always_call: bool = False
+    hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
     """Call ``hook(module, args, output)`` after the forward of every module."""
     handle = register(forward_hooks, hook)
@@ -45,12 +46,12 @@ def register_module_forward_hook(
     return handle
 
 
-def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
+def register_module_full_backward_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Call ``hook(module, grad_input, grad_output)`` when the gradients of any module's inputs are known."""
     return register(backward_hooks, hook)
 
 
-def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
+def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Call ``hook(module, grad_output)`` when the gradients of any module's outputs are known."""
     return register(backward_pre_hooks, hook)
 
@@ -60,7 +61,7 @@ class _Boundary(Node):
 
     __slots__ = ("_count", "_see")
 
-    def __init__(self, tensors: tuple[Tensor, ...], see: Callable) -> None:
+    def __init__(self, tensors: tuple[Tensor, ...], see: Callable[..., Any]) -> None:
         super().__init__([each._node for each in tensors], None, None)
         self._count = len(tensors)
         self._see = see
@@ -74,7 +75,7 @@ class _Boundary(Node):
         return list(received[: self._count] if found is None else found)
 
 
-def _pass_through(tensors: tuple[Tensor, ...], see: Callable) -> tuple[Tensor, ...]:
+def _pass_through(tensors: tuple[Tensor, ...], see: Callable[..., Any]) -> tuple[Tensor, ...]:
     """Return the tensors on the far side of a boundary that calls ``see(gradients)``."""
     boundary = _Boundary(tensors, see)
     passed = []
@@ -94,21 +95,21 @@ class GradientHooks:
     its gradients; the inputs' boundary then calls the hooks with both.
     """
 
-    def __init__(self, module: object, hooks: list[Callable], pre_hooks: list[Callable]) -> None:
+    def __init__(self, module: object, hooks: list[Callable[..., Any]], pre_hooks: list[Callable]) -> None:
         self.module = module
         self.hooks = hooks
         self.pre_hooks = pre_hooks
-        self.grad_outputs: tuple | None = None
+        self.grad_outputs: tuple[Any, ...] | None = None
         self._inputs_have_gradients = False
 
-    def on_inputs(self, args: tuple) -> tuple:
+    def on_inputs(self, args: tuple[Any, ...]) -> tuple:
         """Return the arguments with those that require grad behind the boundary."""
         chosen = [at for at, each in enumerate(args) if isinstance(each, Tensor) and each.requires_grad]
         if not chosen or not self.hooks:
             return args
         self._inputs_have_gradients = True
 
-        def see(gradients: tuple) -> tuple | None:
+        def see(gradients: tuple[Any, ...]) -> tuple | None:
             every = [None] * len(args)
             for at, gradient in zip(chosen, gradients, strict=True):
                 every[at] = gradient
@@ -130,7 +131,7 @@ class GradientHooks:
         if not chosen:
             return result
 
-        def see(gradients: tuple) -> tuple | None:
+        def see(gradients: tuple[Any, ...]) -> tuple | None:
             every = [None] * len(outputs)
             for at, gradient in zip(chosen, gradients, strict=True):
                 every[at] = gradient
@@ -151,7 +152,7 @@ class GradientHooks:
             return made[0]
         return type(result)(*made) if hasattr(result, "_fields") else type(result)(made)
 
-    def _call(self, grad_inputs: tuple) -> tuple | None:
+    def _call(self, grad_inputs: tuple[Any, ...]) -> tuple | None:
         replaced = None
         for hook in self.hooks:
             found = hook(self.module, grad_inputs, self.grad_outputs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from facula.nn.parameter import is_lazy
 
 
@@ -25,7 +27,7 @@ class LazyMixin:
         """Give parameters their shapes, from the first input."""
         raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")
 
-    def _infer(self, args: tuple, kwargs: dict) -> None:
+    def _infer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Before the first forward: initialise, and become the module proper."""
         self.initialize_parameters(*args, **kwargs)
         if self.has_uninitialized_params():

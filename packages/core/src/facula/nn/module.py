@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Self
+from typing import Any, Self
 
 from facula.devices import device as Device
 from facula.dtypes import dtype as DType
@@ -163,7 +163,7 @@ class Module(StateMixin):
         self._check_name(name, "module", self._modules)
         self._modules[name] = module
 
-    def _check_name(self, name: str, kind: str, table: dict) -> None:
+    def _check_name(self, name: str, kind: str, table: dict[Any, Any]) -> None:
         if not isinstance(name, str):
             raise TypeError(f"{kind} name should be a string. Got {_type_name(name)}")
         if "." in name:
@@ -230,7 +230,7 @@ class Module(StateMixin):
         yield from self._named_members(lambda module: module._buffers.items(), prefix, recurse, remove_duplicate)
 
     def _named_members(
-        self, members_of: Callable, prefix: str, recurse: bool, remove_duplicate: bool = True
+        self, members_of: Callable[..., Any], prefix: str, recurse: bool, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         seen = set()
@@ -405,7 +405,7 @@ class Module(StateMixin):
 
     _wrapped_call_impl = _call_impl
 
-    def _call_with_hooks(self, args: tuple, kwargs: dict) -> object:
+    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
         called: set[int] = set()
         try:
             return self._call_through_hooks(args, kwargs, called)
@@ -416,7 +416,7 @@ class Module(StateMixin):
                     _call_forward_hook(hook, self, args, kwargs, None, key in self._forward_hooks_with_kwargs)
             raise
 
-    def _call_through_hooks(self, args: tuple, kwargs: dict, called: set[int]) -> object:
+    def _call_through_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any], called: set[int]) -> object:
         for key, hook in (*hooks.forward_pre_hooks.items(), *self._forward_pre_hooks.items()):
             if key in self._forward_pre_hooks_with_kwargs:
                 found = hook(self, args, kwargs)
@@ -445,7 +445,7 @@ class Module(StateMixin):
         return result if gradients is None else gradients.on_outputs(result)
 
     def register_forward_pre_hook(
-        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
         """Call ``hook(module, args)`` before ``forward``; what it returns replaces the arguments."""
         self._has_hooks = True
@@ -455,7 +455,7 @@ class Module(StateMixin):
         return handle
 
     def register_forward_hook(
-        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
     ) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after ``forward``; what it returns replaces the output."""
         self._has_hooks = True
@@ -466,14 +466,14 @@ class Module(StateMixin):
             self._forward_hooks_always_called[handle.id] = True
         return handle
 
-    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` in the backward pass; what it returns replaces grad_input."""
         self._has_hooks = True
         return hooks.register(self._backward_hooks, hook, prepend)
 
     register_backward_hook = register_full_backward_hook
 
-    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_output)`` in the backward pass; what it returns replaces grad_output."""
         self._has_hooks = True
         return hooks.register(self._backward_pre_hooks, hook, prepend)
@@ -501,7 +501,7 @@ class Module(StateMixin):
         """Raise NotImplementedError: there is no compiler yet."""
         raise NotImplementedError("Module.compile: facula has no compiler yet")
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         for name in Module().__dict__:
             # A pickle of an older version may lack a table.
@@ -509,7 +509,7 @@ class Module(StateMixin):
                 self.__dict__[name] = Module().__dict__[name]
 
 
-def _take_from(name: str, *tables: dict | set | None) -> None:
+def _take_from(name: str, *tables: dict[Any, Any] | set[Any] | None) -> None:
     for table in tables:
         if table is not None and name in table:
             del table[name]
@@ -526,6 +526,11 @@ def _indent(text: str) -> str:
 
 
 def _call_forward_hook(
-    hook: Callable, module: Module, args: tuple, kwargs: dict, result: object, with_kwargs: bool
+    hook: Callable[..., Any],
+    module: Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    result: object,
+    with_kwargs: bool,
 ) -> object:
     return hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)

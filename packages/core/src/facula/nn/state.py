@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from facula.graph.modes import no_grad
 from facula.graph.node import RemovableHandle
@@ -115,7 +116,7 @@ class StateMixin:
         self,
         state_dict: StateDict,
         prefix: str,
-        local_metadata: dict,
+        local_metadata: dict[str, Any],
         strict: bool,
         missing_keys: list[str],
         unexpected_keys: list[str],
@@ -175,19 +176,19 @@ class StateMixin:
         with no_grad():
             tensor.copy_(value)
 
-    def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(module, state_dict, prefix, local_metadata)`` after `state_dict`; it changes the state in place."""
         return RemovableHandle(self._state_dict_hooks, hook)
 
-    def _register_state_dict_hook(self, hook: Callable) -> RemovableHandle:
+    def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         hook._may_replace = True
         return RemovableHandle(self._state_dict_hooks, hook)
 
-    def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(module, prefix, keep_vars)`` before `state_dict`."""
         return RemovableHandle(self._state_dict_pre_hooks, hook)
 
-    def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(module, state_dict, prefix, metadata, strict, missing, unexpected, errors)`` before loading."""
 
         def with_module(*args: object) -> None:
@@ -195,12 +196,14 @@ class StateMixin:
 
         return RemovableHandle(self._load_state_dict_pre_hooks, with_module)
 
-    def _register_load_state_dict_pre_hook(self, hook: Callable, with_module: bool = False) -> RemovableHandle:
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], with_module: bool = False
+    ) -> RemovableHandle:
         if with_module:
             return self.register_load_state_dict_pre_hook(hook)
         return RemovableHandle(self._load_state_dict_pre_hooks, hook)
 
-    def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(module, incompatible_keys)`` after loading."""
         return RemovableHandle(self._load_state_dict_post_hooks, hook)
 
@@ -209,7 +212,7 @@ def _load(
     module: StateMixin,
     state: StateDict,
     prefix: str,
-    metadata: dict | None,
+    metadata: dict[str, Any] | None,
     missing: list[str],
     unexpected: list[str],
     errors: list[str],

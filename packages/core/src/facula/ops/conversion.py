@@ -1,5 +1,7 @@
 """Copies of a tensor: another type, another device, other memory; and the regions that views cover."""
 
+from typing import Any
+
 import numpy as np
 
 from facula import backend, devices
@@ -123,7 +125,7 @@ def _laid_out(xp, array: backend.Array, geometry: Geometry) -> backend.Array:
     return memory
 
 
-def _strided(xp, memory: backend.Array, shape: tuple, strides: tuple, offset: int) -> backend.Array:
+def _strided(xp, memory: backend.Array, shape: tuple[Any, ...], strides: tuple, offset: int) -> backend.Array:
     in_bytes = tuple(stride * memory.itemsize for stride in strides)
     return xp.lib.stride_tricks.as_strided(memory[offset:], shape, in_bytes)
 

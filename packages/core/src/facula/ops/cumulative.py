@@ -1,6 +1,6 @@
 """Running sums, products and extremes along a dimension, differences and areas."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -103,7 +103,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None, out: Tensor 
     return result if out is None else write_out(result, out, "cumprod")
 
 
-def _to_indices(g: list, out: tuple, x_shape: tuple, dim: int) -> Tensor:
+def _to_indices(g: list[Any], out: tuple[Any, ...], x_shape: tuple, dim: int) -> Tensor:
     return g[0].new_zeros(x_shape).scatter_add(dim, out[1], g[0]) if x_shape else g[0]
 
 

@@ -1,6 +1,6 @@
 """Decompositions of matrices: Cholesky, QR, eigenvalues, singular values."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -164,7 +164,7 @@ def _qr(xp, x, *, mode):
     return q, r
 
 
-def _qr_slope(g: list, out: tuple, mode: str) -> Tensor:
+def _qr_slope(g: list[Any], out: tuple[Any, ...], mode: str) -> Tensor:
     """Return the gradient of a QR decomposition. Seeger et al. 2017, arXiv 1710.08717; extended to wide matrices."""
     q, r = out
     gq, gr = g
@@ -243,7 +243,7 @@ def _eigh(xp, x, *, lower):
     return values, vectors
 
 
-def _eigh_slope(g: list, out: tuple) -> Tensor:
+def _eigh_slope(g: list[Any], out: tuple[Any, ...]) -> Tensor:
     values, vectors = out
     middle = None if g[0] is None else g[0].diag_embed()
     if g[1] is not None:
@@ -320,7 +320,7 @@ def _svd_with_signs(x, *, full):
     return u, s, np.concatenate([vh @ np.swapaxes(q, -1, -2), np.swapaxes(rest, -1, -2)], axis=-2)
 
 
-def _svd_slope(g: list, out: tuple) -> Tensor:
+def _svd_slope(g: list[Any], out: tuple[Any, ...]) -> Tensor:
     """Return the gradient of a singular value decomposition. Townsend 2016, Differentiating the SVD."""
     (gu, gs, gv), (u, s, vh) = g, out
     count = s.shape[-1]
@@ -370,7 +370,7 @@ def linalg_svd(
     full_matrices: bool = True,
     *,
     driver: str | None = None,
-    out: tuple | None = None,
+    out: tuple[Any, ...] | None = None,
 ) -> svd_result:
     """Return U, S, Vh with ``A = U @ diag(S) @ Vh``, the singular values S descending.
 
@@ -413,7 +413,7 @@ def _eig(xp, x):
     return values.astype(kind), vectors.astype(kind)
 
 
-def _eig_slope(g: list, out: tuple) -> Tensor:
+def _eig_slope(g: list[Any], out: tuple[Any, ...]) -> Tensor:
     """Return the gradient of eigenvalues and of eigenvectors of norm 1. Boeddeker et al. 2017, arXiv 1701.00392."""
     values, vectors = out
     middle = None if g[0] is None else g[0].diag_embed()

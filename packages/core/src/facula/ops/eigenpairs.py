@@ -1,6 +1,7 @@
 """A few eigenvalues of large symmetric matrices: the locally optimal block preconditioned conjugate gradient method."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def _weighted(weight, vectors):
     return vectors if weight is None else weight @ vectors
 
 
-def _orthonormal(xp, vectors, before: list, weight):
+def _orthonormal(xp, vectors, before: list[Any], weight):
     """Return an orthonormal basis of what ``vectors`` add to the bases ``before``; directions lost in rounding go."""
     least = vectors.shape[0] * float(np.finfo(vectors.dtype).eps)
     for _ in range(2):
@@ -87,7 +88,7 @@ def _best(xp, basis, matrix, count: int, largest: bool):
     return values[:count], vectors[:, :count]
 
 
-def _eigenpairs_slope(g: list, x: Tensor, out: tuple) -> Tensor:
+def _eigenpairs_slope(g: list[Any], x: Tensor, out: tuple[Any, ...]) -> Tensor:
     """Return the gradient of some eigenvalues and -vectors of a symmetric matrix.
 
     An eigenvector turns towards the others that were found, and into their complement, where (A - value) is invertible.

@@ -3,6 +3,7 @@
 import math
 import string
 from collections.abc import Sequence
+from typing import Any
 
 from facula.types import Tensor
 
@@ -34,7 +35,7 @@ def einsum(*args: object) -> Tensor:
     return total.permute([labels.index(label) for label in result])
 
 
-def _arguments(args: tuple) -> tuple[str, list[Tensor]]:
+def _arguments(args: tuple[Any, ...]) -> tuple[str, list[Tensor]]:
     """Return the equation and the operands of either form of call."""
     if not args:
         raise ValueError(
@@ -50,7 +51,7 @@ def _arguments(args: tuple) -> tuple[str, list[Tensor]]:
     return ",".join(terms[: len(args) // 2]) + result, list(args[: len(args) - len(args) % 2 : 2])
 
 
-def _term(numbers: Sequence) -> str:
+def _term(numbers: Sequence[Any]) -> str:
     """Return a list of numbers, and perhaps an Ellipsis, as letters."""
     letters = string.ascii_uppercase + string.ascii_lowercase
     term = ""
@@ -197,7 +198,7 @@ def _arranged(tensor: Tensor, labels: list[Label], order: list[Label]) -> Tensor
     return tensor if labels == order else tensor.permute([labels.index(label) for label in order])
 
 
-def _as_matrices(tensor: Tensor, labels: list[Label], groups: tuple, sizes: dict[Label, int]) -> Tensor:
+def _as_matrices(tensor: Tensor, labels: list[Label], groups: tuple[Any, ...], sizes: dict[Label, int]) -> Tensor:
     """Return ``tensor`` with three groups of dimensions, each folded into one; a single matrix without a batch."""
     order = [label for group in groups for label in group]
     arranged = _arranged(tensor, labels, order)

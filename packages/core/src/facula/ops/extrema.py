@@ -1,7 +1,7 @@
 """Largest, smallest and middle elements along dimensions, and where they are."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -93,7 +93,7 @@ def _refuse_empty(name: str, input: Tensor, dims: tuple[int, ...] | None) -> Non
 # Extreme values: elements that tie share the gradient.
 
 
-def _ties(g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool) -> Tensor:
+def _ties(g: Tensor, x: Tensor, out: Tensor, dims: tuple[Any, ...] | None, keepdim: bool) -> Tensor:
     if not keepdim:
         shape = kept_shape(x.shape, dims)
         g, out = g.reshape(shape), out.reshape(shape)
@@ -184,7 +184,7 @@ def _written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str)
 # One element along a dimension, chosen by its index, which takes the gradient.
 
 
-def _to_index(g: list, out: tuple, x_shape: tuple, dim: int, keepdim: bool) -> Tensor:
+def _to_index(g: list[Any], out: tuple[Any, ...], x_shape: tuple, dim: int, keepdim: bool) -> Tensor:
     """Return the gradient of elements picked at ``out[1]``: what arrived for them, at their places."""
     values, indices = g[0], out[1]
     if not x_shape:
@@ -200,7 +200,7 @@ def _picked(xp, x, indices, dim, keepdim):
     return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
 
 
-def _of_one(x: np.ndarray) -> tuple:
+def _of_one(x: np.ndarray) -> tuple[Any, ...]:
     """Return the only element of a zero-dim array, and index 0."""
     return x.copy(), np.zeros((), np.int64)
 
@@ -389,7 +389,9 @@ def _overlap(input: Tensor, out: Tensor) -> bool:
     return type(array) is type(target) and bool(namespace(array).may_share_memory(array, target))
 
 
-def _middle(name: str, input: Tensor, dim: int | None, keepdim: bool, out: Out, ignore_nan: bool) -> tuple | Tensor:
+def _middle(
+    name: str, input: Tensor, dim: int | None, keepdim: bool, out: Out, ignore_nan: bool
+) -> tuple[Any, ...] | Tensor:
     _refuse(f"{name}_cpu", input)
     if dim is None:
         if input._array.size == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def _mask(array: backend.Array) -> Tensor:
     return wrap(array)
 
 
-def in_new_shape(function: Callable) -> Callable:
+def in_new_shape(function: Callable[..., Any]) -> Callable:
     """Return the in-place method of a view: the tensor itself takes the view's shape."""
 
     def method(self: Tensor, *args: int) -> Tensor:
@@ -82,7 +83,7 @@ def _place(input: Tensor, dtype: DType | None, device: Device | str | int | None
     return (np if target.type == "cpu" else backend.cupy()), (dtype or input.dtype).numpy, target
 
 
-def _shape(size: tuple) -> tuple[int, ...]:
+def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
         size = tuple(size[0])
     return tuple(each.__index__() for each in size)

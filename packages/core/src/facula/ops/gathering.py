@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def _bounds(index: Array, size: int, name: str, dim: int) -> None:
             raise RuntimeError(f"index {wrong} is out of bounds for dimension {dim} with size {size}")
 
 
-def _places(xp, index: Array, axis: int) -> tuple:
+def _places(xp, index: Array, axis: int) -> tuple[Any, ...]:
     """Return the key that pairs an index along one dimension with its own position along the others."""
     key = []
     for at, length in enumerate(index.shape):

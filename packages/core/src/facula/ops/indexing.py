@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,14 +27,14 @@ Key = object
 # become tensors. Without tensors it is basic, and the result a view.
 
 
-def _canonical(key: Key) -> tuple:
+def _canonical(key: Key) -> tuple[Any, ...]:
     if isinstance(key, list) and not _is_index_list(key):
         key = tuple(key)  # a list of slices and the like means a tuple
     parts = key if isinstance(key, tuple) else (key,)
     return tuple([_part(each) for each in parts])
 
 
-def _is_index_list(key: list) -> bool:
+def _is_index_list(key: list[Any]) -> bool:
     return (
         all(isinstance(each, (int, bool, list, tuple, np.integer)) or isinstance(each, TensorBase) for each in key)
         and bool(key)
@@ -78,11 +79,11 @@ def _index_array(array: Array) -> Array | int:
     return array.astype(np.int64, copy=False)
 
 
-def _is_basic(key: tuple) -> bool:
+def _is_basic(key: tuple[Any, ...]) -> bool:
     return not any(isinstance(part, np.ndarray) or hasattr(part, "__cuda_array_interface__") for part in key)
 
 
-def _check(shape: tuple[int, ...], key: tuple) -> None:
+def _check(shape: tuple[int, ...], key: tuple[Any, ...]) -> None:
     """Raise PyTorch's IndexError for what does not fit; NumPy's words would speak of arrays."""
     consumed = sum(part.ndim if _is_mask(part) else part is not None and part is not Ellipsis for part in key)
     if consumed > len(shape):
@@ -414,7 +415,7 @@ def slice_scatter(
     return _embedded(input, src, (slice(None),) * axis + (slice(start, end, step),))
 
 
-def _embedded(input: Tensor, src: Tensor, key: tuple) -> Tensor:
+def _embedded(input: Tensor, src: Tensor, key: tuple[Any, ...]) -> Tensor:
     shape = input._array[key].shape
     if tuple(src.shape) != shape:
         raise RuntimeError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +105,7 @@ def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ..
     return _each(tensors, lambda x: x.reshape(1, -1, 1) if x.dim() < 2 else x.unsqueeze(-1) if x.dim() == 2 else x)
 
 
-def _each(tensors: tuple, change: object) -> Tensor | tuple[Tensor, ...]:
+def _each(tensors: tuple[Any, ...], change: object) -> Tensor | tuple[Tensor, ...]:
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         return tuple(change(each) for each in tensors[0])
     changed = tuple(change(each) for each in tensors)

@@ -3,7 +3,7 @@
 import builtins
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -243,7 +243,7 @@ def _slogdet(xp, x):
     return sign.astype(x.dtype), size.astype(x.real.dtype)
 
 
-def _logarithm_slope(g: list, x: Tensor, out: tuple) -> Tensor:
+def _logarithm_slope(g: list[Any], x: Tensor, out: tuple[Any, ...]) -> Tensor:
     sign = out[0]
     total = g[1]
     if x.is_complex() and g[0] is not None:

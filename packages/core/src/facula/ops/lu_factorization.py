@@ -1,6 +1,6 @@
 """Triangular systems, LU factorization with row exchanges, and the systems it solves."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -185,7 +185,7 @@ def _factor_columns(xp, matrices, start: int, stop: int, pivots, info, pivot: bo
         )
 
 
-def _lu_slope(g: Tensor, x_shape: tuple, factors: Tensor, pivots: Tensor) -> Tensor:
+def _lu_slope(g: Tensor, x_shape: tuple[Any, ...], factors: Tensor, pivots: Tensor) -> Tensor:
     """Return the gradient of an LU factorization, for square, wide and tall matrices.
 
     With ``P^T A = L U`` and X = L^-1 P^T dA U^-1 for the square part: dL = L tril(X, -1) and dU = triu(X) U.

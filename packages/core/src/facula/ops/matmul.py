@@ -3,6 +3,7 @@
 import builtins
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def _matmul(xp, x, other):
     return xp.matmul(x, other)
 
 
-def _slope_of_left(g: Tensor, x_shape: tuple, other: Tensor) -> Tensor:
+def _slope_of_left(g: Tensor, x_shape: tuple[Any, ...], other: Tensor) -> Tensor:
     if other._array.ndim == 1:
         other = _conj(other)
         return g * other if len(x_shape) == 1 else g.unsqueeze(-1) * other
@@ -87,7 +88,7 @@ def _slope_of_left(g: Tensor, x_shape: tuple, other: Tensor) -> Tensor:
     return _matmul(g, _swapped(other))
 
 
-def _slope_of_right(g: Tensor, x: Tensor, other_shape: tuple) -> Tensor:
+def _slope_of_right(g: Tensor, x: Tensor, other_shape: tuple[Any, ...]) -> Tensor:
     if x._array.ndim == 1:
         x = _conj(x)
         return g * x if len(other_shape) == 1 else x.unsqueeze(-1) * g.unsqueeze(-2)
@@ -133,7 +134,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     return _matmul(input, other, out=out)
 
 
-def _check_batches(left: tuple, right: tuple) -> None:
+def _check_batches(left: tuple[Any, ...], right: tuple) -> None:
     for back in range(1, builtins.min(len(left), len(right)) + 1):
         if left[-back] != right[-back] and left[-back] != 1 != right[-back]:
             raise RuntimeError(
@@ -142,7 +143,7 @@ def _check_batches(left: tuple, right: tuple) -> None:
             )
 
 
-def _mismatch(left: tuple, right: tuple) -> str:
+def _mismatch(left: tuple[Any, ...], right: tuple) -> str:
     if len(left) == len(right) == 1:
         return (
             f"inconsistent tensor size, expected tensor {list(left)} and src {list(right)} to have the same number of "
@@ -558,7 +559,7 @@ def _chain(matrices: list[Tensor]) -> Tensor:
     return _multiplied(matrices, cost, 0, count - 1)
 
 
-def _multiplied(matrices: list[Tensor], cost: dict, start: int, end: int) -> Tensor:
+def _multiplied(matrices: list[Tensor], cost: dict[Any, Any], start: int, end: int) -> Tensor:
     if start == end:
         return matrices[start]
     cut = cost[start, end][1]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 from facula import dtypes
 from facula.primitive import primitive, promote
@@ -36,7 +37,7 @@ def _mean_square(xp, x, dims):
     return (total / x.dtype.type(max(count, 1))).reshape(shape)
 
 
-def _standardize_gradient(g: Tensor, x: Tensor, out: tuple, dims: tuple[int, ...], eps: float) -> Tensor:
+def _standardize_gradient(g: Tensor, x: Tensor, out: tuple[Any, ...], dims: tuple[int, ...], eps: float) -> Tensor:
     # Written with x and not only with the saved statistics, so that it can be differentiated again.
     result, mean, variance = out
     if result.requires_grad or x.requires_grad:

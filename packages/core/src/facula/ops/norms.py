@@ -3,6 +3,7 @@
 import builtins
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from facula import dtypes
 from facula.dimensions import count_along, kept_shape, wrap_dim, wrap_dims
@@ -35,7 +36,9 @@ def _vector_norm(xp, x, *, order, dims, keepdim):
     return xp.sum(size**order, axis=dims, keepdims=keepdim) ** (1.0 / order)
 
 
-def _vector_slope(g: Tensor, x: Tensor, out: Tensor, order: float, dims: tuple | None, keepdim: bool) -> Tensor:
+def _vector_slope(
+    g: Tensor, x: Tensor, out: Tensor, order: float, dims: tuple[Any, ...] | None, keepdim: bool
+) -> Tensor:
     """Return the gradient of a norm; 0 where the norm or, below order 2, the element is 0."""
     if not keepdim:
         shape = kept_shape(x.shape, dims)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Windows(NamedTuple):
         )
         return tuple(max(n + 2 * pad, far) for n, pad, far in zip(lengths, self.padding, reach))
 
-    def offsets(self) -> list[tuple]:
+    def offsets(self) -> list[tuple[Any, ...]]:
         """Return, for each place in a window, the slice of the padded array that all windows have there."""
         keys = []
         for place in product(*(range(size) for size in self.kernel)):
@@ -51,7 +51,7 @@ class Windows(NamedTuple):
             keys.append((..., *spatial))
         return keys
 
-    def inside(self, lengths: Sequence[int]) -> tuple:
+    def inside(self, lengths: Sequence[int]) -> tuple[Any, ...]:
         """Return the part of a padded array that is not padding."""
         return (..., *(slice(pad, pad + n) for n, pad in zip(lengths, self.padding)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def set_rng_state(new_state: Tensor) -> None:
 # New random tensors.
 
 
-def _sizes(size: tuple) -> tuple[int, ...]:
+def _sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
         size = tuple(size[0])
     shape = tuple(each.__index__() for each in size)
@@ -88,7 +89,7 @@ def _sizes(size: tuple) -> tuple[int, ...]:
 
 def _make(
     draw: Callable[[Generator, tuple[int, ...], np.dtype], np.ndarray],
-    size: tuple,
+    size: tuple[Any, ...],
     dtype: DType,
     device: Device | str | int | None,
     generator: Generator | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from facula.ops.joining import cat, stack
 from facula.ops.random import dropout as drop
@@ -103,7 +104,9 @@ def rnn_relu_cell(
 # Whole sequences.
 
 
-def _run(cell: Cell, steps: Sequence[Tensor], state: State, weight: Tensor, bias: Tensor | None) -> tuple[list, State]:
+def _run(
+    cell: Cell, steps: Sequence[Tensor], state: State, weight: Tensor, bias: Tensor | None
+) -> tuple[list[Any], State]:
     """Return the outputs and the last state of one direction over time steps whose batch never grows."""
     outputs = []
     finished: list[State] = []
@@ -119,7 +122,7 @@ def _run(cell: Cell, steps: Sequence[Tensor], state: State, weight: Tensor, bias
 
 def _run_backwards(
     cell: Cell, steps: Sequence[Tensor], state: State, weight: Tensor, bias: Tensor | None
-) -> tuple[list, State]:
+) -> tuple[list[Any], State]:
     """The same from the last step to the first: the batch never shrinks, and sequences join at their end."""
     outputs = []
     now: State | None = None
@@ -187,7 +190,7 @@ def _projected(cell: Cell, projection: Tensor) -> Cell:
     return step
 
 
-def _sequence(cell: Cell, arguments: tuple, several_states: bool) -> tuple[Tensor, ...]:
+def _sequence(cell: Cell, arguments: tuple[Any, ...], several_states: bool) -> tuple[Tensor, ...]:
     """Run layers on a padded batch (input, hx, params, …, batch_first) or on packed data (data, batch_sizes, hx, …)."""
     packed = not isinstance(arguments[2], (tuple, list)) or isinstance(arguments[3], (tuple, list))
     if packed:

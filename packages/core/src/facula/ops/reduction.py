@@ -3,6 +3,7 @@
 import builtins
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ __all__ += ["var", "var_mean"]
 Dims = int | Sequence[int] | None
 
 
-def _spread(g: Tensor, x_shape: tuple, dims: tuple | None, keepdim: bool) -> Tensor:
+def _spread(g: Tensor, x_shape: tuple[Any, ...], dims: tuple | None, keepdim: bool) -> Tensor:
     """Return a reduction's gradient with the reduced dimensions back, as length 1."""
     return g if keepdim or dims is None else g.reshape(kept_shape(x_shape, dims))
 
@@ -89,7 +90,7 @@ def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     return _sum_to_size(input, shape=shape)
 
 
-def _fits(shape: tuple, have: tuple) -> bool:
+def _fits(shape: tuple[Any, ...], have: tuple) -> bool:
     return not [1 for want, length in zip(shape, have, strict=True) if want not in (1, length)]
 
 
@@ -185,7 +186,7 @@ def _prod(xp, x, *, dims, keepdim):
     return xp.prod(x, axis=dims, keepdims=keepdim, dtype=_wide(x))
 
 
-def _product_slope(g: Tensor, x: Tensor, out: Tensor, dims: tuple | None, keepdim: bool) -> Tensor:
+def _product_slope(g: Tensor, x: Tensor, out: Tensor, dims: tuple[Any, ...] | None, keepdim: bool) -> Tensor:
     """Return the gradient of a product: for each element, the product of the others."""
     if not x.dim():
         return g
@@ -242,7 +243,7 @@ def _variance(xp, x, dims, keepdim, correction):
     return total / total.dtype.type(builtins.max(count - correction, 0))
 
 
-def _variance_slope(x: Tensor, dims: tuple | None, correction: Number) -> Tensor:
+def _variance_slope(x: Tensor, dims: tuple[Any, ...] | None, correction: Number) -> Tensor:
     freedom = count_along(x.shape, dims) - correction
     scale = 2.0 / freedom if freedom > 0 else (math.inf if freedom == 0 else math.nan)
     return (x - x.mean(dims, True)) * scale
@@ -278,7 +279,7 @@ def _spread_arguments(
     dim: "Dims | bool",
     unbiased: bool | None,
     correction: Number | None,
-) -> tuple[tuple | None, Number]:
+) -> tuple[tuple[Any, ...] | None, Number]:
     """Return the dimensions and the correction that the overloads of `var` and `std` name."""
     if input.dtype.category < dtypes.FLOATING:
         raise RuntimeError(f"{name} only support floating point and complex dtypes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ __all__ = ["adjoint", "as_strided", "broadcast_to", "diagonal", "flatten", "move
 __all__ += ["reshape", "squeeze", "swapaxes", "swapdims", "t", "transpose", "unflatten", "unsqueeze"]
 
 
-def _sizes(size: tuple) -> tuple[int, ...]:
+def _sizes(size: tuple[Any, ...]) -> tuple[int, ...]:
     """Return sizes given one by one or as one sequence."""
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
         size = tuple(size[0])
@@ -431,7 +432,7 @@ def _as_strided(xp, x, *, size, stride, start):
     return xp.lib.stride_tricks.as_strided(x, size, strides)
 
 
-def _strided_gradient(g: Tensor, x: Tensor, size: tuple, stride: tuple, start: int) -> Tensor:
+def _strided_gradient(g: Tensor, x: Tensor, size: tuple[Any, ...], stride: tuple, start: int) -> Tensor:
     strides = tuple(step // x._array.itemsize for step in x._array.strides)
     return g._place_region(Geometry(x._array.shape, strides, size, stride, start))
 

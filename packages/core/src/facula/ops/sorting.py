@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class topk_result(NamedTuple):
     indices: Tensor
 
 
-def _to_indices(g: list, out: tuple, x_shape: tuple, dim: int) -> Tensor:
+def _to_indices(g: list[Any], out: tuple[Any, ...], x_shape: tuple, dim: int) -> Tensor:
     """Return the gradient of elements taken at the indices ``out[1]``."""
     return g[0].new_zeros(x_shape).scatter(dim, out[1], g[0]) if x_shape else g[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from typing import Any
 
 from facula.dimensions import wrap_dim
 from facula.primitive import primitive
@@ -27,17 +28,17 @@ def _put_slice(xp, x, *, shape, key):
     return result
 
 
-def _whole(key: tuple) -> tuple:
+def _whole(key: tuple[Any, ...]) -> tuple:
     """Return the key with an ellipsis: without one NumPy returns a bare number, no view, where all is indexed by ints."""
     return key if ... in key else (*key, ...)
 
 
-def slice_view(input: Tensor, key: tuple) -> Tensor:
+def slice_view(input: Tensor, key: tuple[Any, ...]) -> Tensor:
     """Return the view of ``input`` that a basic index in NumPy's sense (ints, slices, None) names."""
     return _slice(input, key=_whole(key))
 
 
-def put_slice(input: Tensor, key: tuple, source: Tensor) -> Tensor:
+def put_slice(input: Tensor, key: tuple[Any, ...], source: Tensor) -> Tensor:
     """Return a copy of ``input`` with ``source`` in the place that a basic index names."""
     return _replace_slice(input, source, key=_whole(key))
 

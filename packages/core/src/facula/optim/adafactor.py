@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from facula.dtypes import finfo
 from facula.optim.optimizer import Optimizer, Params, advance, check_not_negative, rate_of, step_counter
 from facula.tensor import Tensor
@@ -47,7 +49,7 @@ class Adafactor(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+    def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the count of updates and the second moments: of rows and columns, or of each element of a vector."""
         shape = param.shape
         if len(shape) < 2:
@@ -58,7 +60,7 @@ class Adafactor(Optimizer):
             "col_var": param.detach().new_zeros((*shape[:-2], 1, shape[-1])),
         }
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Move by the gradient over the root of its second moment, clipped to a root mean square of ``d``."""
         step = advance(state)
         smallest, scale = group["eps"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from facula.backend import namespace
 from facula.optim.optimizer import Optimizer, Params, advance, check_not_negative, rate_of, step_counter
@@ -54,13 +55,13 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+    def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the count of updates and the moments, zero."""
         xp = namespace(param._array)
         names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else [])]
         return {"step": step_counter(), **{name: wrap(xp.zeros_like(param._array)) for name in names}}
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Move by the first moment over the root of the second, both without their bias towards zero."""
         xp = namespace(param._array)
         array, slope = param._array, grad._array
@@ -156,7 +157,7 @@ class Adamax(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+    def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the count of updates, the mean and the largest gradient, zero."""
         xp = namespace(param._array)
         return {
@@ -165,7 +166,7 @@ class Adamax(Optimizer):
             "exp_inf": wrap(xp.zeros_like(param._array)),
         }
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Move by the mean over the decaying maximum of gradients."""
         xp = namespace(param._array)
         array, slope = param._array, grad._array

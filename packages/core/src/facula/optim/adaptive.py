@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from facula.backend import namespace
 from facula.optim.optimizer import Optimizer, Params, advance, check_not_negative, rate_of, step_counter
 from facula.tensor import Tensor
@@ -44,7 +46,7 @@ class RMSprop(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+    def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the count of updates and the running averages, zero."""
         state: dict[str, object] = {"step": step_counter(), "square_avg": _zeros(param)}
         if group["momentum"] > 0:
@@ -53,7 +55,7 @@ class RMSprop(Optimizer):
             state["grad_avg"] = _zeros(param)
         return state
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Move by the gradient over the root of its running square."""
         xp = namespace(param._array)
         array, slope = param._array, grad._array
@@ -114,7 +116,7 @@ class Adagrad(Optimizer):
             for param in group["params"]:
                 self.state[param] = self.init_state(param, group)
 
-    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+    def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the count of updates and the sum of squares at its start."""
         start = group["initial_accumulator_value"]
         return {"step": step_counter(), "sum": wrap(namespace(param._array).full_like(param._array, start))}
@@ -122,7 +124,7 @@ class Adagrad(Optimizer):
     def share_memory(self) -> None:
         """Do nothing: forked processes share memory as it is."""
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Move by the gradient over the root of the sum of squares."""
         xp = namespace(param._array)
         array, slope = param._array, grad._array
@@ -167,11 +169,11 @@ class Adadelta(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+    def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the count of updates and both running averages, zero."""
         return {"step": step_counter(), "square_avg": _zeros(param), "acc_delta": _zeros(param)}
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Move by the gradient times the ratio of the root mean squares of steps and gradients."""
         xp = namespace(param._array)
         array, slope = param._array, grad._array

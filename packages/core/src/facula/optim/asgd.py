@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from facula.backend import namespace
 from facula.creation import tensor
 from facula.dtypes import float32
@@ -40,7 +42,7 @@ class ASGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+    def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the count of updates, the present rate, the weight of the next one in the mean, and the mean."""
         return {
             "step": step_counter(),
@@ -49,7 +51,7 @@ class ASGD(Optimizer):
             "ax": wrap(namespace(param._array).zeros_like(param._array)),
         }
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Move against the gradient, and the mean towards the parameter."""
         array, slope = param._array, grad._array
         step = advance(state)

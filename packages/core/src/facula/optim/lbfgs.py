@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -221,7 +221,7 @@ class LBFGS(Optimizer):
             if search == "strong_wolfe":
                 values = [each.clone() for each in self._params]
 
-                def evaluate(at: float, values: list = values, direction: Tensor = direction) -> _Point:
+                def evaluate(at: float, values: list[Any] = values, direction: Tensor = direction) -> _Point:
                     self._move(direction, at)
                     value, slopes = float(evaluated()), self._gradient()
                     self._go_back(values)
@@ -251,7 +251,7 @@ class LBFGS(Optimizer):
         state["d"], state["t"] = direction, distance
         return first_loss
 
-    def _direction(self, state: dict, gradient: Tensor, distance: float | None, history_size: int) -> Tensor:
+    def _direction(self, state: dict[str, Any], gradient: Tensor, distance: float | None, history_size: int) -> Tensor:
         """Return the direction of the next step: the gradient times minus the estimated inverse of the Hessian."""
         if state["n_iter"] == 1:
             state.update(old_dirs=[], old_stps=[], ro=[], H_diag=1)
@@ -281,6 +281,6 @@ class LBFGS(Optimizer):
         return self._keep_direction(state, direction)
 
     @staticmethod
-    def _keep_direction(state: dict, direction: Tensor) -> Tensor:
+    def _keep_direction(state: dict[str, Any], direction: Tensor) -> Tensor:
         state["d"] = direction
         return direction

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from facula.optim.optimizer import Optimizer, Params
 from facula.tensor import Tensor
@@ -56,11 +57,11 @@ class Muon(Optimizer):
                         f"Muon only supports 2D parameters whereas we found a parameter with size: {param.size()}"
                     )
 
-    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+    def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the momentum, zero."""
         return {"momentum_buffer": param.detach().new_zeros(param.shape)}
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Move by the nearly orthogonal momentum."""
         rate, momentum = float(group["lr"]), group["momentum"]
         average = state["momentum_buffer"].lerp_(grad, 1 - momentum)

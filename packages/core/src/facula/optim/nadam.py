@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from facula.backend import namespace
 from facula.creation import tensor
@@ -13,7 +14,7 @@ from facula.tensor import Tensor
 from facula.tensor_base import wrap
 
 
-def _decayed(param: Tensor, grad: Tensor, rate: float, group: dict) -> object:
+def _decayed(param: Tensor, grad: Tensor, rate: float, group: dict[str, Any]) -> object:
     """Return the gradient's array with weight decay in it, or decay the parameter itself where that is asked for."""
     decay = group["weight_decay"]
     if not decay:
@@ -25,7 +26,7 @@ def _decayed(param: Tensor, grad: Tensor, rate: float, group: dict) -> object:
     return grad._array
 
 
-def _moments(state: dict, slope: object, betas: tuple[float, float]) -> tuple[object, object]:
+def _moments(state: dict[str, Any], slope: object, betas: tuple[float, float]) -> tuple[object, object]:
     """Return both moments, brought forward by a gradient."""
     beta1, beta2 = betas
     mean, square = state["exp_avg"]._array, state["exp_avg_sq"]._array
@@ -70,7 +71,7 @@ class NAdam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+    def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the count of updates, the product of momenta so far, and the moments."""
         xp = namespace(param._array)
         return {
@@ -80,7 +81,7 @@ class NAdam(Optimizer):
             "exp_avg_sq": wrap(xp.zeros_like(param._array)),
         }
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Move by a mixture of the gradient and the momentum of the step to come."""
         array, rate = param._array, rate_of(group)
         beta1, beta2 = group["betas"]
@@ -131,13 +132,13 @@ class RAdam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+    def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the count of updates and the moments, zero."""
         xp = namespace(param._array)
         moments = {name: wrap(xp.zeros_like(param._array)) for name in ("exp_avg", "exp_avg_sq")}
         return {"step": step_counter(), **moments}
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Move by the first moment, over the root of the second one when enough steps stand behind it."""
         array, rate = param._array, rate_of(group)
         beta1, beta2 = group["betas"]

@@ -6,6 +6,7 @@ import copy
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
+from typing import Any
 
 from facula.creation import tensor
 from facula.dtypes import float32
@@ -14,7 +15,7 @@ from facula.graph.node import RemovableHandle
 from facula.tensor import Tensor
 from facula.tensor_base import storage_of
 
-Params = Iterable[Tensor] | Iterable[dict] | Iterable[tuple[str, Tensor]]
+Params = Iterable[Tensor] | Iterable[dict[Any, Any]] | Iterable[tuple[str, Tensor]]
 Closure = Callable[[], Tensor | float]
 
 
@@ -36,19 +37,19 @@ class Optimizer:
 
     def __init__(self, params: Params, defaults: dict[str, object]) -> None:
         self.defaults = defaults
-        self._optimizer_step_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
-        self._optimizer_step_post_hooks: OrderedDict[int, Callable] = OrderedDict()
-        self._optimizer_state_dict_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
-        self._optimizer_state_dict_post_hooks: OrderedDict[int, Callable] = OrderedDict()
-        self._optimizer_load_state_dict_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
-        self._optimizer_load_state_dict_post_hooks: OrderedDict[int, Callable] = OrderedDict()
+        self._optimizer_step_pre_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
+        self._optimizer_step_post_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
+        self._optimizer_state_dict_pre_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
+        self._optimizer_state_dict_post_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
+        self._optimizer_load_state_dict_pre_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
+        self._optimizer_load_state_dict_post_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
                 f"{params.type()}"
             )
-        self.state: defaultdict[Tensor, dict] = defaultdict(dict)
-        self.param_groups: list[dict] = []
+        self.state: defaultdict[Tensor, dict[Any, Any]] = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -59,11 +60,11 @@ class Optimizer:
 
     # What a subclass defines.
 
-    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+    def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the state of a parameter before its first update."""
         return {}
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Change ``param`` in place by its gradient."""
         raise NotImplementedError(f"{type(self).__name__} defines no update")
 
@@ -84,7 +85,7 @@ class Optimizer:
             hook(self, (closure,) if closure is not None else (), {})
         return loss
 
-    def _step_group(self, group: dict) -> None:
+    def _step_group(self, group: dict[str, Any]) -> None:
         maximize = group.get("maximize", False)
         for param in group["params"]:
             grad = param.grad
@@ -111,7 +112,7 @@ class Optimizer:
 
     # Groups.
 
-    def add_param_group(self, param_group: dict) -> None:
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own."""
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
@@ -187,7 +188,7 @@ class Optimizer:
                 chain.from_iterable(group["params"] for group in groups),
             )
         )
-        state: defaultdict[Tensor, dict] = defaultdict(dict)
+        state: defaultdict[Tensor, dict[Any, Any]] = defaultdict(dict)
         for number, value in state_dict["state"].items():
             if number in by_number:
                 state[by_number[number]] = _adapted(value, by_number[number])
@@ -203,10 +204,10 @@ class Optimizer:
         """Make the tables of hooks: for optimizers around others, which do not call ``__init__``."""
         self.__setstate__({"defaults": self.__dict__.get("defaults", {}), "param_groups": self.param_groups})
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[Any, Any]:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         for name in (
             "step_pre",
@@ -223,27 +224,27 @@ class Optimizer:
 
     # Hooks.
 
-    def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` before each step."""
         return RemovableHandle(self._optimizer_step_pre_hooks, hook)
 
-    def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` after each step."""
         return RemovableHandle(self._optimizer_step_post_hooks, hook)
 
-    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call ``hook(optimizer)`` before `state_dict`."""
         return RemovableHandle(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
-    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call ``hook(optimizer, state_dict)`` after `state_dict`; what it returns replaces the result."""
         return RemovableHandle(self._optimizer_state_dict_post_hooks, hook, prepend)
 
-    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call ``hook(optimizer, state_dict)`` before `load_state_dict`; what it returns replaces the state."""
         return RemovableHandle(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
-    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call ``hook(optimizer)`` after `load_state_dict`."""
         return RemovableHandle(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
@@ -274,7 +275,7 @@ def step_counter() -> Tensor:
     return tensor(0.0, dtype=float32)
 
 
-def advance(state: dict) -> float:
+def advance(state: dict[str, Any]) -> float:
     """Add one to the count of updates in ``state`` and return it as a number."""
     count = state["step"]
     count._array[...] += 1
@@ -296,7 +297,7 @@ def check_not_negative(**values: float) -> None:
             raise ValueError(f"Invalid {labels.get(name, name + ' value')}: {value}")
 
 
-def rate_of(group: dict) -> float:
+def rate_of(group: dict[str, Any]) -> float:
     """Return the learning rate of a group as a number."""
     rate = group["lr"]
     return float(rate.item()) if isinstance(rate, Tensor) else rate

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from facula.backend import namespace
 from facula.optim.optimizer import Optimizer, Params, advance, check_not_negative, rate_of, step_counter
 from facula.tensor import Tensor
@@ -37,7 +39,7 @@ class Rprop(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def init_state(self, param: Tensor, group: dict) -> dict[str, object]:
+    def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the count of updates, the last gradient and the step sizes."""
         xp = namespace(param._array)
         return {
@@ -46,7 +48,7 @@ class Rprop(Optimizer):
             "step_size": wrap(xp.full_like(param._array, rate_of(group))),
         }
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Lengthen steps where the gradient kept its sign, shorten them and wait where it turned."""
         xp = namespace(param._array)
         array, slope = param._array, grad._array

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from facula.optim.optimizer import Optimizer, Params, check_not_negative, rate_of
 from facula.tensor import Tensor
 from facula.tensor_base import wrap
@@ -43,7 +45,7 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
         """Move against the gradient, or against its running sum."""
         array, slope = param._array, grad._array
         if group["weight_decay"]:

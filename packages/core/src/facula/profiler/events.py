@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["EventList", "FunctionEvent", "FunctionEventAvg"]
 
@@ -64,7 +65,7 @@ def _time(microseconds: float) -> str:
     return f"{microseconds / 1e3:.3f}ms" if microseconds >= 1e3 else f"{microseconds:.3f}us"
 
 
-class EventList(list):
+class EventList(list[Any]):
     """Events, or their sums."""
 
     def key_averages(self, group_by_input_shape: bool = False, **options: object) -> EventList:

@@ -130,7 +130,7 @@ class profile:
 
     # An interceptor of every call.
 
-    def intercept(self, primitive: Primitive, inputs: tuple, options: dict) -> object:
+    def intercept(self, primitive: Primitive, inputs: tuple[Any, ...], options: dict[str, Any]) -> object:
         """Return the result of a call, and record it."""
         shapes = []
         if self.record_shapes:
@@ -242,7 +242,7 @@ class record_function:
         for each, event in self._events:
             each.end(event)
 
-    def __call__(self, function: Callable) -> Callable:
+    def __call__(self, function: Callable[..., Any]) -> Callable:
         """Return the function, each call of it shown under the name."""
 
         @functools.wraps(function)

@@ -9,7 +9,7 @@ import struct
 import sys
 import zipfile
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -174,7 +174,7 @@ class _Reader:
             return np.empty(0, np.uint8)
         return np.memmap(self.mapped, np.uint8, "c", start, record.file_size)
 
-    def storage(self, pid: tuple) -> np.ndarray:
+    def storage(self, pid: tuple[Any, ...]) -> np.ndarray:
         """Return the storage of a name, read once."""
         _, kind, key, _, count = pid[:5]
         found = self.storages.get(key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class _Storages:
         self.found: dict[str, np.ndarray] = {}
         self._left = size_of_file
 
-    def named(self, pid: tuple) -> np.ndarray:
+    def named(self, pid: tuple[Any, ...]) -> np.ndarray:
         """Return the storage of a name, or the part of one that a view is of."""
         _, kind, key, _, count, *rest = pid
         dtype = (kind.dtype or dtypes.uint8).numpy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import OrderedDict
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class CheckpointPickler(pickle._Pickler):
             return _DEVICE, (value.type,) if value.index is None else (value.type, value.index)
         return NotImplemented
 
-    def _reduce_tensor(self, tensor: Tensor) -> tuple:
+    def _reduce_tensor(self, tensor: Tensor) -> tuple[Any, ...]:
         if isinstance(tensor, Parameter):
             return _REBUILD_PARAMETER, (tensor.detach(), tensor.requires_grad, OrderedDict())
         array = backend.to_numpy(tensor._array)

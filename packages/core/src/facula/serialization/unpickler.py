@@ -9,7 +9,7 @@ import importlib
 import pickle
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -42,7 +42,7 @@ _STORAGE_TYPES = {name: _StorageType(_DTYPES[kind]) for kind, name in STORAGES.i
 _STORAGE_TYPES["UntypedStorage"] = _StorageType(None)
 
 
-def _rebuild_tensor(storage: np.ndarray, offset: int, size: tuple, stride: tuple, *rest: object) -> Tensor:
+def _rebuild_tensor(storage: np.ndarray, offset: int, size: tuple[Any, ...], stride: tuple, *rest: object) -> Tensor:
     """Return a tensor on a storage: what ``torch._utils._rebuild_tensor_v2`` means."""
     requires_grad = bool(rest[0]) if rest else False
     if len(size) != len(stride) or any(n < 0 for n in (*size, *stride, offset)):
@@ -61,8 +61,8 @@ def _rebuild_tensor(storage: np.ndarray, offset: int, size: tuple, stride: tuple
 def _rebuild_tensor_of_bytes(
     storage: np.ndarray,
     offset: int,
-    size: tuple,
-    stride: tuple,
+    size: tuple[Any, ...],
+    stride: tuple[Any, ...],
     requires_grad: bool,
     hooks: object,
     dtype: DType,
@@ -136,7 +136,7 @@ def _name_of(safe: object) -> tuple[tuple[str, str], object]:
     return (safe.__module__, safe.__qualname__), safe
 
 
-def add_safe_globals(safe_globals: list) -> None:
+def add_safe_globals(safe_globals: list[Any]) -> None:
     """Let checkpoints use these classes and functions: each an object, or a pair of it and its name in the file.
 
     Whoever writes a file can then call them; add nothing that does more than hold data.
@@ -144,7 +144,7 @@ def add_safe_globals(safe_globals: list) -> None:
     _added.update(_name_of(each) for each in safe_globals)
 
 
-def get_safe_globals() -> list:
+def get_safe_globals() -> list[Any]:
     """Return the classes and functions that were added."""
     return list(_added.values())
 
@@ -157,7 +157,7 @@ def clear_safe_globals() -> None:
 class safe_globals:
     """Context in which checkpoints may use these classes and functions, as by `add_safe_globals`."""
 
-    def __init__(self, safe_globals: list) -> None:
+    def __init__(self, safe_globals: list[Any]) -> None:
         self._safe = safe_globals
 
     def __enter__(self) -> None:
@@ -174,7 +174,7 @@ class CheckpointUnpickler(pickle._Unpickler):
 
     dispatch = dict(pickle._Unpickler.dispatch)
 
-    def __init__(self, file: BinaryIO, read_storage: Callable[[tuple], np.ndarray]) -> None:
+    def __init__(self, file: BinaryIO, read_storage: Callable[[tuple[Any, ...]], np.ndarray]) -> None:
         super().__init__(file, encoding="utf-8")
         self._read_storage = read_storage
 

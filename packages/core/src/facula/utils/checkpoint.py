@@ -15,7 +15,7 @@ from facula.tensor import Tensor
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_debug_enabled"]
 
-Contexts = tuple[AbstractContextManager, AbstractContextManager]
+Contexts = tuple[AbstractContextManager[Any], AbstractContextManager]
 
 
 def noop_context_fn() -> Contexts:
@@ -49,11 +49,11 @@ class CheckpointError(RuntimeError):
 class _Frame:
     """One checkpointed call: what it saved is numbered in the first computation, and found in the second."""
 
-    def __init__(self, call: Callable[[], Any], state: object, again: AbstractContextManager) -> None:
+    def __init__(self, call: Callable[[], Any], state: object, again: AbstractContextManager[Any]) -> None:
         self.call = call
         self.state = state
         self.again = again
-        self.shapes: list[tuple] = []
+        self.shapes: list[tuple[Any, ...]] = []
         self.recomputed: dict[int, Tensor] = {}
 
     def pack(self, tensor: Tensor) -> int:
@@ -83,7 +83,7 @@ class _Frame:
 
 
 def checkpoint(
-    function: Callable,
+    function: Callable[..., Any],
     *args: Any,
     use_reentrant: bool | None = None,
     context_fn: Callable[[], Contexts] = noop_context_fn,
@@ -114,7 +114,9 @@ def checkpoint_sequential(
     functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any
 ) -> Any:
     """Return the input, passed through all ``functions``, of which each of ``segments`` parts is a `checkpoint`."""
-    layers: Sequence[Callable] = list(functions.children()) if isinstance(functions, facula.nn.Module) else functions
+    layers: Sequence[Callable[..., Any]] = (
+        list(functions.children()) if isinstance(functions, facula.nn.Module) else functions
+    )
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:
         raise ValueError(f"Unexpected keyword arguments: {','.join(kwargs)}")

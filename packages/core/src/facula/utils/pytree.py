@@ -68,8 +68,8 @@ class NodeDef(NamedTuple):
     """How a kind of container is taken apart and put together."""
 
     type: type
-    flatten_fn: Callable[[Any], tuple[list, Any]]
-    unflatten_fn: Callable[[list, Any], Any]
+    flatten_fn: Callable[[Any], tuple[list[Any], Any]]
+    unflatten_fn: Callable[[list[Any], Any], Any]
     flatten_with_keys_fn: Callable[[Any], tuple[list[tuple[Any, Any]], Any]] | None
 
 
@@ -79,12 +79,12 @@ SUPPORTED_NODES: dict[type, NodeDef] = {}
 
 def register_pytree_node(
     cls: type,
-    flatten_fn: Callable[[Any], tuple[list, Any]],
-    unflatten_fn: Callable[[list, Any], Any],
+    flatten_fn: Callable[[Any], tuple[list[Any], Any]],
+    unflatten_fn: Callable[[list[Any], Any], Any],
     *,
     serialized_type_name: str | None = None,
-    to_dumpable_context: Callable | None = None,
-    from_dumpable_context: Callable | None = None,
+    to_dumpable_context: Callable[..., Any] | None = None,
+    from_dumpable_context: Callable[..., Any] | None = None,
     flatten_with_keys_fn: Callable[[Any], tuple[list[tuple[Any, Any]], Any]] | None = None,
 ) -> None:
     """Make ``cls`` a container: ``flatten_fn`` gives its children and what else is needed to ``unflatten_fn`` them.
@@ -102,51 +102,51 @@ _register_pytree_node = register_pytree_node
 # The containers known from the start: children and context, the same with their places, and back.
 
 
-def _list_flatten(d: Iterable) -> tuple[list, Any]:
+def _list_flatten(d: Iterable[Any]) -> tuple[list[Any], Any]:
     return list(d), None
 
 
-def _list_flatten_with_keys(d: Iterable) -> tuple[list[tuple[Any, Any]], Any]:
+def _list_flatten_with_keys(d: Iterable[Any]) -> tuple[list[tuple[Any, Any]], Any]:
     return [(SequenceKey(index), each) for index, each in enumerate(d)], None
 
 
-def _list_unflatten(values: Iterable, context: Any) -> list:
+def _list_unflatten(values: Iterable[Any], context: Any) -> list[Any]:
     return list(values)
 
 
-def _tuple_unflatten(values: Iterable, context: Any) -> tuple:
+def _tuple_unflatten(values: Iterable[Any], context: Any) -> tuple[Any, ...]:
     return tuple(values)
 
 
-def _dict_flatten(d: dict) -> tuple[list, Any]:
+def _dict_flatten(d: dict[Any, Any]) -> tuple[list[Any], Any]:
     return list(d.values()), list(d.keys())
 
 
-def _dict_flatten_with_keys(d: dict) -> tuple[list[tuple[Any, Any]], Any]:
+def _dict_flatten_with_keys(d: dict[Any, Any]) -> tuple[list[tuple[Any, Any]], Any]:
     return [(MappingKey(key), value) for key, value in d.items()], list(d.keys())
 
 
-def _dict_unflatten(values: Iterable, context: Any) -> dict:
+def _dict_unflatten(values: Iterable[Any], context: Any) -> dict[Any, Any]:
     return dict(zip(context, values, strict=True))
 
 
-def _ordereddict_unflatten(values: Iterable, context: Any) -> OrderedDict:
+def _ordereddict_unflatten(values: Iterable[Any], context: Any) -> OrderedDict[Any, Any]:
     return OrderedDict(zip(context, values, strict=True))
 
 
-def _defaultdict_flatten(d: defaultdict) -> tuple[list, Any]:
+def _defaultdict_flatten(d: defaultdict[Any, Any]) -> tuple[list[Any], Any]:
     return list(d.values()), [d.default_factory, list(d.keys())]
 
 
-def _defaultdict_flatten_with_keys(d: defaultdict) -> tuple[list[tuple[Any, Any]], Any]:
+def _defaultdict_flatten_with_keys(d: defaultdict[Any, Any]) -> tuple[list[tuple[Any, Any]], Any]:
     return [(MappingKey(key), value) for key, value in d.items()], [d.default_factory, list(d.keys())]
 
 
-def _defaultdict_unflatten(values: Iterable, context: Any) -> defaultdict:
+def _defaultdict_unflatten(values: Iterable[Any], context: Any) -> defaultdict[Any, Any]:
     return defaultdict(context[0], zip(context[1], values, strict=True))
 
 
-def _namedtuple_flatten(d: Any) -> tuple[list, Any]:
+def _namedtuple_flatten(d: Any) -> tuple[list[Any], Any]:
     return list(d), type(d)
 
 
@@ -154,19 +154,19 @@ def _namedtuple_flatten_with_keys(d: Any) -> tuple[list[tuple[Any, Any]], Any]:
     return [(GetAttrKey(name), value) for name, value in zip(d._fields, d, strict=True)], type(d)
 
 
-def _namedtuple_unflatten(values: Iterable, context: Any) -> Any:
+def _namedtuple_unflatten(values: Iterable[Any], context: Any) -> Any:
     return context(*values)
 
 
-def _deque_flatten(d: deque) -> tuple[list, Any]:
+def _deque_flatten(d: deque[Any]) -> tuple[list[Any], Any]:
     return list(d), d.maxlen
 
 
-def _deque_flatten_with_keys(d: deque) -> tuple[list[tuple[Any, Any]], Any]:
+def _deque_flatten_with_keys(d: deque[Any]) -> tuple[list[tuple[Any, Any]], Any]:
     return [(SequenceKey(index), each) for index, each in enumerate(d)], d.maxlen
 
 
-def _deque_unflatten(values: Iterable, context: Any) -> deque:
+def _deque_unflatten(values: Iterable[Any], context: Any) -> deque[Any]:
     return deque(values, maxlen=context)
 
 
@@ -230,11 +230,11 @@ class TreeSpec:
         """Return whether this is the place of a leaf."""
         return False
 
-    def unflatten(self, leaves: Iterable) -> Any:
+    def unflatten(self, leaves: Iterable[Any]) -> Any:
         """Return the nesting with these leaves. ValueError when their number is another."""
         return tree_unflatten(leaves, self)
 
-    def flatten_up_to(self, tree: Any) -> list:
+    def flatten_up_to(self, tree: Any) -> list[Any]:
         """Return what ``tree`` has at each leaf of this nesting, which may be containers again."""
         if _get_node_type(tree) != self.type:
             raise ValueError(f"Type mismatch; expected {self.type!r}, but got {type(tree)!r}.")
@@ -260,7 +260,7 @@ class LeafSpec(TreeSpec):
         """Return True."""
         return True
 
-    def flatten_up_to(self, tree: Any) -> list:
+    def flatten_up_to(self, tree: Any) -> list[Any]:
         """Return what is here, whatever it is."""
         return [tree]
 
@@ -271,18 +271,18 @@ class LeafSpec(TreeSpec):
 _LEAF_SPEC = LeafSpec()
 
 
-def tree_flatten(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list, TreeSpec]:
+def tree_flatten(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[Any], TreeSpec]:
     """Return the leaves of a nesting and the nesting without them.
 
     >>> from facula.utils.pytree import tree_flatten
     >>> tree_flatten({"a": [1, 2], "b": 3})[0]
     [1, 2, 3]
     """
-    leaves: list = []
+    leaves: list[Any] = []
     return leaves, _flatten(tree, leaves, is_leaf)
 
 
-def _flatten(tree: Any, leaves: list, is_leaf: IsLeaf | None) -> TreeSpec:
+def _flatten(tree: Any, leaves: list[Any], is_leaf: IsLeaf | None) -> TreeSpec:
     if tree_is_leaf(tree, is_leaf):
         leaves.append(tree)
         return _LEAF_SPEC
@@ -291,7 +291,7 @@ def _flatten(tree: Any, leaves: list, is_leaf: IsLeaf | None) -> TreeSpec:
     return TreeSpec(kind, context, [_flatten(each, leaves, is_leaf) for each in children])
 
 
-def tree_unflatten(leaves: Iterable, treespec: TreeSpec) -> Any:
+def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> Any:
     """Return the nesting with these leaves. ValueError when their number is another."""
     leaves = list(leaves)
     if len(leaves) != treespec.num_leaves:
@@ -309,12 +309,12 @@ def _unflatten(leaves: Any, spec: TreeSpec) -> Any:
     return SUPPORTED_NODES[spec.type].unflatten_fn(children, spec.context)
 
 
-def tree_iter(tree: Any, is_leaf: IsLeaf | None = None) -> Iterable:
+def tree_iter(tree: Any, is_leaf: IsLeaf | None = None) -> Iterable[Any]:
     """Yield the leaves of a nesting."""
     yield from tree_leaves(tree, is_leaf)
 
 
-def tree_leaves(tree: Any, is_leaf: IsLeaf | None = None) -> list:
+def tree_leaves(tree: Any, is_leaf: IsLeaf | None = None) -> list[Any]:
     """Return the leaves of a nesting."""
     return tree_flatten(tree, is_leaf)[0]
 
@@ -324,7 +324,7 @@ def tree_structure(tree: Any, is_leaf: IsLeaf | None = None) -> TreeSpec:
     return tree_flatten(tree, is_leaf)[1]
 
 
-def tree_map(func: Callable, tree: Any, *rests: Any, is_leaf: IsLeaf | None = None) -> Any:
+def tree_map(func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: IsLeaf | None = None) -> Any:
     """Return the nesting with each leaf replaced by what ``func`` returns for it, and for those of ``rests`` there.
 
     >>> from facula.utils.pytree import tree_map
@@ -335,7 +335,7 @@ def tree_map(func: Callable, tree: Any, *rests: Any, is_leaf: IsLeaf | None = No
     return spec.unflatten(func(*each) for each in zip(leaves, *(spec.flatten_up_to(rest) for rest in rests)))
 
 
-def tree_map_(func: Callable, tree: Any, *rests: Any, is_leaf: IsLeaf | None = None) -> Any:
+def tree_map_(func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: IsLeaf | None = None) -> Any:
     """Call ``func`` for each leaf, and those of ``rests`` there, and return the nesting."""
     leaves, spec = tree_flatten(tree, is_leaf)
     for each in zip(leaves, *(spec.flatten_up_to(rest) for rest in rests)):
@@ -349,7 +349,9 @@ def _of_type(condition: Any) -> Callable[[Any], bool]:
     return condition
 
 
-def tree_map_only(type_or_types_or_pred: Any, func: Callable, tree: Any, is_leaf: IsLeaf | None = None) -> Any:
+def tree_map_only(
+    type_or_types_or_pred: Any, func: Callable[..., Any], tree: Any, is_leaf: IsLeaf | None = None
+) -> Any:
     """Return `tree_map` of ``func`` for the leaves of a type, of one of several, or that a function chooses."""
     chosen = _of_type(type_or_types_or_pred)
     return tree_map(lambda each: func(each) if chosen(each) else each, tree, is_leaf=is_leaf)
@@ -365,7 +367,7 @@ def tree_any(pred: Callable[[Any], bool], tree: Any, is_leaf: IsLeaf | None = No
     return any(map(pred, tree_leaves(tree, is_leaf)))
 
 
-def _broadcast_to_and_flatten(tree: Any, treespec: TreeSpec, is_leaf: IsLeaf | None = None) -> list | None:
+def _broadcast_to_and_flatten(tree: Any, treespec: TreeSpec, is_leaf: IsLeaf | None = None) -> list[Any] | None:
     """Return, for each leaf of ``treespec``, the leaf of ``tree`` at or above its place; None when they do not match."""
     if tree_is_leaf(tree, is_leaf):
         return [tree] * treespec.num_leaves
@@ -374,7 +376,7 @@ def _broadcast_to_and_flatten(tree: Any, treespec: TreeSpec, is_leaf: IsLeaf | N
     children, context = SUPPORTED_NODES[treespec.type].flatten_fn(tree)
     if len(children) != treespec.num_children or context != treespec.context:
         return None
-    found: list = []
+    found: list[Any] = []
     for child, spec in zip(children, treespec.children_specs):
         below = _broadcast_to_and_flatten(child, spec, is_leaf)
         if below is None:
@@ -386,12 +388,14 @@ def _broadcast_to_and_flatten(tree: Any, treespec: TreeSpec, is_leaf: IsLeaf | N
 # With the place of each leaf.
 
 
-def tree_flatten_with_path(tree: Any, is_leaf: IsLeaf | None = None) -> tuple[list[tuple[tuple, Any]], TreeSpec]:
+def tree_flatten_with_path(
+    tree: Any, is_leaf: IsLeaf | None = None
+) -> tuple[list[tuple[tuple[Any, ...], Any]], TreeSpec]:
     """Return the leaves, each with its place as a tuple of keys, and the nesting without them."""
     return list(_with_path((), tree, is_leaf)), tree_structure(tree, is_leaf)
 
 
-def _with_path(path: tuple, tree: Any, is_leaf: IsLeaf | None) -> Iterable[tuple[tuple, Any]]:
+def _with_path(path: tuple[Any, ...], tree: Any, is_leaf: IsLeaf | None) -> Iterable[tuple[tuple, Any]]:
     if tree_is_leaf(tree, is_leaf):
         yield path, tree
         return
@@ -404,13 +408,13 @@ def _with_path(path: tuple, tree: Any, is_leaf: IsLeaf | None) -> Iterable[tuple
         yield from _with_path((*path, key), child, is_leaf)
 
 
-def tree_map_with_path(func: Callable, tree: Any, *rests: Any, is_leaf: IsLeaf | None = None) -> Any:
+def tree_map_with_path(func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: IsLeaf | None = None) -> Any:
     """Return `tree_map` of a function that gets the place of the leaf first."""
     placed, spec = tree_flatten_with_path(tree, is_leaf)
     others = [spec.flatten_up_to(rest) for rest in rests]
     return spec.unflatten(func(path, leaf, *rest) for (path, leaf), *rest in zip(placed, *others))
 
 
-def keystr(kp: tuple) -> str:
+def keystr(kp: tuple[Any, ...]) -> str:
     """Return a place as text: ``['a'][0].name``."""
     return "".join(map(str, kp))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Self
+from typing import Any, Self
 
 from facula.nn.module import Module
 from facula.nn.parameter import Parameter
@@ -174,7 +174,7 @@ class ModuleList(Module):
         texts = [repr(module) for module in self]
         if not texts:
             return self._get_name() + "()"
-        groups: list[list] = []
+        groups: list[list[Any]] = []
         for at, text in enumerate(texts):
             if groups and groups[-1][2] == text:
                 groups[-1][1] = at

@@ -6,6 +6,7 @@ import math
 import numbers
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from facula.creation import empty, zeros
 from facula.devices import device as Device
@@ -117,7 +118,7 @@ class RNNBase(Module):
         if tuple(state.shape) != expected:
             raise RuntimeError(f"Expected {name} size {expected}, got {list(state.shape)}")
 
-    def _run(self, input: Tensor | PackedSequence, hx: object) -> tuple:
+    def _run(self, input: Tensor | PackedSequence, hx: object) -> tuple[Any, ...]:
         """Return the output and last states, in the form of the input; ``hx`` is None or a tuple of states."""
         packed = isinstance(input, PackedSequence)
         function = getattr(recurrent, self.mode.lower())
@@ -194,7 +195,7 @@ class RNN(RNNBase):
         super().__init__("RNN_" + nonlinearity.upper(), input_size, hidden_size, num_layers, *args, **kwargs)
         self.nonlinearity = nonlinearity
 
-    def forward(self, input: Tensor | PackedSequence, hx: Tensor | None = None) -> tuple:
+    def forward(self, input: Tensor | PackedSequence, hx: Tensor | None = None) -> tuple[Any, ...]:
         """Return the outputs of the last layer and the last hidden state (layers * directions, N, hidden)."""
         output, (hidden,) = self._run(input, None if hx is None else (hx,))
         return output, hidden
@@ -210,7 +211,7 @@ class LSTM(RNNBase):
     def __init__(self, input_size: int, hidden_size: int, *args: object, **kwargs: object) -> None:
         super().__init__("LSTM", input_size, hidden_size, *args, **kwargs)
 
-    def forward(self, input: Tensor | PackedSequence, hx: Sequence[Tensor] | None = None) -> tuple:
+    def forward(self, input: Tensor | PackedSequence, hx: Sequence[Tensor] | None = None) -> tuple[Any, ...]:
         """Return the outputs of the last layer and the last hidden and cell states."""
         output, last = self._run(input, hx)
         return output, tuple(last)
@@ -224,7 +225,7 @@ class GRU(RNNBase):
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         super().__init__("GRU", input_size, hidden_size, *args, **kwargs)
 
-    def forward(self, input: Tensor | PackedSequence, hx: Tensor | None = None) -> tuple:
+    def forward(self, input: Tensor | PackedSequence, hx: Tensor | None = None) -> tuple[Any, ...]:
         """Return the outputs of the last layer and the last hidden state."""
         output, (hidden,) = self._run(input, None if hx is None else (hx,))
         return output, hidden
@@ -263,7 +264,7 @@ class RNNCellBase(Module):
         for weight in self.parameters():
             init.uniform_(weight, -bound, bound)
 
-    def _prepare(self, input: Tensor, states: tuple | None, count: int) -> tuple[Tensor, tuple, bool]:
+    def _prepare(self, input: Tensor, states: tuple[Any, ...] | None, count: int) -> tuple[Tensor, tuple, bool]:
         if input.dim() not in (1, 2):
             raise ValueError(f"{self._get_name()}: Expected input to be 1D or 2D, got {input.dim()}D instead")
         for each in states or ():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 from facula.creation import full
 from facula.devices import device as Device
@@ -48,7 +49,7 @@ class _Layer(Module):
         layer_norm_eps: float,
         batch_first: bool,
         bias: bool,
-        place: dict,
+        place: dict[Any, Any],
     ) -> None:
         self.self_attn = MultiheadAttention(
             d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, **place
@@ -62,7 +63,9 @@ class _Layer(Module):
         for number in range(1, self.blocks + 1):
             setattr(self, f"dropout{number}", Dropout(dropout))
 
-    def _make_cross(self, d_model: int, nhead: int, dropout: float, batch_first: bool, bias: bool, place: dict) -> None:
+    def _make_cross(
+        self, d_model: int, nhead: int, dropout: float, batch_first: bool, bias: bool, place: dict[Any, Any]
+    ) -> None:
         """Add the attention to the memory, which only a decoder has."""
 
     def _feed_forward(self, x: Tensor) -> Tensor:
@@ -141,7 +144,9 @@ class TransformerDecoderLayer(_Layer):
         self._make_layer(d_model, nhead, dim_feedforward, dropout, layer_norm_eps, batch_first, bias, place)
         self.activation = _activation(activation)
 
-    def _make_cross(self, d_model: int, nhead: int, dropout: float, batch_first: bool, bias: bool, place: dict) -> None:
+    def _make_cross(
+        self, d_model: int, nhead: int, dropout: float, batch_first: bool, bias: bool, place: dict[Any, Any]
+    ) -> None:
         self.multihead_attn = MultiheadAttention(
             d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, **place
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 from facula.optim.optimizer import Optimizer
 
@@ -94,7 +95,7 @@ def number_of(rate: object) -> float:
     return rate.item() if hasattr(rate, "item") else rate
 
 
-def put(group: dict, name: str, value: float) -> None:
+def put(group: dict[str, Any], name: str, value: float) -> None:
     """Set an option of a group, in place when it is a tensor."""
     if hasattr(group[name], "fill_"):
         group[name].fill_(value)
@@ -107,13 +108,13 @@ def _watch(optimizer: Optimizer) -> None:
     if not hasattr(optimizer, "_was_stepped"):
         optimizer._was_stepped = False
 
-        def mark(stepped: Optimizer, args: tuple, kwargs: dict) -> None:
+        def mark(stepped: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             stepped._was_stepped = True
 
         optimizer.register_step_post_hook(mark)
 
 
-def for_each(value: object, count: int, name: str) -> list:
+def for_each(value: object, count: int, name: str) -> list[Any]:
     """Return one value for each group; ValueError for a list of another length."""
     if isinstance(value, (list, tuple)):
         if len(value) != count:
@@ -122,7 +123,7 @@ def for_each(value: object, count: int, name: str) -> list:
     return [value] * count
 
 
-def set_momentum(group: dict, value: float, use_beta1: bool) -> None:
+def set_momentum(group: dict[str, Any], value: float, use_beta1: bool) -> None:
     """Set the momentum of a group, or its first beta."""
     if use_beta1:
         group["betas"] = (value, *group["betas"][1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def default_convert(data: object) -> object:
     return data
 
 
-def default_collate(batch: Sequence) -> object:
+def default_collate(batch: Sequence[Any]) -> object:
     """Return samples as a batch: tensors and arrays stacked, numbers as a tensor, containers part by part.
 
     >>> facula.utils.data.default_collate([(1, "a"), (2, "b")])

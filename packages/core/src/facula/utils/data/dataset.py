@@ -6,7 +6,7 @@ import bisect
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from facula.ops.random import randperm
 from facula.rng import Generator, default_generator
@@ -21,14 +21,14 @@ class Dataset(Generic[Item]):
     def __getitem__(self, index: int) -> Item:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
 
-    def __add__(self, other: Dataset) -> ConcatDataset:
+    def __add__(self, other: Dataset[Any]) -> ConcatDataset:
         return ConcatDataset([self, other])
 
 
 class IterableDataset(Dataset[Item], Iterable[Item]):
     """Samples in a stream: a subclass defines ``__iter__``."""
 
-    def __add__(self, other: Dataset) -> ChainDataset:
+    def __add__(self, other: Dataset[Any]) -> ChainDataset:
         return ChainDataset([self, other])
 
 
@@ -49,10 +49,10 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         return self.tensors[0].size(0)
 
 
-class StackDataset(Dataset):
+class StackDataset(Dataset[Any]):
     """Datasets of one length side by side; samples are tuples, or dictionaries when given by name."""
 
-    def __init__(self, *args: Dataset, **kwargs: Dataset) -> None:
+    def __init__(self, *args: Dataset[Any], **kwargs: Dataset) -> None:
         if bool(args) == bool(kwargs):
             raise ValueError(
                 "Expected either positional or named datasets" if args else "At least one dataset should be passed"
@@ -63,7 +63,7 @@ class StackDataset(Dataset):
             raise ValueError(f"Size mismatch between datasets: lengths are {sorted(lengths)}")
         self._length = lengths.pop()
 
-    def __getitem__(self, index: int) -> dict | tuple:
+    def __getitem__(self, index: int) -> dict[Any, Any] | tuple[Any, ...]:
         if isinstance(self.datasets, dict):
             return {name: each[index] for name, each in self.datasets.items()}
         return tuple(each[index] for each in self.datasets)
@@ -72,10 +72,10 @@ class StackDataset(Dataset):
         return self._length
 
 
-class ConcatDataset(Dataset):
+class ConcatDataset(Dataset[Any]):
     """Datasets one after the other."""
 
-    def __init__(self, datasets: Iterable[Dataset]) -> None:
+    def __init__(self, datasets: Iterable[Dataset[Any]]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
             raise AssertionError("datasets should not be an empty iterable")
@@ -84,7 +84,7 @@ class ConcatDataset(Dataset):
         self.cumulative_sizes = self.cumsum(self.datasets)
 
     @staticmethod
-    def cumsum(sequence: Sequence) -> list[int]:
+    def cumsum(sequence: Sequence[Any]) -> list[int]:
         """Return where each dataset ends."""
         return list(accumulate(len(each) for each in sequence))
 
@@ -102,13 +102,13 @@ class ConcatDataset(Dataset):
         return self.datasets[at][index - (self.cumulative_sizes[at - 1] if at else 0)]
 
 
-class ChainDataset(IterableDataset):
+class ChainDataset(IterableDataset[Any]):
     """Streams one after the other."""
 
-    def __init__(self, datasets: Iterable[Dataset]) -> None:
+    def __init__(self, datasets: Iterable[Dataset[Any]]) -> None:
         self.datasets = list(datasets)
 
-    def __iter__(self) -> Iterator:
+    def __iter__(self) -> Iterator[Any]:
         for each in self.datasets:
             if not isinstance(each, IterableDataset):
                 raise AssertionError("ChainDataset only supports IterableDataset")
@@ -118,10 +118,10 @@ class ChainDataset(IterableDataset):
         return sum(len(each) for each in self.datasets)
 
 
-class Subset(Dataset):
+class Subset(Dataset[Any]):
     """The samples of a dataset at given indices."""
 
-    def __init__(self, dataset: Dataset, indices: Sequence[int]) -> None:
+    def __init__(self, dataset: Dataset[Any], indices: Sequence[int]) -> None:
         self.dataset = dataset
         self.indices = indices
 
@@ -130,7 +130,7 @@ class Subset(Dataset):
             return self.dataset[[self.indices[each] for each in index]]
         return self.dataset[self.indices[index]]
 
-    def __getitems__(self, indices: list[int]) -> list:
+    def __getitems__(self, indices: list[int]) -> list[Any]:
         """Return several samples at once."""
         chosen = [self.indices[each] for each in indices]
         together = getattr(self.dataset, "__getitems__", None)
@@ -140,7 +140,9 @@ class Subset(Dataset):
         return len(self.indices)
 
 
-def random_split(dataset: Dataset, lengths: Sequence[int | float], generator: Generator | None = None) -> list[Subset]:
+def random_split(
+    dataset: Dataset[Any], lengths: Sequence[int | float], generator: Generator | None = None
+) -> list[Subset]:
     """Return subsets of given lengths, or of given shares that add up to 1, of samples in random order."""
     sizes = list(lengths)
     if math.isclose(sum(sizes), 1) and sum(sizes) <= 1:

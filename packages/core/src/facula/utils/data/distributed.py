@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sized
+from typing import Any
 
 from facula.ops.random import randperm
 from facula.rng import Generator
 from facula.utils.data.sampler import Sampler
 
 
-class DistributedSampler(Sampler):
+class DistributedSampler(Sampler[Any]):
     """Every ``num_replicas``-th index, from ``rank`` on; processes that ``set_epoch`` alike share one order.
 
     Parts have one length: indices of the start come twice, or with ``drop_last`` some of the end are left out.

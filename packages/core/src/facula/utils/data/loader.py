@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from multiprocessing.context import BaseContext
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from facula.creation import empty
 from facula.dtypes import int64
@@ -18,7 +18,7 @@ from facula.utils.data.sampler import BatchSampler, RandomSampler, Sampler, Sequ
 from facula.utils.data.worker import End, Fetcher, has_state
 
 
-class _Forever(Sampler):
+class _Forever(Sampler[Any]):
     """What a stream has for a sampler: one empty request after the other."""
 
     def __iter__(self) -> Iterator[None]:
@@ -39,13 +39,13 @@ class DataLoader:
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Dataset[Any],
         batch_size: int | None = 1,
         shuffle: bool | None = None,
-        sampler: Sampler | Iterable | None = None,
-        batch_sampler: Sampler | Iterable[list] | None = None,
+        sampler: Sampler[Any] | Iterable[Any] | None = None,
+        batch_sampler: Sampler[Any] | Iterable[list[Any]] | None = None,
         num_workers: int = 0,
-        collate_fn: Callable[[list], object] | None = None,
+        collate_fn: Callable[[list[Any]], object] | None = None,
         pin_memory: bool = False,
         drop_last: bool = False,
         timeout: float = 0,
@@ -128,7 +128,7 @@ class DataLoader:
             return whole + bool(rest and not self.drop_last)
         return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
 
-    def __iter__(self) -> Iterator:
+    def __iter__(self) -> Iterator[Any]:
         resume, self._resume = self._resume, None
         position = self._position = _Position(self, resume)
         if self.num_workers == 0:
@@ -225,7 +225,7 @@ class _Position:
         }
 
 
-def _here(loader: DataLoader, position: _Position) -> Iterator:
+def _here(loader: DataLoader, position: _Position) -> Iterator[Any]:
     """Yield batches made in this process."""
     fetch = loader._fetcher().start(position.streams.get(0))
     for request in position.requests:
@@ -240,7 +240,7 @@ def _here(loader: DataLoader, position: _Position) -> Iterator:
     _finish(loader, position)
 
 
-def _elsewhere(loader: DataLoader, position: _Position, pool: Pool) -> Iterator:
+def _elsewhere(loader: DataLoader, position: _Position, pool: Pool) -> Iterator[Any]:
     """Yield batches made by worker processes."""
     kept = False
     try:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
+from typing import Any
 
 from facula.utils.data import transport
 from facula.utils.data import worker as workers
@@ -48,7 +49,7 @@ class Pool:
 
     def batches(
         self,
-        requests: Iterator,
+        requests: Iterator[Any],
         order: list[int],
         states: dict[int, object],
         ahead: int,

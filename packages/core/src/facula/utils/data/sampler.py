@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from facula.creation import as_tensor, empty
 from facula.dtypes import float64, int64
@@ -20,7 +20,7 @@ class Sampler(Generic[Index]):
         raise NotImplementedError
 
 
-class SequentialSampler(Sampler):
+class SequentialSampler(Sampler[Any]):
     """Indices in order."""
 
     def __init__(self, data_source: Sized) -> None:
@@ -41,7 +41,7 @@ def _fresh_generator(given: Generator | None) -> Generator:
     return Generator().manual_seed(seed)
 
 
-class RandomSampler(Sampler):
+class RandomSampler(Sampler[Any]):
     """Indices in random order, each once; or drawn with ``replacement``."""
 
     def __init__(
@@ -86,7 +86,7 @@ class RandomSampler(Sampler):
         return self.num_samples
 
 
-class SubsetRandomSampler(Sampler):
+class SubsetRandomSampler(Sampler[Any]):
     """Given indices in random order."""
 
     def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
@@ -101,7 +101,7 @@ class SubsetRandomSampler(Sampler):
         return len(self.indices)
 
 
-class WeightedRandomSampler(Sampler):
+class WeightedRandomSampler(Sampler[Any]):
     """Indices drawn with given weights."""
 
     def __init__(
@@ -128,10 +128,10 @@ class WeightedRandomSampler(Sampler):
         return self.num_samples
 
 
-class BatchSampler(Sampler):
+class BatchSampler(Sampler[Any]):
     """Lists of indices of another sampler; the last one may be shorter, unless ``drop_last``."""
 
-    def __init__(self, sampler: Sampler | Iterable[int], batch_size: int, drop_last: bool) -> None:
+    def __init__(self, sampler: Sampler[Any] | Iterable[int], batch_size: int, drop_last: bool) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
             raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
         if not isinstance(drop_last, bool):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class WorkerInfo:
     id: int
     num_workers: int
     seed: int
-    dataset: Dataset
+    dataset: Dataset[Any]
 
 
 _info: WorkerInfo | None = None
@@ -68,7 +69,7 @@ class End:
     """What takes the place of a batch when a stream has ended."""
 
 
-def has_state(dataset: Dataset) -> bool:
+def has_state(dataset: Dataset[Any]) -> bool:
     """Return whether a stream can say where it is, and go there."""
     return (
         isinstance(dataset, IterableDataset) and hasattr(dataset, "state_dict") and hasattr(dataset, "load_state_dict")
@@ -79,8 +80,8 @@ def has_state(dataset: Dataset) -> bool:
 class Fetcher:
     """How batches are made of a dataset: what a worker, or the main process, needs to know of its loader."""
 
-    dataset: Dataset
-    collate: Callable[[list], object]
+    dataset: Dataset[Any]
+    collate: Callable[[list[Any]], object]
     batched: bool
     drop_last: bool
 
@@ -100,7 +101,7 @@ class Fetcher:
         together = getattr(self.dataset, "__getitems__", None)
         return self.collate(together(request) if together else [self.dataset[index] for index in request])
 
-    def from_stream(self, samples: Iterator, request: list | None) -> object:
+    def from_stream(self, samples: Iterator[Any], request: list[Any] | None) -> object:
         """Return a batch of the next samples, or the next sample, or the end."""
         if not self.batched:
             for sample in samples:
@@ -168,7 +169,7 @@ def run(
         line.close()
 
 
-def _answer(line: Connection, message: tuple, worker: int) -> None:
+def _answer(line: Connection, message: tuple[Any, ...], worker: int) -> None:
     try:
         transport.send(line, message)
     except (pickle.PicklingError, TypeError, AttributeError, RuntimeError) as error:

@@ -1,25 +1,26 @@
 """``torch.compiler``: nothing is compiled."""
 
 from collections.abc import Callable
+from typing import Any
 
 from facula.as_torch.stand_ins.torch import compile as compile
 
 
-def _as_it_is(function: Callable) -> Callable:
+def _as_it_is(function: Callable[..., Any]) -> Callable:
     return function
 
 
-def disable(fn: Callable | None = None, recursive: bool = True, **kwargs: object) -> Callable:
+def disable(fn: Callable[..., Any] | None = None, recursive: bool = True, **kwargs: object) -> Callable:
     """Return the function as it is, or, called without one, what does so."""
     return _as_it_is if fn is None else fn
 
 
-def allow_in_graph(fn: Callable) -> Callable:
+def allow_in_graph(fn: Callable[..., Any]) -> Callable:
     """Return the function as it is."""
     return fn
 
 
-def assume_constant_result(fn: Callable) -> Callable:
+def assume_constant_result(fn: Callable[..., Any]) -> Callable:
     """Return the function as it is."""
     return fn
 

@@ -11,7 +11,7 @@ _operators: dict[str, "CustomOp"] = {}
 class CustomOp:
     """A function with the registrations a compiler would use, and a derivative of its own where one is registered."""
 
-    def __init__(self, function: Callable) -> None:
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
@@ -23,13 +23,13 @@ class CustomOp:
             return self.function(*args, **kwargs)
         return self._differentiable.apply(*args)
 
-    def register_fake(self, function: Callable) -> Callable:
+    def register_fake(self, function: Callable[..., Any]) -> Callable:
         """Return the function: shapes are never computed without values."""
         return function
 
     register_kernel = register_vmap = register_fake
 
-    def register_autograd(self, backward: Callable, *, setup_context: Callable | None = None) -> None:
+    def register_autograd(self, backward: Callable[..., Any], *, setup_context: Callable | None = None) -> None:
         """Make ``backward(ctx, *grads)`` the derivative; ``setup_context(ctx, inputs, output)`` saves what it needs."""
         function = self.function
 
@@ -46,23 +46,23 @@ class CustomOp:
         self._differentiable = Differentiable
 
 
-def custom_op(name: str, fn: Callable | None = None, **options: object) -> object:
+def custom_op(name: str, fn: Callable[..., Any] | None = None, **options: object) -> object:
     """Return the function as an operator, or what makes one."""
 
-    def make(function: Callable) -> CustomOp:
+    def make(function: Callable[..., Any]) -> CustomOp:
         operator = _operators[name] = CustomOp(function)
         return operator
 
     return make if fn is None else make(fn)
 
 
-def register_fake(op: object, func: Callable | None = None, **options: object) -> Callable:
+def register_fake(op: object, func: Callable[..., Any] | None = None, **options: object) -> Callable:
     """Return the function: shapes are never computed without values."""
     return (lambda function: function) if func is None else func
 
 
 def register_autograd(
-    op: "CustomOp | str", backward: Callable, /, *, setup_context: Callable | None = None, **options: object
+    op: "CustomOp | str", backward: Callable[..., Any], /, *, setup_context: Callable | None = None, **options: object
 ) -> None:
     """Register the derivative of an operator. NotImplementedError for one that was not defined in Python."""
     operator = _operators.get(op) if isinstance(op, str) else op

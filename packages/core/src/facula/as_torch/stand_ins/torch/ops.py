@@ -1,7 +1,7 @@
 """``torch.ops``: PyTorch's operators by their inner names, as far as they are functions of facula too."""
 
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import facula
 
@@ -9,7 +9,7 @@ import facula
 class Operator:
     """An operator with its overloads, which are all the same function here."""
 
-    def __init__(self, name: str, function: Callable) -> None:
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.__name__ = name
         self.default = self.Tensor = self.Scalar = self.out = function
 
@@ -17,7 +17,7 @@ class Operator:
         """Return what the function returns."""
         return self.default(*args, **kwargs)
 
-    def __getattr__(self, name: str) -> Callable:
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
             raise AttributeError(name)
         return self.default  # an overload by its name
@@ -27,7 +27,7 @@ class Operator:
         return ["default"]
 
 
-def _missing(path: str) -> Callable:
+def _missing(path: str) -> Callable[..., Any]:
     """Return what stands for an operator that is no function of facula: programs may name it, not call it."""
 
     def call(*args: object, **kwargs: object) -> NoReturn:

@@ -3,5 +3,5 @@
 from contextlib import nullcontext
 
 
-class TransformGetItemToIndex(nullcontext):
+class TransformGetItemToIndex(nullcontext[None]):
     """Context that changes nothing: a tensor can be an index anywhere."""

@@ -1,13 +1,15 @@
 """``torch.utils._foreach_utils``: tensors in groups that could be computed with together."""
 
+from typing import Any
+
 from facula.tensor import Tensor
 
 
 def _group_tensors_by_device_and_dtype(
     tensorlistlist: list[list[Tensor | None]], with_indices: bool = False
-) -> dict[tuple, tuple[list[list[Tensor | None]], list[int]]]:
+) -> dict[tuple[Any, ...], tuple[list[list[Tensor | None]], list[int]]]:
     """Return, for each device and type of the tensors in the first list, the tensors of all lists and their places."""
-    groups: dict[tuple, tuple[list[list[Tensor | None]], list[int]]] = {}
+    groups: dict[tuple[Any, ...], tuple[list[list[Tensor | None]], list[int]]] = {}
     for index, tensors in enumerate(zip(*tensorlistlist, strict=True)):
         first = next(each for each in tensors if each is not None)
         lists, indices = groups.setdefault((first.device, first.dtype), ([[] for _ in tensorlistlist], []))
