@@ -108,6 +108,7 @@ from facula.ops.grid_sampling import (
     grid_sampler_3d as grid_sampler_3d,
 )
 from facula.ops.householder import *
+from facula.ops.index_arithmetic import *
 from facula.ops.indexing import *
 from facula.ops.interpolation import (
     channel_shuffle as channel_shuffle,
@@ -139,6 +140,7 @@ from facula.ops.sorting import *
 from facula.ops.special import *
 from facula.ops.splitting import *
 from facula.ops.statistics import *
+from facula.ops.view_copies import *
 from facula.ops.windows import *
 from facula.printing import set_printoptions as set_printoptions
 from facula.promotion import can_cast as can_cast, promote_types as promote_types

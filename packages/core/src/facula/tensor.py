@@ -17,6 +17,7 @@ from facula.ops import (
     fourier,
     gathering,
     householder,
+    index_arithmetic,
     indexing,
     joining,
     linear_algebra,
@@ -34,6 +35,7 @@ from facula.ops import (
     special,
     splitting,
     statistics,
+    view_copies,
 )
 from facula.ops import matmul as matmul_family
 from facula.overrides import on_subclass
@@ -516,7 +518,18 @@ class Tensor(TensorProperties):
     _pad = padding.pad
     _pad_constant = padding.pad_constant
 
+    # copies of views
+    as_strided_scatter = view_copies.as_strided_scatter
+    narrow_copy = view_copies.narrow_copy
+    unsafe_chunk = view_copies.unsafe_chunk
+    unsafe_split = view_copies.unsafe_split
+    unsafe_split_with_sizes = view_copies.unsafe_split_with_sizes
+
     # indexing
+    index_reduce = index_arithmetic.index_reduce
+    index_reduce_ = inplace(index_arithmetic.index_reduce)
+    new_empty_strided = index_arithmetic.new_empty_strided
+    nonzero_static = index_arithmetic.nonzero_static
     argwhere = indexing.argwhere
     diagonal_scatter = indexing.diagonal_scatter
     gather = gathering.gather
