@@ -7,6 +7,7 @@ from facula.nn import (
     parameter as parameter,
     utils as utils,
 )
+from facula.nn.linear_cross_entropy import LinearCrossEntropyOptions as LinearCrossEntropyOptions
 from facula.nn.module import Module as Module
 from facula.nn.modules import *
 from facula.nn.parallel import DataParallel as DataParallel

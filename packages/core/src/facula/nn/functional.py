@@ -1,5 +1,6 @@
 """The functions that modules compute with, under PyTorch's names."""
 
+from facula.nn.linear_cross_entropy import linear_cross_entropy as linear_cross_entropy
 from facula.nn.multi_head import multi_head_attention_forward as multi_head_attention_forward
 from facula.ops.activation import *
 from facula.ops.attention import scaled_dot_product_attention as scaled_dot_product_attention
