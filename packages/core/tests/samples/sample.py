@@ -72,6 +72,8 @@ class Sample:
     aliases: Sequence[str] = ()
     #: Brings results to what the reference gives, where several answers are right (the signs of eigenvectors).
     canonical: Callable[..., Any] | None = None
+    #: What derivatives are taken through, applied to the first argument: for ops that see a part of it, as one triangle.
+    through: Callable[..., Any] | None = None
     #: Sweeps that do not apply, each with the reason.
     without: dict[str, str] | None = None
 
@@ -84,6 +86,10 @@ class Sample:
     def function(self) -> Callable[..., Any]:
         """Return the public function."""
         return attrgetter(self.name)(facula)
+
+    def has_derivatives(self) -> bool:
+        """Return whether gradients can be asked for."""
+        return self.derivatives > 0 and "derivatives" not in self.without
 
     def __repr__(self) -> str:
         return self.name

@@ -385,7 +385,7 @@ def addbmm(
     >>> facula.addbmm(facula.zeros(1, 1), facula.ones(2, 1, 3), facula.ones(2, 3, 1))
     tensor([[6.]])
     """
-    return _combined("addbmm", input, bmm(batch1, batch2).sum(0), beta, alpha, out)
+    return _combined("addbmm", input, bmm(batch1, batch2).sum(0, dtype=batch1.dtype), beta, alpha, out)
 
 
 # Layers.
