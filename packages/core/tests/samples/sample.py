@@ -15,6 +15,7 @@ are, and the same options. The rows of a family are the list ``ROWS`` of the fil
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from operator import attrgetter
 from typing import Any
 
@@ -74,6 +75,8 @@ class Sample:
     canonical: Callable[..., Any] | None = None
     #: What derivatives are taken through, applied to the first argument: for ops that see a part of it, as one triangle.
     through: Callable[..., Any] | None = None
+    #: Whether numbers are drawn: every call begins with the same seed.
+    random: bool = False
     #: Sweeps that do not apply, each with the reason.
     without: dict[str, str] | None = None
 
@@ -83,9 +86,25 @@ class Sample:
         if unknown:
             raise ValueError(f"row {self.name}: sweeps are {sorted(SWEEPS)}, not {sorted(unknown)}")
 
+    def public(self) -> list[Callable[..., Any]]:
+        """Return the public function under all its names."""
+        return [attrgetter(name)(facula) for name in (self.name, *self.aliases)]
+
     def function(self) -> Callable[..., Any]:
-        """Return the public function."""
-        return attrgetter(self.name)(facula)
+        """Return the public function, seeded where it draws numbers."""
+        return self.seeded(attrgetter(self.name)(facula))
+
+    def seeded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a form of the function that begins with the same seed, where the op draws numbers."""
+        if not self.random:
+            return function
+
+        @wraps(function)
+        def with_seed(*arguments: Any, **options: Any) -> Any:
+            facula.manual_seed(0)
+            return function(*arguments, **options)
+
+        return with_seed
 
     def has_derivatives(self) -> bool:
         """Return whether gradients can be asked for."""
