@@ -1,5 +1,6 @@
 """Where a tensor lives: ``cpu`` or ``cuda:0``."""
 
+import builtins
 import threading
 
 from facula.backend import Array, cuda_device_count, device_index, to_cuda, to_numpy
@@ -12,11 +13,16 @@ class device:
 
     __slots__ = ("type", "index")
 
+    type: str
+    index: int | None
+
     def __init__(self, type: "str | int | device", index: int | None = None) -> None:
         if isinstance(type, device):
-            type, index = type.type, type.index
+            index = type.index
+            type = type.type
         elif isinstance(type, int):
-            type, index = "cuda", type
+            index = type
+            type = "cuda"
         elif not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, int or device, not {type.__class__.__name__}")
         if ":" in type:
@@ -54,7 +60,7 @@ class device:
     def __exit__(self, *exception: object) -> None:
         set_default(_default.__dict__["outer"].pop())
 
-    def __reduce__(self) -> tuple[type, tuple[str, int | None]]:
+    def __reduce__(self) -> "tuple[builtins.type[device], tuple[str, int | None]]":
         return device, (self.type, self.index)
 
 

@@ -1,5 +1,7 @@
 """The element types: names, limits, and the NumPy type behind each."""
 
+import builtins
+
 import ml_dtypes
 import numpy as np
 
@@ -9,7 +11,7 @@ class dtype:
 
     __slots__ = ("name", "numpy", "itemsize", "is_floating_point", "is_complex", "is_signed", "category", "__weakref__")
 
-    def __init__(self, name: str, numpy: np.dtype, category: int) -> None:
+    def __init__(self, name: str, numpy: np.dtype, category: "builtins.int") -> None:
         self.name = name
         self.numpy = numpy
         self.itemsize = numpy.itemsize
@@ -132,7 +134,7 @@ class finfo:
         chosen = type or get_default_dtype()
         if chosen.category < FLOATING:
             raise TypeError(f"facula.finfo() requires a floating point input type. Use facula.iinfo for {chosen}")
-        limits = ml_dtypes.finfo(chosen.to_real().numpy)
+        limits = ml_dtypes.finfo(chosen.to_real().numpy)  # type: ignore[no-untyped-call]
         self.bits = chosen.to_real().itemsize * 8
         self.eps = builtin_float(limits.eps)
         self.max = builtin_float(limits.max)

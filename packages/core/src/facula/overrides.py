@@ -12,10 +12,12 @@ import functools
 import importlib
 import types
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from facula.graph.modes import state
 from facula.tensor_base import OverridingArray, TensorBase, storage_of, wrap
+
+Subclass = TypeVar("Subclass", bound=TensorBase)
 
 __all__ = [
     "BaseTorchFunctionMode",
@@ -54,21 +56,21 @@ _NOT_METHODS = frozenset(
 # Who is asked.
 
 
-def _overriding(values: Sequence[object]) -> Iterator[object]:
+def _overriding(values: Sequence[Any]) -> Iterator[Any]:
     """Yield the arguments whose class overrides; those in lists and tuples too."""
     for value in values:
         if isinstance(value, TensorBase):
             if value._overrides:
                 yield value
-        elif type(value) in (list, tuple):
+        elif type(value) is list or type(value) is tuple:
             yield from _overriding(value)
         elif hasattr(type(value), "__torch_function__") and not isinstance(value, type):
             yield value
 
 
-def _in_order(arguments: Sequence[object]) -> list[object]:
+def _in_order(arguments: Sequence[Any]) -> list[Any]:
     """Return one argument of each class, subclasses before their parents, else from left to right."""
-    chosen: list[object] = []
+    chosen: list[Any] = []
     for each in arguments:
         if any(type(each) is type(other) for other in chosen):
             continue
@@ -155,7 +157,7 @@ class _DisabledTorchFunction:
 disabled_torch_function = _DisabledTorchFunction()
 
 
-def _convert(result: object, cls: type) -> object:
+def _convert(result: Any, cls: type[TensorBase]) -> Any:
     if isinstance(result, TensorBase):
         return result if isinstance(result, cls) else as_subclass(result, cls)
     if isinstance(result, tuple) and hasattr(result, "_fields"):
@@ -165,15 +167,15 @@ def _convert(result: object, cls: type) -> object:
     return result
 
 
-def as_subclass(tensor: TensorBase, cls: type) -> TensorBase:
+def as_subclass(tensor: TensorBase, cls: type[Subclass]) -> Subclass:
     """Return the tensor, with its memory and history, as one of class ``cls``."""
     if not issubclass(cls, TensorBase):
         raise TypeError(f"as_subclass(): expected a subclass of Tensor, got {cls}")
     array = tensor._array
     made = wrap(array.view(OverridingArray) if cls._overrides and hasattr(array, "view") else array)
-    made.__class__ = cls
+    made.__class__ = cls  # type: ignore[assignment]  # a class with the same attributes
     made._node, made._base, made._storage = tensor._node, tensor._base, storage_of(tensor)
-    return made
+    return made  # type: ignore[return-value]
 
 
 # Switching it off, and modes.
@@ -248,6 +250,8 @@ class BaseTorchFunctionMode(TorchFunctionMode):
 class Overridable:
     """A public function that asks overriding arguments and modes first; it equals the function it wraps."""
 
+    __wrapped__: Callable[..., Any]
+
     def __init__(self, function: Callable[..., Any]) -> None:
         functools.update_wrapper(self, function)
 
@@ -268,7 +272,7 @@ class Overridable:
         return repr(self.__wrapped__)
 
 
-def _method(function: Callable[..., Any], known_as: Callable | None = None) -> Callable:
+def _method(function: Callable[..., Any], known_as: Callable[..., Any] | None = None) -> Callable[..., Any]:
     """Return a method that asks first; those asked know it as ``known_as``, by default as itself."""
 
     @functools.wraps(function)
@@ -278,7 +282,7 @@ def _method(function: Callable[..., Any], known_as: Callable | None = None) -> C
             return handle_torch_function(known_as or method, relevant, *args, **kwargs)
         return function(*args, **kwargs)
 
-    method._is_overridable = True
+    method._is_overridable = True  # type: ignore[attr-defined]
     return method
 
 
@@ -303,10 +307,10 @@ def _wrap_methods(cls: type) -> None:
 def _unwrap_methods(cls: type) -> None:
     for name, function in list(_methods_of(cls)):
         if hasattr(function, "_is_overridable"):
-            setattr(cls, name, function.__wrapped__)
+            setattr(cls, name, function.__wrapped__)  # type: ignore[attr-defined]  # see `_method`
 
 
-def on_subclass(cls: type[TensorBase]) -> None:
+def on_subclass(cls: Any) -> None:
     """Prepare a new subclass of Tensor: called when its class statement has run."""
     function = getattr(cls.__torch_function__, "__func__", None)
     cls._overrides = cls.__torch_function__ is not disabled_torch_function
@@ -370,10 +374,10 @@ def resolve_name(f: Callable[..., Any]) -> str | None:
     return f"facula.Tensor.{name}" if name is not None and hasattr(_tensor_class(), name) else None
 
 
-def wrap_torch_function(dispatcher: Callable[..., Any]) -> Callable[[Callable], Callable]:
+def wrap_torch_function(dispatcher: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator for a function of one's own: ``dispatcher`` gives, of its arguments, those that may override."""
 
-    def decorate(function: Callable[..., Any]) -> Callable:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def call(*args: object, **kwargs: object) -> object:
             relevant = dispatcher(*args, **kwargs)

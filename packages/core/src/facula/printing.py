@@ -5,7 +5,7 @@ from math import floor, isfinite
 import numpy as np
 
 from facula import backend, dtypes
-from facula.types import Tensor
+from facula.tensor_base import TensorBase
 
 
 class PrintOptions:
@@ -138,7 +138,7 @@ class _Writer:
         return "[" + (",\n" + " " * (indent + 1)).join(", ".join(line) for line in lines) + "]"
 
 
-def tensor_string(tensor: Tensor) -> str:
+def tensor_string(tensor: TensorBase) -> str:
     """Return the text of a tensor: its elements, and what is not the default of its type, device and history."""
     # A class that overrides operations shows its name.
     prefix = f"{type(tensor).__name__}(" if tensor._overrides else "tensor("

@@ -324,8 +324,8 @@ class Tensor(TensorProperties):
     lt_ = less_ = inplace(comparison.lt)
     ne = not_equal = comparison.ne
     ne_ = not_equal_ = inplace(comparison.ne)
-    __eq__ = operator(comparison.eq)
-    __ne__ = operator(comparison.ne)
+    __eq__ = operator(comparison.eq)  # type: ignore[assignment]  # elementwise, no bool
+    __ne__ = operator(comparison.ne)  # type: ignore[assignment]
     __lt__ = operator(comparison.lt)
     __le__ = operator(comparison.le)
     __gt__ = operator(comparison.gt)

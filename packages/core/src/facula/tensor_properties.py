@@ -6,7 +6,7 @@ import builtins
 import copy
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex, TypeVar, overload
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from facula.ops import conversion
 from facula.printing import tensor_string
 from facula.size import Size
 from facula.tensor_base import OverridingArray, TensorBase, owner, storage_of, unmarked, wrap
+from facula.types import Tensor
+
+Subclass = TypeVar("Subclass", bound=TensorBase)
 
 #: The names ``tensor.type()`` uses.
 LEGACY_NAMES = {
@@ -31,7 +34,7 @@ LEGACY_NAMES = {
         "int8": "CharTensor",
         "uint8": "ByteTensor",
     },
-    **{builtins.bool: "BoolTensor", "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor"},
+    **{"bool": "BoolTensor", "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor"},
 }
 
 
@@ -40,7 +43,7 @@ class TensorProperties(TensorBase):
 
     __array_priority__ = 1000  # a NumPy array on the left of an operator leaves it to the tensor
 
-    __torch_function__ = classmethod(overrides.default_torch_function)
+    __torch_function__: Any = classmethod(overrides.default_torch_function)
 
     def __new__(cls, *args: object, device: Device | str | builtins.int | None = None) -> Self:
         """Return a tensor of the default type: uninitialised of the shape ``args``, or with the data given.
@@ -49,7 +52,7 @@ class TensorProperties(TensorBase):
         """
         kind = dtypes.get_default_dtype().numpy
         if len(args) == 1 and not isinstance(args[0], (builtins.int, np.integer, Size)):
-            data = args[0]
+            data: Any = args[0]
             if isinstance(data, TensorBase):
                 if data._array.dtype != kind:
                     raise TypeError(f"expected {dtypes.get_default_dtype().name} (got {data.dtype.name})")
@@ -57,15 +60,15 @@ class TensorProperties(TensorBase):
             array = np.array(data, kind)
         else:
             shape = args[0] if args and isinstance(args[0], Size) else args
-            array = np.empty(shape if args else 0, kind)
+            array = np.empty(shape if args else 0, kind)  # type: ignore[arg-type]
         return overrides.as_subclass(wrap(devices.move(array, devices.canonical(device))), cls)
 
     @staticmethod
-    def _make_subclass(cls: type[Self], data: TensorBase, require_grad: builtins.bool = False) -> Self:
+    def _make_subclass(cls: builtins.type[Any], data: Tensor, require_grad: builtins.bool = False) -> Any:
         """Return a tensor of class ``cls`` on the memory of ``data``, with no history."""
         return overrides.as_subclass(data.detach(), cls).requires_grad_(require_grad)
 
-    def as_subclass(self, cls: type) -> TensorBase:
+    def as_subclass(self, cls: builtins.type[Subclass]) -> Subclass:
         """Return this tensor, with its memory and history, as one of class ``cls``."""
         return overrides.as_subclass(self, cls)
 
@@ -76,6 +79,10 @@ class TensorProperties(TensorBase):
         """The lengths of the dimensions."""
         return Size(self._array.shape)
 
+    @overload
+    def size(self, dim: None = None) -> Size: ...
+    @overload
+    def size(self, dim: builtins.int) -> builtins.int: ...
     def size(self, dim: builtins.int | None = None) -> Size | builtins.int:
         """Return the shape, or the length of one dimension."""
         if dim is None:
@@ -103,6 +110,10 @@ class TensorProperties(TensorBase):
 
     nelement = numel
 
+    @overload
+    def stride(self, dim: None = None) -> tuple[builtins.int, ...]: ...
+    @overload
+    def stride(self, dim: builtins.int) -> builtins.int: ...
     def stride(self, dim: builtins.int | None = None) -> tuple[builtins.int, ...] | builtins.int:
         """Return how many elements apart in memory neighbours are along each dimension, or along one."""
         array = self._array
@@ -209,7 +220,7 @@ class TensorProperties(TensorBase):
             raise RuntimeError(f"Boolean value of Tensor with {few} is ambiguous")
         return bool(self)
 
-    def is_same_size(self, other: TensorBase) -> builtins.bool:
+    def is_same_size(self, other: Tensor) -> builtins.bool:
         """Return whether another tensor has the same shape."""
         return self.shape == other.shape
 
@@ -217,7 +228,7 @@ class TensorProperties(TensorBase):
         """Return whether the elements can be negative."""
         return self.dtype.is_signed
 
-    def to(self, *args: object, **kwargs: object) -> Self:
+    def to(self, *args: object, **kwargs: object) -> Tensor:
         """Return the tensor with another type, on another device, or both; itself when nothing changes.
 
         Takes ``(dtype)``, ``(device)``, ``(device, dtype)`` or ``(other)``, and ``non_blocking copy memory_format``.
@@ -226,14 +237,18 @@ class TensorProperties(TensorBase):
         tensor([1, 1])
         """
         device, dtype, copy_asked = _parse_to(args, kwargs)
-        result = self
+        result: Any = self
         if device is not None:
             result = conversion.move(result, device)
         if dtype is not None:
             result = conversion.cast(result, dtype)
         return conversion.clone(result) if copy_asked and result is self else result
 
-    def type(self, dtype: DType | str | None = None, non_blocking: builtins.bool = False) -> str | Self:
+    @overload
+    def type(self, dtype: None = None, non_blocking: builtins.bool = False) -> str: ...
+    @overload
+    def type(self, dtype: DType | str, non_blocking: builtins.bool = False) -> Tensor: ...
+    def type(self, dtype: DType | str | None = None, non_blocking: builtins.bool = False) -> str | Tensor:
         """Return the name of the tensor's type, or the tensor with another."""
         if dtype is None:
             return f"facula.{'cuda.' if self.is_cuda else ''}{LEGACY_NAMES.get(self.dtype.name, self.dtype.name)}"
@@ -245,67 +260,67 @@ class TensorProperties(TensorBase):
             dtype = next(each for each in dtypes.ALL if each.name == names.get(short, short))
         return conversion.cast(self, dtype)
 
-    def type_as(self, other: TensorBase) -> Self:
+    def type_as(self, other: TensorBase) -> Tensor:
         """Return the tensor with the type of ``other``."""
         return self.to(other)
 
-    def cpu(self) -> Self:
+    def cpu(self) -> Tensor:
         """Return the tensor in main memory."""
         return conversion.move(self, "cpu")
 
-    def cuda(self, device: Device | builtins.int | str | None = None, non_blocking: builtins.bool = False) -> Self:
+    def cuda(self, device: Device | builtins.int | str | None = None, non_blocking: builtins.bool = False) -> Tensor:
         """Return the tensor on a CUDA device; RuntimeError when there is none."""
         return conversion.move(self, "cuda" if device is None else device)
 
-    def float(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
+    def float(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Tensor:
         """Return the tensor as float32."""
         return conversion.cast(self, dtypes.float32)
 
-    def double(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
+    def double(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Tensor:
         """Return the tensor as float64."""
         return conversion.cast(self, dtypes.float64)
 
-    def half(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
+    def half(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Tensor:
         """Return the tensor as float16."""
         return conversion.cast(self, dtypes.float16)
 
-    def bfloat16(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
+    def bfloat16(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Tensor:
         """Return the tensor as bfloat16."""
         return conversion.cast(self, dtypes.bfloat16)
 
-    def long(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
+    def long(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Tensor:
         """Return the tensor as int64."""
         return conversion.cast(self, dtypes.int64)
 
-    def int(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
+    def int(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Tensor:
         """Return the tensor as int32."""
         return conversion.cast(self, dtypes.int32)
 
-    def short(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
+    def short(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Tensor:
         """Return the tensor as int16."""
         return conversion.cast(self, dtypes.int16)
 
-    def char(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
+    def char(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Tensor:
         """Return the tensor as int8."""
         return conversion.cast(self, dtypes.int8)
 
-    def byte(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
+    def byte(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Tensor:
         """Return the tensor as uint8."""
         return conversion.cast(self, dtypes.uint8)
 
-    def bool(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
+    def bool(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Tensor:
         """Return the tensor as bool: whether each element is not zero."""
         return conversion.cast(self, dtypes.bool_)
 
-    def cfloat(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
+    def cfloat(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Tensor:
         """Return the tensor as complex64."""
         return conversion.cast(self, dtypes.complex64)
 
-    def cdouble(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Self:
+    def cdouble(self, memory_format: conversion.memory_format = conversion.preserve_format) -> Tensor:
         """Return the tensor as complex128."""
         return conversion.cast(self, dtypes.complex128)
 
-    def _to_numpy_dtype(self, dtype: np.dtype) -> Self:
+    def _to_numpy_dtype(self, dtype: np.dtype) -> Tensor:
         return conversion.cast(self, dtypes.from_numpy_dtype[dtype])
 
     # To Python and NumPy, and back.
@@ -341,7 +356,7 @@ class TensorProperties(TensorBase):
             raise AttributeError("Can't get __cuda_array_interface__ on non-CUDA tensor. Use cuda() first.")
         return self._array.__cuda_array_interface__
 
-    def __dlpack__(self, **options: object) -> object:
+    def __dlpack__(self, **options: Any) -> object:
         if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
         return self._array.__dlpack__(**options)
@@ -349,15 +364,16 @@ class TensorProperties(TensorBase):
     def __dlpack_device__(self) -> tuple[Any, ...]:
         return self._array.__dlpack_device__()
 
-    def item(self) -> builtins.bool | builtins.int | builtins.float | complex:
+    def item(self) -> builtins.int | builtins.float:
         """Return the only element as a Python number; RuntimeError when there is not exactly one."""
+        # The type leaves out complex, as PyTorch's does: else no `x.item() > 0` would pass a type checker.
         array = self._array
         if array.size != 1:
             raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
         value = array.item()
         return value if array.dtype.kind != "V" else float_of(value)
 
-    def tolist(self) -> list[Any] | builtins.bool | builtins.int | builtins.float | complex:
+    def tolist(self) -> Any:
         """Return the elements as nested lists of Python numbers."""
         array = backend.to_numpy(self._array)
         return array.astype(np.float32).tolist() if array.dtype.kind == "V" else array.tolist()
@@ -388,14 +404,14 @@ class TensorProperties(TensorBase):
             raise TypeError("len() of a 0-d tensor")
         return self._array.shape[0]
 
-    def __iter__(self) -> Iterator[Self]:
+    def __iter__(self) -> Iterator[Tensor]:
         if self._array.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
-        return iter(self.unbind(0))
+        return iter(self.unbind(0))  # type: ignore[attr-defined]  # one of the operations
 
     def __contains__(self, element: object) -> builtins.bool:
         if isinstance(element, (TensorBase, bool_of, int_of, float_of, complex)):
-            return bool_of((self == element).any().item())
+            return bool_of((self == element).any().item())  # type: ignore[attr-defined]  # == is an operation, too
         raise RuntimeError(
             f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {builtin_type(element)}."
         )
@@ -419,20 +435,20 @@ class TensorProperties(TensorBase):
                 "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
             )
         made = wrap(self._array.copy(order="K"))
-        made.__class__ = self.__class__
+        made.__class__ = self.__class__  # type: ignore[assignment]  # a class with the same attributes
         memo[id(self)] = made
         made.__dict__.update(copy.deepcopy(self._own_attributes(), memo))
         if self.requires_grad:
             made.requires_grad_()
         if self.grad is not None:
             made.grad = copy.deepcopy(self.grad, memo)
-        return made
+        return made  # type: ignore[return-value]
 
     def _own_attributes(self) -> dict[Any, Any]:
         """What users and subclasses put on this tensor."""
         return {name: value for name, value in self.__dict__.items() if name not in INTERNAL}
 
-    def __reduce_ex__(self, protocol: builtins.int) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be pickled; use detach() first")
         array = backend.to_numpy(self._array)
@@ -479,7 +495,7 @@ class TensorProperties(TensorBase):
     @property
     def grad_fn(self) -> Node | None:
         """The node that computes the gradients of what this tensor was made of; None for a leaf."""
-        return None if self.is_leaf else self._node.node
+        return None if self.is_leaf else self._node.node  # type: ignore[union-attr]  # what is no leaf has a node
 
     @property
     def output_nr(self) -> builtins.int:
@@ -500,18 +516,20 @@ class TensorProperties(TensorBase):
         self._retains_grad = True
         keeper = weakref.ref(self)
 
-        def keep(gradient: TensorBase) -> None:
+        def keep(gradient: Tensor) -> None:
             tensor = keeper()
             if tensor is not None:
                 tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
 
-        self._node.node.add_tensor_hook(self._node.index, keep)
+        node: Any = self._node  # there is one: the tensor requires grad
+        node.node.add_tensor_hook(node.index, keep)
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(grad)`` when the gradient of this tensor is known; what it returns replaces the gradient."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        return self._node.node.add_tensor_hook(self._node.index, hook)
+        node: Any = self._node  # there is one: the tensor requires grad
+        return node.node.add_tensor_hook(node.index, hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(tensor)`` after the ``grad`` of this leaf was updated."""
@@ -521,10 +539,10 @@ class TensorProperties(TensorBase):
 
     def backward(
         self,
-        gradient: TensorBase | None = None,
+        gradient: Tensor | None = None,
         retain_graph: builtins.bool | None = None,
         create_graph: builtins.bool = False,
-        inputs: TensorBase | Sequence[TensorBase] | None = None,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
         """Add the gradients of this tensor to ``grad`` of the leaves it was made of.
 
@@ -543,10 +561,10 @@ class TensorProperties(TensorBase):
         return self
 
     @property
-    def data(self) -> Self:
+    def data(self) -> Tensor:
         """The same memory outside the graph, with a version of its own."""
         made = wrap(unmarked(self._array))
-        return overrides.as_subclass(made, type(self)) if self._overrides else made
+        return overrides.as_subclass(made, type(self)) if self._overrides else made  # type: ignore[return-value]
 
     @data.setter
     def data(self, value: TensorBase) -> None:

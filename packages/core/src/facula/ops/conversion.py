@@ -9,7 +9,7 @@ from facula.devices import device as Device
 from facula.dtypes import dtype as DType
 from facula.graph.views import Geometry
 from facula.primitive import primitive
-from facula.tensor_base import alias
+from facula.tensor_base import TensorBase, alias
 from facula.types import Tensor
 
 __all__ = ["clone", "contiguous", "detach"]
@@ -48,8 +48,8 @@ sparse_csc = layout("sparse_csc")
 sparse_bsr = layout("sparse_bsr")
 sparse_bsc = layout("sparse_bsc")
 jagged = layout("jagged")
-contiguous_format = memory_format("contiguous_format")
-preserve_format = memory_format("preserve_format")
+contiguous_format: memory_format = memory_format("contiguous_format")
+preserve_format: memory_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 
@@ -64,9 +64,11 @@ def _cast(xp, x, *, dtype):
     return x.astype(dtype)
 
 
-def cast(input: Tensor, dtype: DType) -> Tensor:
+def cast(input: TensorBase, dtype: DType) -> Tensor:
     """Return ``input`` with elements of type ``dtype``; itself when it has that type already."""
-    return input if input._array.dtype == dtype.numpy else _cast(input, dtype=dtype.numpy)
+    if input._array.dtype == dtype.numpy:
+        return input  # type: ignore[return-value]  # each tensor is a Tensor
+    return _cast(input, dtype=dtype.numpy)
 
 
 @primitive(vjp={"x": lambda g, source: move(g, source)})
@@ -80,12 +82,12 @@ def _move_array(x, *, target, source):
     return devices.move(x, target)
 
 
-def move(input: Tensor, device: Device) -> Tensor:
+def move(input: TensorBase, device: Device | str | int) -> Tensor:
     """Return ``input`` on ``device``; itself when it is there already."""
     target = devices.canonical(device)
     source = devices.of_array(input._array)
     if target == source:
-        return input
+        return input  # type: ignore[return-value]
     return _move(input, target=target, source=source)
 
 
@@ -94,7 +96,7 @@ def _clone(xp, x, *, order):
     return x.copy(order=order)
 
 
-def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> Tensor:
+def clone(input: TensorBase, *, memory_format: memory_format = preserve_format) -> Tensor:
     """Return a copy of ``input`` in memory of its own, through which gradients pass.
 
     >>> facula.clone(facula.tensor([1, 2]))
@@ -125,7 +127,7 @@ def _laid_out(xp, array: backend.Array, geometry: Geometry) -> backend.Array:
     return memory
 
 
-def _strided(xp, memory: backend.Array, shape: tuple[Any, ...], strides: tuple, offset: int) -> backend.Array:
+def _strided(xp, memory: backend.Array, shape: tuple[Any, ...], strides: tuple[Any, ...], offset: int) -> backend.Array:
     in_bytes = tuple(stride * memory.itemsize for stride in strides)
     return xp.lib.stride_tricks.as_strided(memory[offset:], shape, in_bytes)
 
