@@ -123,3 +123,15 @@ def test_elements_can_be_replaced_one_by_one() -> None:
     assert x.apply_(lambda each: each * 10).tolist() == [[10, 20], [30, 40]]
     assert x.map_(facula.tensor([1, 2]), lambda each, other: each + other).tolist() == [[11, 22], [31, 42]]
     assert x.resize_as_(facula.zeros(4)).tolist() == [11, 22, 31, 42]
+
+
+def test_a_fork_leaves_the_random_state_as_it_was() -> None:
+    facula.manual_seed(0)
+    expected = facula.rand(2)
+    facula.random.manual_seed(0)
+    with facula.random.fork_rng():
+        facula.rand(5)
+    assert facula.equal(facula.rand(2), expected)
+    with facula.random.fork_rng(enabled=False):
+        facula.manual_seed(1)
+    assert facula.random.initial_seed() == 1

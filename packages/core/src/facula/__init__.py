@@ -72,6 +72,7 @@ from facula.ops.conversion import (
 )
 from facula.ops.activation import log_softmax_method as log_softmax
 from facula.ops.activation import (
+    hardshrink as hardshrink,
     relu as relu,
     relu_ as relu_,
     selu as selu,
@@ -97,7 +98,6 @@ from facula.ops.cumulative import *
 from facula.ops.decompositions import *
 from facula.ops.einsum import *
 from facula.ops.elementary import *
-from facula.ops.embedding import embedding as embedding
 from facula.ops.extrema import *
 from facula.ops.fourier import istft as istft, stft as stft
 from facula.ops.gathering import *
@@ -120,16 +120,12 @@ from facula.ops.linear_algebra import *
 from facula.ops.lu_factorization import *
 from facula.ops.loss import cosine_similarity as cosine_similarity, pairwise_distance as pairwise_distance
 from facula.ops.matmul import *
+from facula.ops.matmul import bilinear as bilinear
 from facula.ops.matrix_functions import *
-from facula.ops.normalization import (
-    batch_norm as batch_norm,
-    group_norm as group_norm,
-    instance_norm as instance_norm,
-    layer_norm as layer_norm,
-    rms_norm as rms_norm,
-)
+from facula.ops.normalization import rms_norm as rms_norm
 from facula.ops.norms import *
 from facula.ops.pointwise import *
+from facula.ops.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d, avg_pool1d as avg_pool1d
 from facula.ops.random import *
 from facula.ops.recurrent import *
 from facula.ops.reduction import *
@@ -180,9 +176,59 @@ if TYPE_CHECKING:
     )
     from facula.cuda import Event as Event, OutOfMemoryError as OutOfMemoryError, Stream as Stream
     from facula.futures import Future as Future
+    from facula.ops.aten import (
+        adaptive_max_pool1d as adaptive_max_pool1d,
+        alpha_dropout as alpha_dropout,
+        alpha_dropout_ as alpha_dropout_,
+        batch_norm as batch_norm,
+        binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+        constant_pad_nd as constant_pad_nd,
+        convolution as convolution,
+        cosine_embedding_loss as cosine_embedding_loss,
+        ctc_loss as ctc_loss,
+        dropout as dropout,
+        dropout_ as dropout_,
+        embedding as embedding,
+        embedding_bag as embedding_bag,
+        embedding_renorm_ as embedding_renorm_,
+        feature_alpha_dropout as feature_alpha_dropout,
+        feature_alpha_dropout_ as feature_alpha_dropout_,
+        feature_dropout as feature_dropout,
+        feature_dropout_ as feature_dropout_,
+        group_norm as group_norm,
+        hinge_embedding_loss as hinge_embedding_loss,
+        instance_norm as instance_norm,
+        kl_div as kl_div,
+        layer_norm as layer_norm,
+        margin_ranking_loss as margin_ranking_loss,
+        max_pool1d as max_pool1d,
+        max_pool1d_with_indices as max_pool1d_with_indices,
+        max_pool2d as max_pool2d,
+        max_pool3d as max_pool3d,
+        norm_except_dim as norm_except_dim,
+        poisson_nll_loss as poisson_nll_loss,
+        rrelu as rrelu,
+        rrelu_ as rrelu_,
+        triplet_margin_loss as triplet_margin_loss,
+    )
     from facula.ops.eigenpairs import lobpcg as lobpcg
     from facula.ops.gamma_sampling import _sample_dirichlet as _sample_dirichlet, _standard_gamma as _standard_gamma
     from facula.ops.lowrank import pca_lowrank as pca_lowrank, svd_lowrank as svd_lowrank
+    from facula.ops.native import (
+        _batch_norm_with_update as _batch_norm_with_update,
+        _log_softmax_backward_data as _log_softmax_backward_data,
+        _native_batch_norm_legit as _native_batch_norm_legit,
+        _safe_softmax as _safe_softmax,
+        _softmax_backward_data as _softmax_backward_data,
+        _upsample_bilinear2d_aa as _upsample_bilinear2d_aa,
+        native_batch_norm as native_batch_norm,
+        native_channel_shuffle as native_channel_shuffle,
+        native_dropout as native_dropout,
+        native_dropout_backward as native_dropout_backward,
+        native_group_norm as native_group_norm,
+        native_layer_norm as native_layer_norm,
+        native_norm as native_norm,
+    )
     from facula.serialization import load as load, save as save
 
 #: What is imported when it is first asked for: these need parts of the standard library that cost as much as NumPy.
@@ -193,6 +239,7 @@ _LATER = frozenset(
         "cuda",
         "distributions",
         "fft",
+        "func",
         "futures",
         "hub",
         "linalg",
@@ -200,14 +247,29 @@ _LATER = frozenset(
         "nn",
         "optim",
         "profiler",
+        "random",
         "serialization",
         "signal",
         "special",
         "utils",
     }
 )
+#: What PyTorch has here with another argument order than in ``nn.functional``, and PyTorch's ``native_`` functions.
+_LIKE_ATEN = """
+adaptive_max_pool1d alpha_dropout alpha_dropout_ batch_norm binary_cross_entropy_with_logits constant_pad_nd
+convolution cosine_embedding_loss ctc_loss dropout dropout_ embedding embedding_bag embedding_renorm_
+feature_alpha_dropout feature_alpha_dropout_ feature_dropout feature_dropout_ group_norm hinge_embedding_loss
+instance_norm kl_div layer_norm margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d
+norm_except_dim poisson_nll_loss rrelu rrelu_ triplet_margin_loss
+""".split()
+_NATIVE = """
+_batch_norm_with_update _log_softmax_backward_data _native_batch_norm_legit _safe_softmax
+_softmax_backward_data _upsample_bilinear2d_aa native_batch_norm native_channel_shuffle native_dropout
+native_dropout_backward native_group_norm native_layer_norm native_norm
+""".split()
 #: The same for functions, by the module they are in.
 _LATER_FUNCTIONS = {
+    "vmap": "facula.func",
     "_sample_dirichlet": "facula.ops.gamma_sampling",
     "_standard_gamma": "facula.ops.gamma_sampling",
     "Event": "facula.cuda",
@@ -226,6 +288,8 @@ _LATER_FUNCTIONS = {
     "pca_lowrank": "facula.ops.lowrank",
     "save": "facula.serialization",
     "svd_lowrank": "facula.ops.lowrank",
+    **dict.fromkeys(_LIKE_ATEN, "facula.ops.aten"),
+    **dict.fromkeys(_NATIVE, "facula.ops.native"),
 }
 
 
