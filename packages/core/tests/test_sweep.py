@@ -435,7 +435,12 @@ def public_ops() -> dict[int, str]:
     faces = ["facula.creation", "facula.fft", "facula.linalg", "facula.special"]
     for module in (*modules(), *map(importlib.import_module, faces)):
         for name in getattr(module, "__all__", ()):
-            if callable(getattr(module, name)) and not isinstance(getattr(module, name), type):
+            # What begins with an underscore has PyTorch's private name, for other libraries' sake.
+            if (
+                not name.startswith("_")
+                and callable(getattr(module, name))
+                and not isinstance(getattr(module, name), type)
+            ):
                 found.setdefault(id(getattr(module, name)), f"{module.__name__}.{name}")
     return found
 

@@ -5,6 +5,7 @@ import numpy as np
 from samples.sample import FLOATS, WIDE_FLOATS, Sample, case, numbers
 
 F = "nn.functional."
+NO_NUMBER_BEYOND = {"derivatives": "where the result is certain, there is no number beyond; gradients are zeros"}
 ANY_NUMBERS = {"value": "the numbers are random", "dtype": "the numbers are random"}
 
 
@@ -73,15 +74,27 @@ ROWS = [
         derivatives=0,
     ),
     row("randperm", [case(5), case(0), case(1)], np.arange, canonical=np.sort),
-    row("bernoulli", [case(np.array([0.0, 1.0, 1.0])), case(np.zeros((0, 2)))], lambda p: p, dtypes=FLOATS),
+    row(
+        "bernoulli",
+        [case(np.array([0.0, 1.0, 1.0])), case(np.zeros((0, 2)))],
+        lambda p: p,
+        dtypes=FLOATS,
+        without={**NO_NUMBER_BEYOND, "in-place": "bernoulli_ has other arguments"},
+    ),
     row(
         "binomial",
         [case(np.array([3.0, 4.0, 5.0]), np.array([1.0, 0.0, 1.0]))],
         lambda count, p: count * p,
         dtypes=WIDE_FLOATS,
-        without={"derivatives": "it is zero, as that of counts"},
+        without=NO_NUMBER_BEYOND,
     ),
-    row("poisson", [case(np.zeros((2, 3))), case(np.zeros(0))], lambda rate: rate, dtypes=FLOATS),
+    row(
+        "poisson",
+        [case(np.zeros((2, 3))), case(np.zeros(0))],
+        lambda rate: rate,
+        dtypes=FLOATS,
+        without=NO_NUMBER_BEYOND,
+    ),
     row(
         "multinomial",
         [case(np.array([[0.0, 1.0, 0.0], [2.0, 0.0, 0.0]]), 1), case(np.array([0.0, 3.0]), 4, True)],
