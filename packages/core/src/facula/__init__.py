@@ -176,7 +176,7 @@ if TYPE_CHECKING:
     )
     from facula.cuda import Event as Event, OutOfMemoryError as OutOfMemoryError, Stream as Stream
     from facula.futures import Future as Future
-    from facula.ops.aten import (
+    from facula.ops.torch_signatures import (
         adaptive_max_pool1d as adaptive_max_pool1d,
         alpha_dropout as alpha_dropout,
         alpha_dropout_ as alpha_dropout_,
@@ -255,7 +255,7 @@ _LATER = frozenset(
     }
 )
 #: What PyTorch has here with another argument order than in ``nn.functional``, and PyTorch's ``native_`` functions.
-_LIKE_ATEN = """
+_TORCH_SIGNATURES = """
 adaptive_max_pool1d alpha_dropout alpha_dropout_ batch_norm binary_cross_entropy_with_logits constant_pad_nd
 convolution cosine_embedding_loss ctc_loss dropout dropout_ embedding embedding_bag embedding_renorm_
 feature_alpha_dropout feature_alpha_dropout_ feature_dropout feature_dropout_ group_norm hinge_embedding_loss
@@ -288,7 +288,7 @@ _LATER_FUNCTIONS = {
     "pca_lowrank": "facula.ops.lowrank",
     "save": "facula.serialization",
     "svd_lowrank": "facula.ops.lowrank",
-    **dict.fromkeys(_LIKE_ATEN, "facula.ops.aten"),
+    **dict.fromkeys(_TORCH_SIGNATURES, "facula.ops.torch_signatures"),
     **dict.fromkeys(_NATIVE, "facula.ops.native"),
 }
 

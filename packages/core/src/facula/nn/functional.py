@@ -3,6 +3,7 @@
 from facula.nn.linear_cross_entropy import linear_cross_entropy as linear_cross_entropy
 from facula.nn.multi_head import multi_head_attention_forward as multi_head_attention_forward
 from facula.ops.activation import *
+from facula.ops.torch_signatures import rrelu_ as rrelu_
 from facula.ops.attention import scaled_dot_product_attention as scaled_dot_product_attention
 from facula.ops.convolution import (
     conv1d as conv1d,
@@ -30,6 +31,7 @@ from facula.ops.interpolation import (
 from facula.ops.loss import *
 from facula.ops.matmul import bilinear as bilinear, linear as linear
 from facula.ops.normalization import *
+from facula.ops.native import native_channel_shuffle as native_channel_shuffle
 from facula.ops.padding import pad as pad
 from facula.ops.pooling import *
 from facula.ops.random import (

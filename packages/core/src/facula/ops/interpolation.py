@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,18 @@ def interpolate(
             "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input"
         )
     lengths, scales = _output(input, rank, size, scale_factor, recompute_scale_factor)
+    return resized(input, lengths, scales, mode, bool(align_corners), antialias)
+
+
+def resized(
+    input: Tensor,
+    lengths: Sequence[int],
+    scales: Sequence[float | None],
+    mode: str,
+    align_corners: bool,
+    antialias: bool,
+) -> Tensor:
+    """Return (N, C, …) resized to ``lengths``; ``scales`` are input lengths by output lengths where these are not it."""
     if any(length < 1 for length in lengths):
         raise RuntimeError(
             f"Input and output sizes should be greater than 0, but got input (H: {list(input.shape[2:])}) output {lengths}"
@@ -57,7 +70,7 @@ def interpolate(
         if mode in ("nearest", "nearest-exact"):
             result = result.index_select(axis, wrap(_nearest(length, count, scale, mode == "nearest-exact")))
         elif count != length or mode != "area":
-            matrix = _weights(mode, length, count, scale, bool(align_corners), antialias)
+            matrix = _weights(mode, length, count, scale, align_corners, antialias)
             weights = wrap(matrix.astype(np.float32 if input._array.dtype != np.float64 else np.float64))
             result = (result.movedim(axis, -1) @ weights.to(device=input.device, dtype=input.dtype)).movedim(-1, axis)
     return result.contiguous()
@@ -84,7 +97,7 @@ def _output(
                 f"Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of {list(input.shape[2:])} and output size of {lengths}."
             )
         return lengths, [None] * rank
-    factors = list(scale_factor) if isinstance(scale_factor, (list, tuple)) else [scale_factor] * rank
+    factors: list[Any] = list(scale_factor) if isinstance(scale_factor, (list, tuple)) else [scale_factor] * rank
     if len(factors) != rank:
         raise ValueError(
             f"scale_factor must match input shape. Input is {rank}D, scale_factor shape is {tuple(factors)}"
@@ -109,12 +122,13 @@ def _weights(mode: str, length: int, count: int, scale: float | None, align: boo
             matrix[start:end, at] = 1.0 / (end - start)
         return matrix
     if align:
-        centres = outputs * ((length - 1) / (count - 1) if count > 1 else 0.0)
+        step = (length - 1) / (count - 1) if count > 1 else 0.0
+        centres = outputs * step
     else:
         step = length / count if scale is None else scale
         centres = (outputs + 0.5) * step - 0.5
-    if antialias and not align:
-        return _antialiased(mode, length, count, length / count if scale is None else scale)
+    if antialias:
+        return _antialiased(mode, length, count, step)
     if mode != "bicubic":
         centres = np.maximum(centres, 0)
         low = np.minimum(np.floor(centres).astype(int), length - 1)

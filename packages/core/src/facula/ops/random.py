@@ -18,15 +18,15 @@ from facula.rng import Generator
 from facula.tensor_base import TensorBase, storage_of, wrap
 from facula.types import Tensor
 
-__all__ = ["alpha_dropout", "bernoulli", "binomial", "dropout", "dropout1d", "dropout2d", "dropout3d"]
-__all__ += ["feature_alpha_dropout", "feature_dropout", "get_rng_state", "gumbel_softmax", "initial_seed"]
+__all__ = ["bernoulli", "binomial"]
+__all__ += ["get_rng_state", "initial_seed"]
 __all__ += ["manual_seed", "multinomial", "normal", "poisson", "rand", "rand_like", "randint", "randint_like", "randn"]
-__all__ += ["randn_like", "randperm", "rrelu", "seed", "set_rng_state"]
+__all__ += ["randn_like", "randperm", "seed", "set_rng_state"]
 
 rng.Generator.make_device = staticmethod(devices.canonical)
 rng.Generator.wrap_state = staticmethod(wrap)
 
-_cuda_generators: dict[int, Generator] = {}
+_cuda_generators: dict[int | None, Generator] = {}
 
 
 def _generator(given: Generator | None, device: Device) -> Generator:
@@ -110,7 +110,7 @@ def _make(
 
 
 def rand(
-    *size: int,
+    *size: int | Sequence[int],
     generator: Generator | None = None,
     out: Tensor | None = None,
     dtype: DType | None = None,
@@ -128,7 +128,7 @@ def rand(
 
 
 def randn(
-    *size: int,
+    *size: int | Sequence[int],
     generator: Generator | None = None,
     out: Tensor | None = None,
     dtype: DType | None = None,
@@ -164,7 +164,7 @@ def randint(
     pin_memory: bool = False,
 ) -> Tensor:
     """Return a tensor of integers from ``low`` (0) up to, without, ``high``; called as ``randint(low, high, size)``."""
-    given = list(bounds_and_size)
+    given: list[Any] = list(bounds_and_size)
     if size is None:
         size = given.pop()
     if high is None:
@@ -248,7 +248,7 @@ def randint_like(
 ) -> Tensor:
     """Return integers from ``low`` (0) up to ``high``, with the shape, type and device of ``input``."""
     kind, target = dtype or input.dtype, device or input.device
-    bounds = tuple(each.item() if isinstance(each, TensorBase) else each for each in bounds)
+    bounds = tuple(each.item() if isinstance(each, Tensor) else each for each in bounds)
     return randint(*bounds, tuple(input.shape), low=low, high=high, generator=generator, dtype=kind, device=target)
 
 
@@ -325,13 +325,15 @@ def multinomial(
 
 
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
-    """Return a Poisson count for each rate in ``input``, of its type."""
-    return wrap(rng.poisson(_generator(generator, input.device), input._array))
+    """Return a Poisson count for each rate in ``input``, of its type. Gradients pass as zeros."""
+    result = wrap(rng.poisson(_generator(generator, input.device), input._array))
+    return result + input * 0.0 if input.requires_grad else result
 
 
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
-    """Return how many of ``count`` trials of probability ``prob`` succeed, element by element."""
-    return wrap(rng.binomial(_generator(generator, count.device), count._array, prob._array))
+    """Return how many of ``count`` trials of probability ``prob`` succeed, element by element. Gradients pass as zeros."""
+    result = wrap(rng.binomial(_generator(generator, count.device), count._array, prob._array))
+    return result + (count + prob) * 0.0 if count.requires_grad or prob.requires_grad else result
 
 
 # In-place filling. What was there no longer matters, so gradients end here.
@@ -503,6 +505,12 @@ def rrelu(
 
     Xu et al. 2015, arXiv 1505.00853.
     """
+    return _leaky(input, lower, upper, training, None, inplace)
+
+
+def _leaky(
+    input: Tensor, lower: float, upper: float, training: bool, generator: Generator | None, inplace: bool = False
+) -> Tensor:
     if not (math.isfinite(lower) and math.isfinite(upper)):
         raise RuntimeError(f"rrelu: lower and upper bounds must be finite, got {lower} and {upper}")
     if lower > upper:
@@ -512,7 +520,7 @@ def rrelu(
         # Numbers are drawn for elements that are not positive only, in double precision, in their order.
         negative = input <= 0
         count = int(negative.sum())
-        drawn = rng.uniform(_generator(None, input.device), (count,), lower, upper, np.dtype(np.float64))
+        drawn = rng.uniform(_generator(generator, input.device), (count,), lower, upper, np.dtype(np.float64))
         factor[negative] = wrap(drawn).to(device=input.device, dtype=input.dtype)
     else:
         factor = factor.where(input > 0, (lower + upper) / 2)
