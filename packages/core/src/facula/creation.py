@@ -166,10 +166,10 @@ def tensor(
     """
     if isinstance(data, TensorBase):
         array = data._array.astype(_numpy_dtype(dtype, data.dtype), copy=True)
-        target = data.device if device is None else device
+        device = data.device if device is None else device
     else:
-        array, target = _array_of(data, dtype), device
-    return _finish(devices.move(array, devices.canonical(target)), requires_grad)
+        array = _array_of(data, dtype)
+    return _finish(devices.move(array, devices.canonical(device)), requires_grad)
 
 
 def as_tensor(data: Data, dtype: DType | None = None, device: Device | str | int | None = None) -> Tensor:
@@ -220,7 +220,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     return wrap(ndarray.view(dtypes.from_numpy_dtype[ndarray.dtype].numpy))
 
 
-def from_dlpack(ext_tensor: object) -> Tensor:
+def from_dlpack(ext_tensor: Any) -> Tensor:
     """Return a tensor on the memory of another library's array, through DLPack."""
     if hasattr(ext_tensor, "__dlpack_device__") and ext_tensor.__dlpack_device__()[0] != 1:
         return wrap(backend.cupy().from_dlpack(ext_tensor))
@@ -228,9 +228,7 @@ def from_dlpack(ext_tensor: object) -> Tensor:
     return wrap(array if array.flags.writeable else array.view())
 
 
-def frombuffer(
-    buffer: object, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False
-) -> Tensor:
+def frombuffer(buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """Return a one-dimensional tensor on the memory of an object with the buffer protocol."""
     return _finish(np.frombuffer(buffer, _numpy_dtype(dtype), count, offset), requires_grad)
 
@@ -243,7 +241,7 @@ def scalar_tensor(
 
 
 def empty(
-    *size: int,
+    *size: int | Sequence[int],
     out: Tensor | None = None,
     dtype: DType | None = None,
     layout: object = None,
@@ -258,7 +256,7 @@ def empty(
 
 
 def zeros(
-    *size: int,
+    *size: int | Sequence[int],
     out: Tensor | None = None,
     dtype: DType | None = None,
     layout: object = None,
@@ -277,7 +275,7 @@ def zeros(
 
 
 def ones(
-    *size: int,
+    *size: int | Sequence[int],
     out: Tensor | None = None,
     dtype: DType | None = None,
     layout: object = None,
@@ -399,10 +397,10 @@ def empty_strided(
 
 
 def arange(
-    *bounds: Number,
-    start: Number | None = None,
-    end: Number | None = None,
-    step: Number = 1,
+    *bounds: builtins.float | Tensor,
+    start: builtins.float | Tensor | None = None,
+    end: builtins.float | Tensor | None = None,
+    step: builtins.float | Tensor = 1,
     out: Tensor | None = None,
     dtype: DType | None = None,
     layout: object = None,
@@ -415,8 +413,9 @@ def arange(
     >>> facula.arange(1, 7, 2)
     tensor([1, 3, 5])
     """
-    given = [each.item() if isinstance(each, TensorBase) else each for each in bounds]
-    start, end, step = (each.item() if isinstance(each, TensorBase) else each for each in (start, end, step))
+    given: list[Any] = [each.item() if isinstance(each, Tensor) else each for each in bounds]
+    numbers: list[Any] = [each.item() if isinstance(each, Tensor) else each for each in (start, end, step)]
+    start, end, step = numbers
     if end is None:
         end = given.pop(0) if len(given) == 1 else given.pop(1)
     first = given.pop(0) if given else (0 if start is None else start)
@@ -445,9 +444,9 @@ def arange(
 
 
 def range(
-    start: Number = 0,
-    end: Number | None = None,
-    step: Number = 1,
+    start: builtins.float = 0,
+    end: builtins.float | None = None,
+    step: builtins.float = 1,
     *,
     out: Tensor | None = None,
     dtype: DType | None = None,
@@ -548,7 +547,7 @@ def _points(
 ) -> tuple[backend.Array, np.dtype, Device]:
     if steps < 0:
         raise RuntimeError(f"number of steps must be non-negative, got {steps}")
-    ends = [each.item() if isinstance(each, TensorBase) else each for each in (start, end)]
+    ends: list[Any] = [each.item() if isinstance(each, Tensor) else each for each in (start, end)]
     natural = dtypes.get_default_dtype()
     if any(isinstance(each, builtins.complex) for each in ends):
         natural = natural.to_complex()

@@ -11,14 +11,24 @@ import math
 from collections.abc import Sequence
 from itertools import product
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from facula.backend import Array
 from facula.graph.modes import types_may_differ
 from facula.primitive import primitive, promote
 from facula.types import Tensor
 
-__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold", "unfold"]
+__all__ = [
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_tbc",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "fold",
+    "unfold",
+]
 
 Size = int | Sequence[int]
 
@@ -153,7 +163,8 @@ def _conv_weight(xp, x, y, *, plan):
         return result
     columns, places = _columns(xp, x, plan)
     if places != output:  # output padding adds places that no window of the result is at
-        kept = columns.reshape(*columns.shape[:3], *places)[(..., *(slice(n) for n in output))]
+        inside: Any = (..., *(slice(n) for n in output))
+        kept = columns.reshape(*columns.shape[:3], *places)[inside]
         columns = kept.reshape(*columns.shape[:3], -1)
     received = y.reshape(batch, plan.groups, channels // plan.groups, math.prod(output))
     return xp.matmul(received, columns.swapaxes(2, 3)).sum(axis=0).reshape(shape)
@@ -410,7 +421,8 @@ def _from_blocks(xp, x, *, shape, plan):
 def _block_plan(kernel_size: Size, dilation: Size, padding: Size, stride: Size) -> Plan:
     sizes = (kernel_size, stride, padding, dilation)
     names = ("kernel_size", "stride", "padding", "dilation")
-    plan = Plan(*(_each(size, 2, name) for size, name in zip(sizes, names)), 1)
+    kernel, move, pad, step = [_each(size, 2, name) for size, name in zip(sizes, names)]
+    plan = Plan(kernel, move, pad, step, 1)
     for name, numbers, least in zip(names, plan[:4], (1, 1, 0, 1)):
         if min(numbers) < least:
             raise RuntimeError(
@@ -455,3 +467,18 @@ def fold(
         )
     image = _from_blocks(blocks, shape=(blocks.shape[0], channels, *lengths), plan=plan)
     return image.squeeze(0) if alone else image
+
+
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """Return the convolution in time of (T, N, C) with weight (kernel, C, out) and bias (out)."""
+    if input.dim() != 3 or weight.dim() != 3:
+        raise RuntimeError(
+            f"Input and weight must have 3 dims: time, batch, in_channel; got {list(input.shape)} and {list(weight.shape)}"
+        )
+    if bias.dim() != 1 or bias.shape[0] != weight.shape[2]:
+        raise RuntimeError(f"Bias must have shape ({weight.shape[2]},), got {list(bias.shape)}")
+    if input.shape[2] != weight.shape[1]:
+        raise RuntimeError(
+            f"Input dim 2 (input channels) == Weight dim 1: got {input.shape[2]} and {weight.shape[1]} channels"
+        )
+    return conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad).permute(2, 0, 1)

@@ -103,7 +103,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None, out: Tensor 
     return result if out is None else write_out(result, out, "cumprod")
 
 
-def _to_indices(g: list[Any], out: tuple[Any, ...], x_shape: tuple, dim: int) -> Tensor:
+def _to_indices(g: list[Any], out: tuple[Any, ...], x_shape: tuple[Any, ...], dim: int) -> Tensor:
     return g[0].new_zeros(x_shape).scatter_add(dim, out[1], g[0]) if x_shape else g[0]
 
 
@@ -192,7 +192,7 @@ def _logcumsumexp_slope(g: Tensor, x: Tensor, out: Tensor, dim: int, backwards: 
         return g
     if x.is_complex():
         return (x.exp() * _cumsum((g.conj() * (-out).exp()), dim=dim, backwards=not backwards)).conj()
-    total = None
+    total: Any = None
     for sign in (1.0, -1.0):
         chosen = g * sign > 0
         size = (g * sign).where(chosen, 1.0).log().where(chosen, dtypes.finfo(g.dtype).min)

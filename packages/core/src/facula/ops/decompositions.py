@@ -191,7 +191,7 @@ def _qr_slope(g: list[Any], out: tuple[Any, ...], mode: str) -> Tensor:
 
 
 def _tall_qr_slope(gq: Tensor | None, gr: Tensor | None, q: Tensor, r: Tensor) -> Tensor:
-    middle = None
+    middle: Any = None
     if gr is not None:
         middle = r @ conjugate_transpose(gr)
     if gq is not None:
@@ -245,7 +245,7 @@ def _eigh(xp, x, *, lower):
 
 def _eigh_slope(g: list[Any], out: tuple[Any, ...]) -> Tensor:
     values, vectors = out
-    middle = None if g[0] is None else g[0].diag_embed()
+    middle: Any = None if g[0] is None else g[0].diag_embed()
     if g[1] is not None:
         difference = values.unsqueeze(-2) - values.unsqueeze(-1)
         safe = difference.where(~identity(difference).bool(), float("inf"))

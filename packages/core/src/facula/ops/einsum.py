@@ -26,10 +26,10 @@ def einsum(*args: object) -> Tensor:
     """
     equation, operands = _arguments(args)
     inputs, result = _parsed(equation, operands)
-    operands = [_without_repeats(tensor, labels) for tensor, labels in zip(operands, inputs, strict=True)]
-    total, labels = operands[0]
-    for at, (other, others) in enumerate(operands[1:], start=1):
-        later = {label for _, each in operands[at + 1 :] for label in each}
+    terms = [_without_repeats(tensor, labels) for tensor, labels in zip(operands, inputs, strict=True)]
+    total, labels = terms[0]
+    for at, (other, others) in enumerate(terms[1:], start=1):
+        later = {label for _, each in terms[at + 1 :] for label in each}
         total, labels = _contracted(total, labels, other, others, later | set(result))
     total, labels = _summed(total, labels, set(result))
     return total.permute([labels.index(label) for label in result])

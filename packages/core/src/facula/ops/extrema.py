@@ -1,7 +1,7 @@
 """Largest, smallest and middle elements along dimensions, and where they are."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -184,7 +184,7 @@ def _written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str)
 # One element along a dimension, chosen by its index, which takes the gradient.
 
 
-def _to_index(g: list[Any], out: tuple[Any, ...], x_shape: tuple, dim: int, keepdim: bool) -> Tensor:
+def _to_index(g: list[Any], out: tuple[Any, ...], x_shape: tuple[int, ...], dim: int, keepdim: bool) -> Tensor:
     """Return the gradient of elements picked at ``out[1]``: what arrived for them, at their places."""
     values, indices = g[0], out[1]
     if not x_shape:
@@ -221,13 +221,21 @@ def _min_along(xp, x, *, dim, keepdim):
     return _picked(xp, x, xp.argmin(x, axis=dim, keepdims=True), dim, keepdim) if x.ndim else _of_one(x)
 
 
+@overload
+def max(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def max(input: Tensor, other: Tensor, /, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def max(input: Tensor, *, other: Tensor, out: Tensor | None = None) -> Tensor: ...
+@overload
+def max(input: Tensor, dim: int, keepdim: bool = False, *, out: Out = None) -> max_result: ...
 def max(
     input: Tensor,
-    dim: int | Tensor | None = None,
+    dim: Any = None,
     keepdim: bool = False,
     *,
     other: Tensor | None = None,
-    out: Out = None,
+    out: Any = None,
 ) -> Tensor | max_result:
     """Return the largest element; along ``dim``, values and indices; given a tensor, the larger of each pair.
 
@@ -237,7 +245,7 @@ def max(
     tensor(1)
     """
     need_tensor("max", input)
-    other = dim if isinstance(dim, TensorBase) else other
+    other = dim if isinstance(dim, Tensor) else other
     if other is not None:
         return input.maximum(other) if out is None else write_out(input.maximum(other), out, "max")
     _refuse("max", input)
@@ -249,13 +257,21 @@ def max(
     return max_result(*_written(_max_along(input, dim=dim, keepdim=keepdim), out, "max"))
 
 
+@overload
+def min(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def min(input: Tensor, other: Tensor, /, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def min(input: Tensor, *, other: Tensor, out: Tensor | None = None) -> Tensor: ...
+@overload
+def min(input: Tensor, dim: int, keepdim: bool = False, *, out: Out = None) -> min_result: ...
 def min(
     input: Tensor,
-    dim: int | Tensor | None = None,
+    dim: Any = None,
     keepdim: bool = False,
     *,
     other: Tensor | None = None,
-    out: Out = None,
+    out: Any = None,
 ) -> Tensor | min_result:
     """Return the smallest element; along ``dim``, values and indices; given a tensor, the smaller of each pair.
 
@@ -265,7 +281,7 @@ def min(
     tensor(1)
     """
     need_tensor("min", input)
-    other = dim if isinstance(dim, TensorBase) else other
+    other = dim if isinstance(dim, Tensor) else other
     if other is not None:
         return input.minimum(other) if out is None else write_out(input.minimum(other), out, "min")
     _refuse("min", input)
@@ -389,9 +405,7 @@ def _overlap(input: Tensor, out: Tensor) -> bool:
     return type(array) is type(target) and bool(namespace(array).may_share_memory(array, target))
 
 
-def _middle(
-    name: str, input: Tensor, dim: int | None, keepdim: bool, out: Out, ignore_nan: bool
-) -> tuple[Any, ...] | Tensor:
+def _middle(name: str, input: Tensor, dim: int | None, keepdim: bool, out: Any, ignore_nan: bool) -> Any:
     _refuse(f"{name}_cpu", input)
     if dim is None:
         if input._array.size == 0:
@@ -404,7 +418,11 @@ def _middle(
     return _written(_median(input, dim=dim, keepdim=keepdim, ignore_nan=ignore_nan), out, name)
 
 
-def median(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Out = None) -> Tensor | median_result:
+@overload
+def median(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def median(input: Tensor, dim: int, keepdim: bool = False, *, out: Out = None) -> median_result: ...
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None) -> Tensor | median_result:
     """Return the middle element, the lower of two; along ``dim``, values and indices; nan where there is one.
 
     >>> facula.median(facula.tensor([4.0, 1.0, 3.0, 2.0]))
@@ -414,8 +432,12 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out:
     return found if dim is None else median_result(*found)
 
 
+@overload
+def nanmedian(input: Tensor, *, out: Tensor | None = None) -> Tensor: ...
+@overload
+def nanmedian(input: Tensor, dim: int, keepdim: bool = False, *, out: Out = None) -> nanmedian_result: ...
 def nanmedian(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Out = None
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Any = None
 ) -> Tensor | nanmedian_result:
     """Return the middle of the elements that are not nan; along ``dim``, values and indices.
 
@@ -504,9 +526,9 @@ def _quantile(
         last = (~ordered.isnan()).sum(-1, True) - 1
         position = (q.reshape(-1) * last.clamp(min=0)).to(input.dtype)
     else:
-        last = ordered.shape[-1] - 1
+        end = ordered.shape[-1] - 1
         # With a nan anywhere (sorted last), every quantile is nan.
-        position = (q.reshape(-1) * last).where(~ordered.narrow(-1, last, 1).isnan(), float(last))
+        position = (q.reshape(-1) * end).where(~ordered.narrow(-1, end, 1).isnan(), float(end))
     if interpolation == "nearest":
         position = position.round()
     below = position.detach().ceil() if interpolation == "higher" else position.detach().floor()

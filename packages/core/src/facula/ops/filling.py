@@ -10,7 +10,10 @@ import numpy as np
 from facula import backend, devices
 from facula.devices import device as Device
 from facula.dtypes import dtype as DType
+from facula.graph.modes import state
+from facula.graph.views import check_writable
 from facula.methods import write
+from facula.overlap import refuse_partial_overlap
 from facula.primitive import primitive
 from facula.tensor_base import TensorBase, storage_of, wrap
 from facula.types import Number, Tensor, TensorLike
@@ -21,6 +24,8 @@ __all__: list[str] = []
 def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Write ``src``, broadcast and converted, into this tensor, and return it."""
     value = src if isinstance(src, TensorBase) else wrap(np.asarray(src))
+    if input._storage is not None and value._storage is input._storage:
+        refuse_partial_overlap(input, value)
     if value.dtype != input.dtype or value.is_cuda != input.is_cuda:
         value = value.to(device=input.device, dtype=input.dtype)
     if value._array.shape != input._array.shape:
@@ -65,11 +70,13 @@ def _mask(array: backend.Array) -> Tensor:
     return wrap(array)
 
 
-def in_new_shape(function: Callable[..., Any]) -> Callable:
+def in_new_shape(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Return the in-place method of a view: the tensor itself takes the view's shape."""
 
-    def method(self: Tensor, *args: int) -> Tensor:
-        seen = function(self, *args)
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if state.grad_enabled and self.requires_grad:
+            check_writable(self)
+        seen = function(self, *args, **kwargs)
         self._array, self._node = seen._array, seen._node
         return self
 
@@ -78,7 +85,7 @@ def in_new_shape(function: Callable[..., Any]) -> Callable:
     return method
 
 
-def _place(input: Tensor, dtype: DType | None, device: Device | str | int | None) -> tuple[object, np.dtype, Device]:
+def _place(input: Tensor, dtype: DType | None, device: Device | str | int | None) -> tuple[Any, np.dtype, Device]:
     target = input.device if device is None else devices.canonical(device)
     return (np if target.type == "cpu" else backend.cupy()), (dtype or input.dtype).numpy, target
 
@@ -134,7 +141,7 @@ def new_empty(
 def new_full(
     input: Tensor,
     size: Sequence[int],
-    fill_value: Number,
+    fill_value: TensorLike,
     *,
     dtype: DType | None = None,
     device: Device | str | int | None = None,
@@ -144,7 +151,7 @@ def new_full(
 ) -> Tensor:
     """Return a tensor of a shape filled with one value, with the type and device of this one."""
     xp, kind, _ = _place(input, dtype, device)
-    value = fill_value.item() if isinstance(fill_value, TensorBase) else fill_value
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     return wrap(xp.full(_shape((size,)), value, kind)).requires_grad_(requires_grad)
 
 

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -128,7 +129,7 @@ def _sample(input: Tensor, grid: Tensor, rank: int, mode: int, padding: int, ali
     # Pixels as rows, and a row of zeros for all that lies outside.
     rows = input.movedim(1, -1).reshape(batch * volume, channels)._pad((0, 0, 0, 1))
     first = wrap(np.arange(batch).reshape(-1, *[1] * rank)).to(device=input.device) * volume
-    total = None
+    total: Any = None
     for corner in product(*along):
         index, inside, weight = _corner(corner, lengths)
         flat = (first + index).where(inside, batch * volume).reshape(-1)
@@ -139,7 +140,9 @@ def _sample(input: Tensor, grid: Tensor, rank: int, mode: int, padding: int, ali
 
 def _corner(corner: Sequence[tuple[Tensor, Tensor]], lengths: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
     """Return the index in its volume of one neighbour of every place, whether there is such a pixel, and its weight."""
-    index = inside = weight = None
+    index: Any = None
+    inside: Any = None
+    weight: Any = None
     for (place, share), length in zip(corner, lengths, strict=True):
         within = (place >= 0) & (place <= length - 1)
         number = place.where(within, 0.0).long()

@@ -12,7 +12,7 @@ from facula import dtypes
 from facula.backend import Array
 from facula.dimensions import wrap_dim
 from facula.methods import assign, write
-from facula.primitive import primitive, write_out
+from facula.primitive import need_out, primitive, write_out
 from facula.scattering import add_rows, check_range
 from facula.tensor_base import TensorBase, storage_of, wrap
 from facula.types import Number, Tensor, TensorLike
@@ -57,7 +57,7 @@ def _part(part: object) -> object:
         return _index_array(part)
     if isinstance(part, (list, tuple, range)):
         # A list may hold tensors of one element.
-        array = np.array([each.tolist() if isinstance(each, TensorBase) else each for each in part])
+        array = np.array([each.tolist() if isinstance(each, Tensor) else each for each in part])
         return _index_array(array if array.size else array.astype(np.int64))
     if hasattr(part, "__index__"):
         return part.__index__()
@@ -244,9 +244,7 @@ def index_put_(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, 
     return assign(input, index_put(input.clone(), indices, values, accumulate))
 
 
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Return ``input`` with slices of ``source`` written at the indices of a vector along ``dim``."""
-    axis = wrap_dim(dim, input.dim())
+def _check_copied(input: Tensor, axis: int, index: Tensor, source: Tensor) -> None:
     if source.dtype != input.dtype:
         raise RuntimeError(
             "index_copy_(): self and source expected to have the same dtype, but got (self) "
@@ -254,6 +252,27 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
         )
     if index.dim() > 1:
         raise IndexError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.dim()})")
+    if index.dtype is not dtypes.int64:
+        raise RuntimeError(f"index_copy_(): Expected a long tensor for index, but got {index.dtype.name.title()}")
+    shape = list(source.shape)
+    count = shape.pop(axis) if axis < len(shape) else 1
+    wanted = [length for at, length in enumerate(input.shape) if at != axis]
+    if shape != wanted:
+        raise RuntimeError(
+            "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: "
+            f"{wanted} at dimension {axis} and source slice shape: {shape} at dimension {axis}."
+        )
+    if count != index.numel():
+        raise IndexError(
+            f"index_copy_(): Number of indices ({index.numel()}) should be equal to source.size(dim) ({count})"
+        )
+
+
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Return ``input`` with slices of ``source`` written at the indices of a vector along ``dim``."""
+    axis = wrap_dim(dim, input.dim())
+    _check_copied(input, axis, index, source)
+    need_out(out, input.dtype, index, source)
     if input.dim() == 0:
         result = _put_at(input.reshape(1), source.reshape(1), key=(index._array.reshape(-1),)).reshape(())
         return result if out is None else write_out(result, out, "index_copy")
@@ -267,17 +286,24 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: TensorLike) -> Ten
     axis = wrap_dim(dim, input.dim())
     if index.dim() > 1:
         raise IndexError("index_fill_(): Index is supposed to be a vector")
+    if index.dtype is not dtypes.int64:
+        raise IndexError("index_fill_(): Expected dtype int64 for index.")
     filler = value if isinstance(value, TensorBase) else input.new_full((), value)
     if filler.dim():
         raise RuntimeError(
             f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {filler.dim()} dimension(s)."
         )
-    if input.dim() == 0:
-        return filler.to(input.dtype).expand(()).clone() if index.numel() else input.clone()
     # A mask, so that an index named twice counts once in the gradient of the value.
-    flags = input.new_zeros(input.shape[axis], dtype=dtypes.bool_)
-    flags._array[index._array.reshape(-1)] = True
-    return input.masked_fill(flags.reshape(-1, *[1] * (input.dim() - axis - 1)), filler.to(input.dtype))
+    size = input.shape[axis] if input.dim() else 1
+    flags = input.new_zeros(size, dtype=dtypes.bool_)
+    try:
+        flags._array[index._array.reshape(-1)] = True
+    except IndexError:
+        wrong = next(each for each in index.reshape(-1).tolist() if not -size <= each < size)
+        raise IndexError(f"index {wrong} is out of bounds for dimension {axis} with size {size}") from None
+    return input.masked_fill(
+        flags.reshape([-1, *[1] * (input.dim() - axis - 1)][: input.dim()]), filler.to(input.dtype)
+    )
 
 
 # Masks.
@@ -295,7 +321,7 @@ def _masked_fill(xp, x, mask, value):
 
 def _converted(value: TensorLike, target: dtypes.dtype) -> Number:
     """Return a number as one of a type, without its fraction where the type has none; RuntimeError if it is too large."""
-    number = value.item() if isinstance(value, TensorBase) else value
+    number: Any = value.item() if isinstance(value, Tensor) else value
     if target is dtypes.bool_:
         return number != 0
     fits = target.is_complex or not isinstance(number, complex)
@@ -331,6 +357,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
     """Return the elements where ``mask``, the two broadcast, as a vector."""
     if mask.dtype not in (dtypes.bool_, dtypes.uint8):
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, but got {mask.dtype}")
+    need_out(out, input.dtype, input, mask)
     shape = np.broadcast_shapes(tuple(input.shape), tuple(mask.shape))
     flags = mask.bool().expand(shape)._array
     return _take_at(input.expand(shape), key=(flags,), out=out)
@@ -359,6 +386,7 @@ def _nonzero(xp, x):
 
 def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
     """Return the indices (N, dimensions) of elements that are not zero; as a tuple, one vector for each dimension."""
+    need_out(out, dtypes.int64, input)
     if as_tuple:
         found = _nonzero(input if input.dim() else input.reshape(1))
         return tuple(column.clone() for column in found.unbind(1))
@@ -373,15 +401,24 @@ def argwhere(input: Tensor) -> Tensor:
 # Flat indices.
 
 
-def take(input: Tensor, index: Tensor) -> Tensor:
+def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return elements of the flattened tensor at indices, which may be negative, in the shape of ``index``."""
+    need_out(out, input.dtype, input, index)
+    _check_flat("take", index, input.numel())
+    return _take_at(input.reshape(-1), key=(index._array,), out=out)
+
+
+def _check_flat(function: str, index: Tensor, count: int) -> None:
     if index.dtype is not dtypes.int64:
-        raise RuntimeError(f"take(): Expected a long tensor for index, but got {index.dtype.name.title()}")
-    count = input.numel()
-    array = index._array
-    if array.size and (array.min() < -count or array.max() >= count):
-        raise IndexError(f"out of range: tried to access index {array.max()} on a tensor of {count} elements.")
-    return _take_at(input.reshape(-1), key=(array,))
+        raise RuntimeError(f"{function}(): Expected a long tensor for index, but got {index.dtype.name.title()}")
+    if index.numel() and not count:
+        raise IndexError(
+            f"{function}(): tried to {function} {'from' if function == 'take' else 'into'} an empty tensor"
+        )
+    outside = (index < -count) | (index >= count)
+    if bool(outside.any()):
+        wrong = index.masked_select(outside)[0].item()
+        raise IndexError(f"out of range: tried to access index {wrong} on a tensor of {count} elements.")
 
 
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
@@ -394,6 +431,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         raise RuntimeError(
             f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source.numel()}, index.numel() = {index.numel()}"
         )
+    _check_flat("put_", index, input.numel())
     flat = index_put(input.reshape(-1), (index.reshape(-1),), source.reshape(-1), accumulate)
     return flat.reshape(input.shape)
 
@@ -401,31 +439,54 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
 # Writing a view of a copy.
 
 
-def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int, *, out: Tensor | None = None) -> Tensor:
     """Return ``input`` with ``src`` written at one index along ``dim``."""
     axis = wrap_dim(dim, input.dim())
-    return _embedded(input, src, (slice(None),) * axis + (int(index),))
+    size = input.shape[axis] if input.dim() else 0
+    if not -size <= int(index) < size:
+        raise IndexError(
+            f"select(): index {int(index)} out of range for tensor of size {list(input.shape)} at dimension {axis}"
+        )
+    return _embedded(input, src, (slice(None),) * axis + (int(index),), out, "select_scatter")
 
 
 def slice_scatter(
-    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+    input: Tensor,
+    src: Tensor,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Return ``input`` with ``src`` written into a slice along ``dim``."""
     axis = wrap_dim(dim, input.dim())
-    return _embedded(input, src, (slice(None),) * axis + (slice(start, end, step),))
+    if step <= 0:
+        raise RuntimeError("slice step must be positive")
+    return _embedded(input, src, (slice(None),) * axis + (slice(start, end, step),), out, "slice_scatter")
 
 
-def _embedded(input: Tensor, src: Tensor, key: tuple[Any, ...]) -> Tensor:
+def _embedded(input: Tensor, src: Tensor, key: tuple[Any, ...], out: Tensor | None, name: str) -> Tensor:
     shape = input._array[key].shape
     if tuple(src.shape) != shape:
         raise RuntimeError(
             f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(shape)}"
         )
-    return _put_at(input, src.to(input.dtype), key=key)
+    result = _put_at(input, src.to(input.dtype), key=key)
+    return result if out is None else write_out(result, out, name)
 
 
-def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+def diagonal_scatter(
+    input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1, *, out: Tensor | None = None
+) -> Tensor:
     """Return ``input`` with ``src`` written on a diagonal."""
     made = input.clone()
-    made.diagonal(offset, dim1, dim2).copy_(src)
-    return made
+    part = made.diagonal(offset, dim1, dim2)
+    if part.shape != src.shape:
+        raise RuntimeError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = "
+            f"{list(part.shape)}"
+        )
+    part.copy_(src)
+    return made if out is None else write_out(made, out, "diagonal_scatter")

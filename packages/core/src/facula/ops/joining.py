@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, overload
 
 import numpy as np
 
 from facula import dtypes
+from facula.devices import device as Device
 from facula.dimensions import wrap_dim
+from facula.dtypes import dtype as DType
 from facula.primitive import primitive, promote
 from facula.size import Size
 from facula.tensor_base import TensorBase, wrap
@@ -90,22 +92,34 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
     return _stack(*tensors, dim=wrap_dim(dim, len(first) + 1), out=out)
 
 
+@overload
+def atleast_1d(tensor: Tensor, /) -> Tensor: ...  # type: ignore[overload-overlap]
+@overload
+def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]: ...
 def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """Return tensors with at least one dimension."""
     return _each(tensors, lambda x: x.reshape(1) if x.dim() == 0 else x)
 
 
+@overload
+def atleast_2d(tensor: Tensor, /) -> Tensor: ...  # type: ignore[overload-overlap]
+@overload
+def atleast_2d(*tensors: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]: ...
 def atleast_2d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """Return tensors with at least two dimensions; new ones are in front."""
     return _each(tensors, lambda x: x.reshape(1, -1) if x.dim() < 2 else x)
 
 
+@overload
+def atleast_3d(tensor: Tensor, /) -> Tensor: ...  # type: ignore[overload-overlap]
+@overload
+def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]: ...
 def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """Return tensors with at least three dimensions: (n) becomes (1, n, 1) and (m, n) becomes (m, n, 1)."""
     return _each(tensors, lambda x: x.reshape(1, -1, 1) if x.dim() < 2 else x.unsqueeze(-1) if x.dim() == 2 else x)
 
 
-def _each(tensors: tuple[Any, ...], change: object) -> Tensor | tuple[Tensor, ...]:
+def _each(tensors: tuple[Any, ...], change: Callable[[Tensor], Tensor]) -> Any:
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         return tuple(change(each) for each in tensors[0])
     changed = tuple(change(each) for each in tensors)
@@ -143,7 +157,9 @@ def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Ten
 
 def repeat(input: Tensor, *repeats: int | Sequence[int]) -> Tensor:
     """Return ``input`` repeated so many times along each dimension; more numbers than dimensions add some in front."""
-    times = tuple(repeats[0]) if len(repeats) == 1 and isinstance(repeats[0], (tuple, list)) else repeats
+    times: tuple[Any, ...] = (
+        tuple(repeats[0]) if len(repeats) == 1 and isinstance(repeats[0], (tuple, list)) else repeats
+    )
     times = tuple(int(each) for each in times)
     shape = input._array.shape
     extra = len(times) - len(shape)
@@ -163,7 +179,7 @@ def repeat(input: Tensor, *repeats: int | Sequence[int]) -> Tensor:
 
 def tile(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
     """Return ``input`` repeated along its last dimensions; fewer numbers than dimensions count from the last."""
-    times = tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+    times: tuple[Any, ...] = tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
     return repeat(input, (1,) * (input.dim() - len(times)) + tuple(times))
 
 
@@ -205,8 +221,8 @@ def _flip(xp, x, *, axes):
 
 def flip(input: Tensor, *positional: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
     """Return a copy of ``input`` with the order along the given dimensions reversed."""
-    dims = positional if dims is None else (dims,)
-    named = tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+    given: tuple[Any, ...] = positional if dims is None else (dims,)
+    named = tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
     axes = tuple(wrap_dim(each, input.dim()) for each in named)
     if len(set(axes)) != len(axes):
         raise RuntimeError(f"dim {axes[0]} appears multiple times in the list of dims")
@@ -288,14 +304,26 @@ def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
 
 
 def tril_indices(
-    row: int, col: int, offset: int = 0, *, dtype: object = None, device: object = None, layout: object = None
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: DType | None = None,
+    device: Device | str | int | None = None,
+    layout: object = None,
 ) -> Tensor:
     """Return the row and column numbers (2, N) of the lower triangle of a matrix."""
     return wrap(np.stack(np.tril_indices(row, offset, col)).astype((dtype or dtypes.int64).numpy)).to(device=device)
 
 
 def triu_indices(
-    row: int, col: int, offset: int = 0, *, dtype: object = None, device: object = None, layout: object = None
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: DType | None = None,
+    device: Device | str | int | None = None,
+    layout: object = None,
 ) -> Tensor:
     """Return the row and column numbers (2, N) of the upper triangle of a matrix."""
     return wrap(np.stack(np.triu_indices(row, offset, col)).astype((dtype or dtypes.int64).numpy)).to(device=device)
@@ -376,39 +404,39 @@ def block_diag(*tensors: Tensor) -> Tensor:
     return cat(rows, 0)
 
 
-def broadcast_shapes(*shapes: Sequence[int] | int) -> tuple[int, ...]:
+def broadcast_shapes(*shapes: Sequence[int] | int) -> Size:
     """Return the shape that the given ones are broadcast to."""
-    shapes = tuple((each,) if isinstance(each, int) else tuple(each) for each in shapes)
+    given = [(each,) if isinstance(each, int) else tuple(each) for each in shapes]
     try:
-        return Size(np.broadcast_shapes(*shapes))
+        return Size(np.broadcast_shapes(*given))
     except ValueError:
-        raise RuntimeError(f"Shape mismatch: objects cannot be broadcast to a single shape: {list(shapes)}") from None
+        raise RuntimeError(f"Shape mismatch: objects cannot be broadcast to a single shape: {given}") from None
 
 
 def broadcast_tensors(*tensors: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Return views of tensors, all expanded to their common shape."""
-    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
-        tensors = tuple(tensors[0])
-    shape = broadcast_shapes(*(each._array.shape for each in tensors))
-    return tuple(each.expand(shape) for each in tensors)
+    given: tuple[Any, ...] = tensors
+    if len(given) == 1 and isinstance(given[0], (tuple, list)):
+        given = tuple(given[0])
+    shape = broadcast_shapes(*(each._array.shape for each in given))
+    return tuple(each.expand(shape) for each in given)
 
 
 def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: str | None = None) -> tuple[Tensor, ...]:
     """Return the coordinates of a grid along each of its dimensions, from vectors; ``indexing`` is "ij" or "xy"."""
-    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
-        tensors = tuple(tensors[0])
-    if not tensors:
+    given: tuple[Any, ...] = tensors
+    if len(given) == 1 and isinstance(given[0], (tuple, list)):
+        given = tuple(given[0])
+    if not given:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     if indexing not in (None, "ij", "xy"):
         raise RuntimeError(f'meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
-    if len({each.dtype for each in tensors}) > 1:
+    if len({each.dtype for each in given}) > 1:
         raise RuntimeError("meshgrid expects all tensors to have the same dtype")
-    if any(each.dim() > 1 for each in tensors):
-        raise RuntimeError(
-            f"Expected 0D or 1D tensor in the tensor list but got: {max(each.dim() for each in tensors)}D"
-        )
-    swapped = indexing == "xy" and len(tensors) >= 2
-    ordered = (tensors[1], tensors[0], *tensors[2:]) if swapped else tensors
+    if any(each.dim() > 1 for each in given):
+        raise RuntimeError(f"Expected 0D or 1D tensor in the tensor list but got: {max(each.dim() for each in given)}D")
+    swapped = indexing == "xy" and len(given) >= 2
+    ordered = (given[1], given[0], *given[2:]) if swapped else given
     shape = tuple(each.numel() for each in ordered)
     grids = []
     for at, each in enumerate(ordered):

@@ -134,7 +134,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     return _matmul(input, other, out=out)
 
 
-def _check_batches(left: tuple[Any, ...], right: tuple) -> None:
+def _check_batches(left: tuple[Any, ...], right: tuple[Any, ...]) -> None:
     for back in range(1, builtins.min(len(left), len(right)) + 1):
         if left[-back] != right[-back] and left[-back] != 1 != right[-back]:
             raise RuntimeError(
@@ -143,7 +143,7 @@ def _check_batches(left: tuple[Any, ...], right: tuple) -> None:
             )
 
 
-def _mismatch(left: tuple[Any, ...], right: tuple) -> str:
+def _mismatch(left: tuple[Any, ...], right: tuple[Any, ...]) -> str:
     if len(left) == len(right) == 1:
         return (
             f"inconsistent tensor size, expected tensor {list(left)} and src {list(right)} to have the same number of "
@@ -290,7 +290,7 @@ def _combined(
             f"{product.dtype.name.title()}"
         )
     if product._array.dtype.kind in "iub":
-        number = builtins.bool if product._array.dtype.kind == "b" else builtins.int
+        number: Any = builtins.bool if product._array.dtype.kind == "b" else builtins.int
         beta, alpha = number(beta), number(alpha)
     if alpha != 1:
         product = product * alpha
@@ -507,7 +507,7 @@ def tensordot(
     return result if out is None else write_out(result, out, "tensordot")
 
 
-def _as_list(dims: int | Sequence[int]) -> list[int]:
+def _as_list(dims: Any) -> list[int]:
     return [dims] if isinstance(dims, int) else list(dims)
 
 

@@ -136,7 +136,7 @@ def batch_norm(
     ):
         if each is not None and each.numel() != input.shape[1]:
             raise RuntimeError(f"{name} should contain {input.shape[1]} elements not {each.numel()}")
-    if not training:
+    if not training and running_mean is not None and running_var is not None:
         scale = _channelwise((running_var + eps).rsqrt() * (1.0 if weight is None else weight), input)
         shift = _channelwise(running_mean, input)
         result = (input - shift) * scale

@@ -9,7 +9,7 @@ from facula import dtypes
 from facula.dimensions import count_along, kept_shape, wrap_dim, wrap_dims
 from facula.dtypes import dtype as DType
 from facula.primitive import primitive, promote, write_out
-from facula.types import Number, Tensor
+from facula.types import Tensor
 
 __all__ = ["cdist", "dist", "norm", "renorm"]
 
@@ -78,7 +78,7 @@ def _as_floats(name: str, x: Tensor, dtype: DType | None) -> Tensor:
 
 def vector_norm(
     x: Tensor,
-    ord: Number = 2,
+    ord: float = 2,
     dim: Dims = None,
     keepdim: bool = False,
     *,
@@ -106,7 +106,7 @@ def vector_norm(
 
 def matrix_norm(
     A: Tensor,
-    ord: Number | str = "fro",
+    ord: float | str = "fro",
     dim: tuple[int, int] = (-2, -1),
     keepdim: bool = False,
     *,
@@ -154,7 +154,7 @@ def matrix_norm(
 
 def linalg_norm(
     A: Tensor,
-    ord: Number | str | None = None,
+    ord: float | str | None = None,
     dim: Dims = None,
     keepdim: bool = False,
     *,
@@ -178,12 +178,13 @@ def linalg_norm(
         if isinstance(ord, str):
             raise RuntimeError(f"linalg.norm: Order {ord} is not supported for vectors")
         return vector_norm(A, ord, dim, keepdim, dtype=dtype, out=out)
-    return matrix_norm(A, ord, tuple(dim), keepdim, dtype=dtype, out=out)
+    both: Any = tuple(dim)  # two: `matrix_norm` says so
+    return matrix_norm(A, ord, both, keepdim, dtype=dtype, out=out)
 
 
 def norm(
     input: Tensor,
-    p: Number | str | None = "fro",
+    p: float | str | None = "fro",
     dim: Dims = None,
     keepdim: bool = False,
     out: Tensor | None = None,
@@ -197,20 +198,14 @@ def norm(
     if p == "nuc":
         if dim is None and input.dim() != 2:
             raise RuntimeError(f"linalg.matrix_norm: nuclear norm needs 2 dimensions, got {input.dim()}")
-        return matrix_norm(
-            input,
-            "nuc",
-            (-2, -1) if dim is None else tuple(dim),
-            keepdim,
-            dtype=dtype,
-            out=out,
-        )
+        both: Any = (-2, -1) if dim is None else dim  # two: `matrix_norm` says so
+        return matrix_norm(input, "nuc", both, keepdim, dtype=dtype, out=out)
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"norm(): order {p} is not supported")
-    return vector_norm(input, 2 if p is None or p == "fro" else p, dim, keepdim, dtype=dtype, out=out)
+    return vector_norm(input, 2 if p is None or isinstance(p, str) else p, dim, keepdim, dtype=dtype, out=out)
 
 
-def dist(input: Tensor, other: Tensor, p: Number = 2) -> Tensor:
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """Return the ``p``-norm of the difference.
 
     >>> facula.dist(facula.tensor([0.0, 0.0]), facula.tensor([3.0, 4.0]))
@@ -257,7 +252,7 @@ def _last(x1: Tensor, x2: Tensor) -> tuple[int]:
     return (builtins.max(x1.dim(), x2.dim()),)
 
 
-def renorm(input: Tensor, p: Number, dim: int, maxnorm: Number, *, out: Tensor | None = None) -> Tensor:
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | None = None) -> Tensor:
     """Return ``input`` with each slice along ``dim`` scaled down to a ``p``-norm of at most ``maxnorm``.
 
     >>> facula.renorm(facula.tensor([[3.0, 4.0], [0.3, 0.4]]), 2, 0, 1.0)
@@ -315,7 +310,7 @@ def matrix_rank(
     return found if out is None else write_out(found, out, "linalg.matrix_rank")
 
 
-def cond(A: Tensor, p: Number | str | None = None, *, out: Tensor | None = None) -> Tensor:
+def cond(A: Tensor, p: float | str | None = None, *, out: Tensor | None = None) -> Tensor:
     """Return the condition number of each matrix: its norm times that of its inverse, by singular values for p 2.
 
     >>> facula.linalg.cond(facula.tensor([[2.0, 0.0], [0.0, 1.0]]))

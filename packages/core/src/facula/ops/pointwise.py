@@ -2,6 +2,7 @@
 
 import builtins
 import math
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def _is_boolean(value: TensorLike) -> bool:
     return value._array.dtype.kind == "b" if isinstance(value, TensorBase) else isinstance(value, bool)
 
 
-def _conj(x: Tensor) -> Tensor:
+def _conj(x: Any) -> Any:
     """Return the conjugate that gradients of holomorphic functions need; a real tensor as it is."""
     try:
         dtype = x._array.dtype
@@ -373,7 +374,7 @@ def float_power(input: TensorLike, exponent: TensorLike, *, out: Tensor | None =
     if not isinstance(input, TensorBase):
         need_tensor("float_power", exponent, "exponent")
     input, exponent = widen(input), widen(exponent)
-    if not isinstance(input, TensorBase):
+    if not isinstance(input, Tensor) and isinstance(exponent, Tensor):
         input = exponent.detach().new_full((), input, dtype=dtypes.complex128 if isinstance(input, complex) else None)
     return pow(input, exponent, out=out)
 
@@ -401,7 +402,7 @@ def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     vjp={
         "x": lambda g, x, other: (
             g * other.log().where(~((x == 0) & (other <= 0)), 0.0)
-            if isinstance(other, TensorBase)
+            if isinstance(other, Tensor)
             else g * _number_log(other)
         ),
         "other": lambda g, x, other: g * x / other,
@@ -412,7 +413,7 @@ def _xlogy(xp, x, other):
     return xp.where((xp.asarray(x) == 0) & ~xp.isnan(other), result.dtype.type(0), result)
 
 
-def _number_log(value: Number) -> float:
+def _number_log(value: float) -> float:
     return math.log(value) if value > 0 else (-math.inf if value == 0 else math.nan)
 
 
@@ -501,7 +502,9 @@ def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     return mul(input, pow(2.0, other), out=out)
 
 
-@primitive(dtype=promote)
+@primitive(
+    dtype=promote, vjp={"x": lambda g, x, other: g.where(x != other, 0.0), "other": lambda g: g.new_zeros(g.shape)}
+)
 def _nextafter(xp, x, other):
     return xp.nextafter(x, other)
 

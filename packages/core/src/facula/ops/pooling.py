@@ -189,7 +189,7 @@ def _max(
     dilation: Size,
     ceil_mode: bool,
     return_indices: bool,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     windows = _plan(input, rank, f"max_pool{rank}d", kernel_size, stride, padding, dilation, ceil_mode)
     values, winner = _max_pool(input, windows=windows)
     if not return_indices:
@@ -205,7 +205,7 @@ def max_pool1d(
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     """Return the largest element of each window of (N, C, L), and its index with ``return_indices``."""
     return _max(input, 1, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
@@ -218,7 +218,7 @@ def max_pool2d(
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     """Return the largest element of each window of (N, C, H, W), and its flat index with ``return_indices``.
 
     >>> facula.nn.functional.max_pool2d(facula.arange(16.0).reshape(1, 4, 4), 2)
@@ -236,7 +236,7 @@ def max_pool3d(
     dilation: Size = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     """Return the largest element of each window of (N, C, D, H, W), and its flat index with ``return_indices``."""
     return _max(input, 3, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 

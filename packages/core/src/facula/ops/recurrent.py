@@ -125,7 +125,7 @@ def _run_backwards(
 ) -> tuple[list[Any], State]:
     """The same from the last step to the first: the batch never shrinks, and sequences join at their end."""
     outputs = []
-    now: State | None = None
+    now: Any = None
     for step in reversed(steps):
         batch = step.shape[0]
         present = 0 if now is None else now[0].shape[0]
@@ -190,7 +190,7 @@ def _projected(cell: Cell, projection: Tensor) -> Cell:
     return step
 
 
-def _sequence(cell: Cell, arguments: tuple[Any, ...], several_states: bool) -> tuple[Tensor, ...]:
+def _sequence(cell: Cell, arguments: tuple[Any, ...], several_states: bool) -> Any:
     """Run layers on a padded batch (input, hx, params, …, batch_first) or on packed data (data, batch_sizes, hx, …)."""
     packed = not isinstance(arguments[2], (tuple, list)) or isinstance(arguments[3], (tuple, list))
     if packed:

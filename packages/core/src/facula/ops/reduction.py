@@ -19,7 +19,7 @@ __all__ += ["var", "var_mean"]
 Dims = int | Sequence[int] | None
 
 
-def _spread(g: Tensor, x_shape: tuple[Any, ...], dims: tuple | None, keepdim: bool) -> Tensor:
+def _spread(g: Tensor, x_shape: tuple[Any, ...], dims: tuple[Any, ...] | None, keepdim: bool) -> Tensor:
     """Return a reduction's gradient with the reduced dimensions back, as length 1."""
     return g if keepdim or dims is None else g.reshape(kept_shape(x_shape, dims))
 
@@ -90,7 +90,7 @@ def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     return _sum_to_size(input, shape=shape)
 
 
-def _fits(shape: tuple[Any, ...], have: tuple) -> bool:
+def _fits(shape: tuple[Any, ...], have: tuple[Any, ...]) -> bool:
     return not [1 for want, length in zip(shape, have, strict=True) if want not in (1, length)]
 
 
@@ -243,7 +243,7 @@ def _variance(xp, x, dims, keepdim, correction):
     return total / total.dtype.type(builtins.max(count - correction, 0))
 
 
-def _variance_slope(x: Tensor, dims: tuple[Any, ...] | None, correction: Number) -> Tensor:
+def _variance_slope(x: Tensor, dims: tuple[Any, ...] | None, correction: float) -> Tensor:
     freedom = count_along(x.shape, dims) - correction
     scale = 2.0 / freedom if freedom > 0 else (math.inf if freedom == 0 else math.nan)
     return (x - x.mean(dims, True)) * scale

@@ -1,5 +1,7 @@
 """Choosing between elements: the larger or smaller of two, limits, and by a condition."""
 
+from typing import Any, overload
+
 from facula import dtypes
 from facula.arguments import need_tensor
 from facula.primitive import primitive, promote
@@ -59,7 +61,7 @@ def _fmin(xp, x, other):
     return xp.fmin(x, other)
 
 
-def _refuse_complex(name: str, *values: TensorLike) -> None:
+def _refuse_complex(name: str, *values: TensorLike | None) -> None:
     if any(isinstance(each, TensorBase) and each.is_complex() for each in values):
         raise RuntimeError(f"{name} does not support complex inputs.")
 
@@ -110,7 +112,7 @@ def _clamp(xp, x, low, high):
     return x if high is None else xp.minimum(x, high)
 
 
-def _within(x: Tensor, low: TensorLike | None, high: TensorLike | None) -> Tensor:
+def _within(x: Tensor, low: Any, high: Any) -> Tensor:
     if low is None:
         return x <= high
     return x >= low if high is None else (x >= low) & (x <= high)
@@ -156,6 +158,10 @@ def _where(xp, condition, x, other):
     return xp.where(condition, x, other)
 
 
+@overload
+def where(condition: Tensor) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: Tensor, input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor: ...
 def where(
     condition: Tensor,
     input: TensorLike | None = None,
@@ -178,7 +184,7 @@ def where(
         condition = condition.bool()
     if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
         both = combine([], [], [dtypes.of_scalar(input), dtypes.of_scalar(other)])
-        other = condition.new_full((), other, dtype=both)
+        other = condition.new_full((), other, dtype=both)  # type: ignore[arg-type]  # `of_scalar` saw a number
     return _where(condition, input, other, out=out)
 
 

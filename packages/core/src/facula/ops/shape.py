@@ -88,7 +88,8 @@ def reshape_method(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     >>> facula.arange(6).reshape(3, -1).shape
     facula.Size([3, 2])
     """
-    return reshape(input, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape)
+    given: Any = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    return reshape(input, given)
 
 
 def view(input: Tensor, *shape: int | Sequence[int] | DType, dtype: DType | None = None) -> Tensor:
@@ -210,7 +211,8 @@ def permute(input: Tensor, dims: Sequence[int]) -> Tensor:
 
 def permute_method(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
     """Return a view with the dimensions in another order, given as one sequence or one by one."""
-    return permute(input, dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims)
+    given: Any = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+    return permute(input, given)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -432,7 +434,7 @@ def _as_strided(xp, x, *, size, stride, start):
     return xp.lib.stride_tricks.as_strided(x, size, strides)
 
 
-def _strided_gradient(g: Tensor, x: Tensor, size: tuple[Any, ...], stride: tuple, start: int) -> Tensor:
+def _strided_gradient(g: Tensor, x: Tensor, size: tuple[Any, ...], stride: tuple[Any, ...], start: int) -> Tensor:
     strides = tuple(step // x._array.itemsize for step in x._array.strides)
     return g._place_region(Geometry(x._array.shape, strides, size, stride, start))
 

@@ -10,7 +10,7 @@ from facula import dtypes
 from facula.dimensions import wrap_dim
 from facula.primitive import primitive, promote, write_out
 from facula.tensor_base import TensorBase
-from facula.types import Number, Tensor, TensorLike
+from facula.types import Tensor, TensorLike
 
 __all__ = ["argsort", "bincount", "bucketize", "histc", "isin", "msort", "searchsorted", "sort", "topk", "unique"]
 __all__ += ["unique_consecutive"]
@@ -30,7 +30,7 @@ class topk_result(NamedTuple):
     indices: Tensor
 
 
-def _to_indices(g: list[Any], out: tuple[Any, ...], x_shape: tuple, dim: int) -> Tensor:
+def _to_indices(g: list[Any], out: tuple[Any, ...], x_shape: tuple[int, ...], dim: int) -> Tensor:
     """Return the gradient of elements taken at the indices ``out[1]``."""
     return g[0].new_zeros(x_shape).scatter(dim, out[1], g[0]) if x_shape else g[0]
 
@@ -127,7 +127,7 @@ def _topk(xp, x, *, k, dim, largest):
         indices = xp.zeros((), np.int64)
         return (x.copy(), indices) if k else (x.reshape(1)[:0], indices.reshape(1)[:0])
     length = x.shape[dim]
-    chosen = [slice(None)] * x.ndim
+    chosen: Any = [slice(None)] * x.ndim
     chosen[dim] = slice(length - k, None) if largest else slice(None, k)
     chosen = tuple(chosen)
     if 0 < k < length:
@@ -418,8 +418,8 @@ def _histc(xp, x, *, bins, low, high):
 def histc(
     input: Tensor,
     bins: int = 100,
-    min: Number = 0,
-    max: Number = 0,
+    min: float = 0,
+    max: float = 0,
     *,
     out: Tensor | None = None,
 ) -> Tensor:

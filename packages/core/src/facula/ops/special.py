@@ -147,7 +147,7 @@ def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @primitive(
     dtype=to_float,
     vjp={
-        "x": lambda g, other: g * (other.log1p() if isinstance(other, TensorBase) else math.log1p(other)),
+        "x": lambda g, other: g * (other.log1p() if isinstance(other, Tensor) else math.log1p(other)),
         "other": lambda g, x, other: g * x / (other + 1),
     },
 )

@@ -28,7 +28,7 @@ def _put_slice(xp, x, *, shape, key):
     return result
 
 
-def _whole(key: tuple[Any, ...]) -> tuple:
+def _whole(key: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the key with an ellipsis: without one NumPy returns a bare number, no view, where all is indexed by ints."""
     return key if ... in key else (*key, ...)
 
@@ -62,6 +62,8 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
     at, size = wrap_dim(dim, input.dim()), input.shape[dim]
+    if isinstance(start, TensorBase) and (start.dim() or start._array.dtype.kind not in "iu"):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
     begin = int(start)
     if not -size <= begin <= size:
         raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {begin})")
@@ -100,7 +102,7 @@ def split(input: Tensor, split_size_or_sections: int | Sequence[int], dim: int =
     size = input._array.shape[at]
     if isinstance(split_size_or_sections, (list, tuple)):
         return split_with_sizes(input, split_size_or_sections, dim)
-    step = int(split_size_or_sections)
+    step = int(split_size_or_sections)  # type: ignore[arg-type]  # no sequence: asked above
     if step < 0 or (step == 0 and size):
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={step}")
     starts = range(0, size, step) if step and size else (0,)

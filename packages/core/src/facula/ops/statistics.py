@@ -49,7 +49,7 @@ def cov(
     total: Tensor | int = count
     if weights is None:
         average = rows.sum(1, True) / count
-        divisor: Tensor | Number = count - correction
+        divisor: Tensor | float = count - correction
     else:
         total = weights.sum()
         if total.item() == 0:
@@ -59,7 +59,7 @@ def cov(
             divisor = total - correction
         else:
             divisor = total - correction * (weights * aweights).sum() / total
-    if (divisor.item() if isinstance(divisor, TensorBase) else divisor) <= 0:
+    if (divisor.item() if isinstance(divisor, Tensor) else divisor) <= 0:
         warnings.warn(
             "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations.",
             stacklevel=2,
@@ -177,7 +177,7 @@ def _spacings(
     tensors = [isinstance(each, TensorBase) for each in spacing]
     if any(tensors):
         for at, each in enumerate(spacing):
-            if not isinstance(each, TensorBase):
+            if not isinstance(each, Tensor):
                 raise TypeError(f"expected Tensor as element {at} in argument 1, but got {type(each).__name__}")
             if each.dim() != 1:
                 raise RuntimeError(

@@ -8,7 +8,7 @@ around it.
 import operator
 import os
 from collections.abc import Callable
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -46,8 +46,8 @@ class Generator:
     """
 
     #: What ``device`` returns and ``get_state`` wraps its bytes in. The floor that has devices and tensors sets them.
-    make_device: Callable[[object], object] = staticmethod(str)
-    wrap_state: Callable[[np.ndarray], object] = staticmethod(lambda state: state)
+    make_device: Callable[[Any], Any] = staticmethod(str)
+    wrap_state: Callable[[np.ndarray], Any] = staticmethod(lambda state: state)
 
     def __init__(self, device: object = "cpu") -> None:
         #: The second of a pair of normal numbers, waiting to be used; see ``normal``.
@@ -64,7 +64,7 @@ class Generator:
         self._restart(DEFAULT_SEED)
 
     @property
-    def device(self) -> object:
+    def device(self) -> Any:
         """The device whose numbers this generator draws."""
         return self.make_device(self._device)
 
@@ -104,7 +104,7 @@ class Generator:
             raise RuntimeError(f"offset must be a multiple of 4, but got {offset}")
         self._offset = offset
 
-    def get_state(self) -> object:
+    def get_state(self) -> Any:
         """Return the state as bytes, uint8, in PyTorch's layout: 5056 for a CPU generator, 16 for a CUDA one."""
         return self.wrap_state(self.get_state_array())
 
