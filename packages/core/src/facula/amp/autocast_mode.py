@@ -139,7 +139,7 @@ class autocast:
         self._caster.__exit__(None, None, None)
         _settings.enabled[self.device], _settings.dtype[self.device] = self._before.pop()
 
-    def __call__(self, function: Callable[..., Any]) -> Callable:
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function, run in this context."""
 
         @functools.wraps(function)
@@ -152,7 +152,7 @@ class autocast:
 
 def custom_fwd(
     fwd: Callable[..., Any] | None = None, *, device_type: str = "cuda", cast_inputs: DType | None = None
-) -> Callable:
+) -> Callable[..., Any]:
     """Return the forward of a `Function`, run with autocast off and its inputs in ``cast_inputs`` where that is given."""
     if fwd is None:
         return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
@@ -171,7 +171,7 @@ def custom_fwd(
     return forward
 
 
-def custom_bwd(bwd: Callable[..., Any] | None = None, *, device_type: str = "cuda") -> Callable:
+def custom_bwd(bwd: Callable[..., Any] | None = None, *, device_type: str = "cuda") -> Callable[..., Any]:
     """Return the backward of a `Function`, run with autocast as it was in its `custom_fwd`."""
     if bwd is None:
         return functools.partial(custom_bwd, device_type=device_type)

@@ -36,13 +36,13 @@ _registered: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
 _chosen: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
 
 
-def register_kl(type_p: type, type_q: type) -> Callable[[Callable[..., Any]], Callable]:
+def register_kl(type_p: type, type_q: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that makes a function the divergence of two classes of distributions."""
     for kind in (type_p, type_q):
         if not isinstance(kind, type) or not issubclass(kind, Distribution):
             raise TypeError(f"Expected type_p and type_q to be Distribution subclasses but got {kind}")
 
-    def decorate(function: Callable[..., Any]) -> Callable:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         _registered[type_p, type_q] = function
         _chosen.clear()
         return function

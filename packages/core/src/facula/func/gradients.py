@@ -68,7 +68,9 @@ def _positions(argnums: int | tuple[int, ...], count: int, name: str) -> tuple[i
     return tuple(each % count for each in chosen)
 
 
-def _prepared(args: tuple, argnums: int | tuple[int, ...], name: str) -> tuple[list, list[Tensor], list[Any], bool]:
+def _prepared(
+    args: tuple[Any, ...], argnums: int | tuple[int, ...], name: str
+) -> tuple[list[Any], list[Tensor], list[Any], bool]:
     """Return the arguments with variables in the chosen places, all variables, the nestings, and whether to keep history."""
     prepared, variables, specs = list(args), [], []
     originals: list[Tensor] = []
@@ -82,7 +84,7 @@ def _prepared(args: tuple, argnums: int | tuple[int, ...], name: str) -> tuple[l
     return prepared, variables, specs, _keeps_history(originals)
 
 
-def _nested(values: list, specs: list[Any], argnums: int | tuple[int, ...]) -> Any:
+def _nested(values: list[Any], specs: list[Any], argnums: int | tuple[int, ...]) -> Any:
     """Return values, one for each variable, in the form of the arguments."""
     found, start = [], 0
     for spec in specs:
@@ -109,7 +111,7 @@ def _gradients(
     return [facula.zeros_like(x) if each is None else each for x, each in zip(variables, found, strict=True)]
 
 
-def grad_and_value(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable:
+def grad_and_value(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable:
     """Return a function that returns the gradient of ``func`` in the arguments ``argnums``, and its value.
 
     ``func`` returns a single element, or with ``has_aux`` a pair of it and something else, which is passed on.
@@ -147,7 +149,7 @@ def _tensors(value: Any) -> list[Tensor]:
     return [each for each in tree_flatten(value)[0] if isinstance(each, Tensor)]
 
 
-def grad(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable:
+def grad(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable:
     """Return a function that returns the gradient of ``func`` in the arguments ``argnums``.
 
     >>> facula.func.grad(facula.func.grad(lambda x: x**3))(facula.tensor(2.0))
@@ -163,7 +165,7 @@ def grad(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = Fal
     return wrapped
 
 
-def _called(func: Callable, prepared: list, has_aux: bool, name: str) -> tuple[list[Tensor], Any, Any]:
+def _called(func: Callable[..., Any], prepared: list[Any], has_aux: bool, name: str) -> tuple[list[Tensor], Any, Any]:
     """Return the outputs' leaves, their nesting, and what else the function returned."""
     output = func(*prepared)
     aux = None
@@ -177,7 +179,7 @@ def _called(func: Callable, prepared: list, has_aux: bool, name: str) -> tuple[l
     return leaves, spec, aux
 
 
-def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> Any:
+def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """Return what ``func(*primals)`` returns, and a function that returns the product of a vector with the Jacobian.
 
     >>> value, product = facula.func.vjp(lambda x: x * x, facula.tensor([3.0, 4.0]))
@@ -189,7 +191,7 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> Any:
         outputs, spec, aux = _called(func, prepared, has_aux, "vjp")
     keep = _keeps_history(_tensors(primals))
 
-    def product(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> tuple:
+    def product(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> tuple[Any, ...]:
         vectors, given = tree_flatten(cotangents)
         if given.num_leaves != spec.num_leaves:
             raise RuntimeError(
@@ -204,7 +206,9 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> Any:
     return (value, product, _finished(aux, keep)) if has_aux else (value, product)
 
 
-def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False, has_aux: bool = False) -> Any:
+def jvp(
+    func: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple, *, strict: bool = False, has_aux: bool = False
+) -> Any:
     """Return what ``func(*primals)`` returns, and the product of its Jacobian with the tangents.
 
     It is the gradient, in a vector that does not matter, of the product of that vector with the Jacobian.
@@ -230,7 +234,7 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
     return (value, moved, _finished(aux, keep)) if has_aux else (value, moved)
 
 
-def linearize(func: Callable, *primals: Any) -> tuple[Any, Callable]:
+def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable]:
     """Return what ``func(*primals)`` returns, and the linear function of tangents that is its Jacobian there."""
     value = jvp(func, primals, tuple(tree_map(facula.zeros_like, each) for each in primals))[0]
 
@@ -241,13 +245,13 @@ def linearize(func: Callable, *primals: Any) -> tuple[Any, Callable]:
 
 
 def jacrev(
-    func: Callable,
+    func: Callable[..., Any],
     argnums: int | tuple[int, ...] = 0,
     *,
     has_aux: bool = False,
     chunk_size: int | None = None,
     _preallocate_and_copy: bool = False,
-) -> Callable:
+) -> Callable[..., Any]:
     """Return a function that returns the Jacobian of ``func``: for each output, of its shape followed by the argument's.
 
     >>> facula.func.jacrev(lambda x: x * x)(facula.tensor([3.0, 4.0]))
@@ -281,18 +285,18 @@ def _rows(output: Tensor, variables: list[Tensor], keep: bool) -> list[Tensor]:
 
 
 def jacfwd(
-    func: Callable,
+    func: Callable[..., Any],
     argnums: int | tuple[int, ...] = 0,
     has_aux: bool = False,
     *,
     chunk_size: int | None = None,
     randomness: str = "error",
-) -> Callable:
+) -> Callable[..., Any]:
     """Return a function that returns the Jacobian of ``func``, as `jacrev` does: computed row by row too."""
     return jacrev(func, argnums, has_aux=has_aux)
 
 
-def hessian(func: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
+def hessian(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable:
     """Return a function that returns the Hessian of ``func``.
 
     >>> facula.func.hessian(lambda x: (x**3).sum())(facula.tensor([1.0, 2.0]))

@@ -19,7 +19,7 @@ __all__ = ["vmap"]
 _RANDOMNESS = ("error", "different", "same")
 
 
-def _mapped(in_dims: Any, args: tuple, name: str) -> tuple[list, list, Any, int]:
+def _mapped(in_dims: Any, args: tuple[Any, ...], name: str) -> tuple[list[Any], list, Any, int]:
     """Return the leaves of the arguments, the dimension each is mapped over (or None), the nesting, and the batch's size."""
     if not isinstance(in_dims, (int, tuple)):
         raise ValueError(
@@ -61,8 +61,13 @@ def _mapped(in_dims: Any, args: tuple, name: str) -> tuple[list, list, Any, int]
 
 
 def vmap(
-    func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None
-) -> Callable:
+    func: Callable[..., Any],
+    in_dims: Any = 0,
+    out_dims: Any = 0,
+    randomness: str = "error",
+    *,
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
     """Return a function that maps ``func`` over a dimension of its arguments and stacks the results along ``out_dims``.
 
     ``in_dims`` says, for each argument, which dimension, or None for one that is the same for all. With ``randomness``
@@ -99,7 +104,7 @@ def vmap(
     return wrapped
 
 
-def _stacked(results: list, out_dims: Any, name: str) -> Any:
+def _stacked(results: list[Any], out_dims: Any, name: str) -> Any:
     flat = [tree_flatten(each) for each in results]
     leaves, spec = flat[0]
     if any(other.num_leaves != spec.num_leaves for _, other in flat):

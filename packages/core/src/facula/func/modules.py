@@ -33,9 +33,9 @@ def _merged(dictionaries: Named | Sequence[Named]) -> dict[str, Tensor]:
     return merged
 
 
-def _slots(module: Module) -> dict[str, tuple[dict, str]]:
+def _slots(module: Module) -> dict[str, tuple[dict[Any, Any], str]]:
     """Return, for the name of each parameter and buffer, the table it is in and its name there."""
-    slots: dict[str, tuple[dict, str]] = {}
+    slots: dict[str, tuple[dict[Any, Any], str]] = {}
     for prefix, part in module.named_modules(remove_duplicate=False):
         for table in (part._parameters, part._buffers):
             for name in table:

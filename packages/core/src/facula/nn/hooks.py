@@ -95,21 +95,21 @@ class GradientHooks:
     its gradients; the inputs' boundary then calls the hooks with both.
     """
 
-    def __init__(self, module: object, hooks: list[Callable[..., Any]], pre_hooks: list[Callable]) -> None:
+    def __init__(self, module: object, hooks: list[Callable[..., Any]], pre_hooks: list[Callable[..., Any]]) -> None:
         self.module = module
         self.hooks = hooks
         self.pre_hooks = pre_hooks
         self.grad_outputs: tuple[Any, ...] | None = None
         self._inputs_have_gradients = False
 
-    def on_inputs(self, args: tuple[Any, ...]) -> tuple:
+    def on_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the arguments with those that require grad behind the boundary."""
         chosen = [at for at, each in enumerate(args) if isinstance(each, Tensor) and each.requires_grad]
         if not chosen or not self.hooks:
             return args
         self._inputs_have_gradients = True
 
-        def see(gradients: tuple[Any, ...]) -> tuple | None:
+        def see(gradients: tuple[Any, ...]) -> tuple[Any, ...] | None:
             every = [None] * len(args)
             for at, gradient in zip(chosen, gradients, strict=True):
                 every[at] = gradient
@@ -131,7 +131,7 @@ class GradientHooks:
         if not chosen:
             return result
 
-        def see(gradients: tuple[Any, ...]) -> tuple | None:
+        def see(gradients: tuple[Any, ...]) -> tuple[Any, ...] | None:
             every = [None] * len(outputs)
             for at, gradient in zip(chosen, gradients, strict=True):
                 every[at] = gradient
@@ -152,7 +152,7 @@ class GradientHooks:
             return made[0]
         return type(result)(*made) if hasattr(result, "_fields") else type(result)(made)
 
-    def _call(self, grad_inputs: tuple[Any, ...]) -> tuple | None:
+    def _call(self, grad_inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         replaced = None
         for hook in self.hooks:
             found = hook(self.module, grad_inputs, self.grad_outputs)

@@ -60,7 +60,7 @@ class Adafactor(Optimizer):
             "col_var": param.detach().new_zeros((*shape[:-2], 1, shape[-1])),
         }
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move by the gradient over the root of its second moment, clipped to a root mean square of ``d``."""
         step = advance(state)
         smallest, scale = group["eps"]

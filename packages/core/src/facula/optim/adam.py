@@ -61,7 +61,7 @@ class Adam(Optimizer):
         names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else [])]
         return {"step": step_counter(), **{name: wrap(xp.zeros_like(param._array)) for name in names}}
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move by the first moment over the root of the second, both without their bias towards zero."""
         xp = namespace(param._array)
         array, slope = param._array, grad._array
@@ -166,7 +166,7 @@ class Adamax(Optimizer):
             "exp_inf": wrap(xp.zeros_like(param._array)),
         }
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move by the mean over the decaying maximum of gradients."""
         xp = namespace(param._array)
         array, slope = param._array, grad._array

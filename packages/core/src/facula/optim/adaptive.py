@@ -55,7 +55,7 @@ class RMSprop(Optimizer):
             state["grad_avg"] = _zeros(param)
         return state
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move by the gradient over the root of its running square."""
         xp = namespace(param._array)
         array, slope = param._array, grad._array
@@ -124,7 +124,7 @@ class Adagrad(Optimizer):
     def share_memory(self) -> None:
         """Do nothing: forked processes share memory as it is."""
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move by the gradient over the root of the sum of squares."""
         xp = namespace(param._array)
         array, slope = param._array, grad._array
@@ -173,7 +173,7 @@ class Adadelta(Optimizer):
         """Return the count of updates and both running averages, zero."""
         return {"step": step_counter(), "square_avg": _zeros(param), "acc_delta": _zeros(param)}
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move by the gradient times the ratio of the root mean squares of steps and gradients."""
         xp = namespace(param._array)
         array, slope = param._array, grad._array

@@ -51,7 +51,7 @@ class ASGD(Optimizer):
             "ax": wrap(namespace(param._array).zeros_like(param._array)),
         }
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move against the gradient, and the mean towards the parameter."""
         array, slope = param._array, grad._array
         step = advance(state)

@@ -61,7 +61,7 @@ class Muon(Optimizer):
         """Return the momentum, zero."""
         return {"momentum_buffer": param.detach().new_zeros(param.shape)}
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move by the nearly orthogonal momentum."""
         rate, momentum = float(group["lr"]), group["momentum"]
         average = state["momentum_buffer"].lerp_(grad, 1 - momentum)

@@ -81,7 +81,7 @@ class NAdam(Optimizer):
             "exp_avg_sq": wrap(xp.zeros_like(param._array)),
         }
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move by a mixture of the gradient and the momentum of the step to come."""
         array, rate = param._array, rate_of(group)
         beta1, beta2 = group["betas"]
@@ -138,7 +138,7 @@ class RAdam(Optimizer):
         moments = {name: wrap(xp.zeros_like(param._array)) for name in ("exp_avg", "exp_avg_sq")}
         return {"step": step_counter(), **moments}
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move by the first moment, over the root of the second one when enough steps stand behind it."""
         array, rate = param._array, rate_of(group)
         beta1, beta2 = group["betas"]

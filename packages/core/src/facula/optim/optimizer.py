@@ -64,7 +64,7 @@ class Optimizer:
         """Return the state of a parameter before its first update."""
         return {}
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Change ``param`` in place by its gradient."""
         raise NotImplementedError(f"{type(self).__name__} defines no update")
 

@@ -48,7 +48,7 @@ class Rprop(Optimizer):
             "step_size": wrap(xp.full_like(param._array, rate_of(group))),
         }
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Lengthen steps where the gradient kept its sign, shorten them and wait where it turned."""
         xp = namespace(param._array)
         array, slope = param._array, grad._array

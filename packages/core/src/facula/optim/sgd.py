@@ -45,7 +45,7 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict) -> None:
+    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move against the gradient, or against its running sum."""
         array, slope = param._array, grad._array
         if group["weight_decay"]:

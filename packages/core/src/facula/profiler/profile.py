@@ -242,7 +242,7 @@ class record_function:
         for each, event in self._events:
             each.end(event)
 
-    def __call__(self, function: Callable[..., Any]) -> Callable:
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function, each call of it shown under the name."""
 
         @functools.wraps(function)

@@ -42,7 +42,9 @@ _STORAGE_TYPES = {name: _StorageType(_DTYPES[kind]) for kind, name in STORAGES.i
 _STORAGE_TYPES["UntypedStorage"] = _StorageType(None)
 
 
-def _rebuild_tensor(storage: np.ndarray, offset: int, size: tuple[Any, ...], stride: tuple, *rest: object) -> Tensor:
+def _rebuild_tensor(
+    storage: np.ndarray, offset: int, size: tuple[Any, ...], stride: tuple[Any, ...], *rest: object
+) -> Tensor:
     """Return a tensor on a storage: what ``torch._utils._rebuild_tensor_v2`` means."""
     requires_grad = bool(rest[0]) if rest else False
     if len(size) != len(stride) or any(n < 0 for n in (*size, *stride, offset)):

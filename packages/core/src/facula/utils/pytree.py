@@ -395,7 +395,7 @@ def tree_flatten_with_path(
     return list(_with_path((), tree, is_leaf)), tree_structure(tree, is_leaf)
 
 
-def _with_path(path: tuple[Any, ...], tree: Any, is_leaf: IsLeaf | None) -> Iterable[tuple[tuple, Any]]:
+def _with_path(path: tuple[Any, ...], tree: Any, is_leaf: IsLeaf | None) -> Iterable[tuple[tuple[Any, ...], Any]]:
     if tree_is_leaf(tree, is_leaf):
         yield path, tree
         return

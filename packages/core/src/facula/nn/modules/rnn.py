@@ -264,7 +264,9 @@ class RNNCellBase(Module):
         for weight in self.parameters():
             init.uniform_(weight, -bound, bound)
 
-    def _prepare(self, input: Tensor, states: tuple[Any, ...] | None, count: int) -> tuple[Tensor, tuple, bool]:
+    def _prepare(
+        self, input: Tensor, states: tuple[Any, ...] | None, count: int
+    ) -> tuple[Tensor, tuple[Any, ...], bool]:
         if input.dim() not in (1, 2):
             raise ValueError(f"{self._get_name()}: Expected input to be 1D or 2D, got {input.dim()}D instead")
         for each in states or ():

@@ -52,7 +52,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 class StackDataset(Dataset[Any]):
     """Datasets of one length side by side; samples are tuples, or dictionaries when given by name."""
 
-    def __init__(self, *args: Dataset[Any], **kwargs: Dataset) -> None:
+    def __init__(self, *args: Dataset[Any], **kwargs: Dataset[Any]) -> None:
         if bool(args) == bool(kwargs):
             raise ValueError(
                 "Expected either positional or named datasets" if args else "At least one dataset should be passed"
