@@ -39,8 +39,6 @@ ROWS = [
         ],
         lambda indices, table: table[indices],
         dtypes=FLOATS + COMPLEX,
-        aliases=["embedding"],
-        without={"method": "facula.embedding has the table first"},
     ),
     Sample(
         F + "embedding_bag",

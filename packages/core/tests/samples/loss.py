@@ -233,6 +233,17 @@ ROWS = [
         slack=2,
     ),
     Sample(
+        F + "linear_cross_entropy",
+        [
+            case(X, numbers(5, 4, seed=2), CLASSES),
+            case(X, numbers(5, 4, seed=2), CLASSES, linear_bias=numbers(5), reduction="sum", label_smoothing=0.1),
+        ],
+        lambda x, matrix, target, linear_bias=0, **options: cross_entropy(
+            x @ matrix.T + linear_bias, target, **options
+        ),
+        slack=4,
+    ),
+    Sample(
         F + "nll_loss",
         [
             *reductions(X, CLASSES),

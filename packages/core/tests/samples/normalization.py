@@ -69,7 +69,6 @@ ROWS = [
         ],
         batch_norm,
         slack=4,
-        aliases=["batch_norm"],
         without={"derivatives": "running statistics have none; the next row has no such arguments"},
     ),
     Sample(
@@ -89,7 +88,6 @@ ROWS = [
         ],
         instance_norm,
         slack=4,
-        aliases=["instance_norm"],
     ),
     Sample(
         F + "group_norm",
@@ -100,7 +98,6 @@ ROWS = [
         ],
         group_norm,
         slack=4,
-        aliases=["group_norm"],
     ),
     Sample(
         F + "layer_norm",
@@ -111,7 +108,6 @@ ROWS = [
         ],
         layer_norm,
         slack=4,
-        aliases=["layer_norm"],
     ),
     Sample(
         F + "rms_norm",

@@ -35,7 +35,6 @@ DROPOUTS = [
     (F + "dropout1d", (2, 3, 2)),
     (F + "dropout2d", (2, 3, 2, 2)),
     (F + "dropout3d", (1, 2, 2, 2, 2)),
-    ("feature_dropout", (2, 3, 2)),
 ]
 
 ROWS = [

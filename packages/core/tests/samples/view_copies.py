@@ -5,7 +5,6 @@ import numpy as np
 from samples import shape, splitting
 from samples.sample import NUMBERS, Sample, case, numbers
 
-
 LISTS = {"out": "as in PyTorch, it returns nothing then: tests/ops/test_view_copies.py"}
 
 
