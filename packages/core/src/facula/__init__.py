@@ -88,6 +88,7 @@ from facula.ops.bits import *
 from facula.ops.comparison import *
 from facula.ops.convolution import (
     conv1d as conv1d,
+    conv_tbc as conv_tbc,
     conv2d as conv2d,
     conv3d as conv3d,
     conv_transpose1d as conv_transpose1d,
@@ -211,6 +212,7 @@ if TYPE_CHECKING:
         rrelu_ as rrelu_,
         triplet_margin_loss as triplet_margin_loss,
     )
+    from facula.ops.distance import pdist as pdist
     from facula.ops.eigenpairs import lobpcg as lobpcg
     from facula.ops.gamma_sampling import _sample_dirichlet as _sample_dirichlet, _standard_gamma as _standard_gamma
     from facula.ops.lowrank import pca_lowrank as pca_lowrank, svd_lowrank as svd_lowrank
@@ -285,6 +287,7 @@ _LATER_FUNCTIONS = {
     "set_autocast_enabled": "facula.amp",
     "load": "facula.serialization",
     "lobpcg": "facula.ops.eigenpairs",
+    "pdist": "facula.ops.distance",
     "pca_lowrank": "facula.ops.lowrank",
     "save": "facula.serialization",
     "svd_lowrank": "facula.ops.lowrank",

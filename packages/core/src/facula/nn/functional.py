@@ -7,6 +7,7 @@ from facula.ops.torch_signatures import rrelu_ as rrelu_
 from facula.ops.attention import scaled_dot_product_attention as scaled_dot_product_attention
 from facula.ops.convolution import (
     conv1d as conv1d,
+    conv_tbc as conv_tbc,
     conv2d as conv2d,
     conv3d as conv3d,
     conv_transpose1d as conv_transpose1d,
@@ -16,9 +17,17 @@ from facula.ops.convolution import (
     unfold as unfold,
 )
 from facula.ops.ctc import ctc_loss as ctc_loss
+from facula.ops.distance import pdist as pdist
 from facula.ops.elementary import sigmoid as sigmoid, tanh as tanh
 from facula.ops.embedding import embedding as embedding, embedding_bag as embedding_bag, one_hot as one_hot
+from facula.ops.fractional_pooling import (
+    fractional_max_pool2d as fractional_max_pool2d,
+    fractional_max_pool2d_with_indices as fractional_max_pool2d_with_indices,
+    fractional_max_pool3d as fractional_max_pool3d,
+    fractional_max_pool3d_with_indices as fractional_max_pool3d_with_indices,
+)
 from facula.ops.grid_sampling import affine_grid as affine_grid, grid_sample as grid_sample
+from facula.ops.grouped_matmul import grouped_mm as grouped_mm
 from facula.ops.interpolation import (
     channel_shuffle as channel_shuffle,
     interpolate as interpolate,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -10,6 +11,20 @@ from typing import Any, Self
 from facula.nn.module import Module
 from facula.nn.parameter import Parameter
 from facula.tensor import Tensor
+
+
+class Container(Module):
+    """A module of the children given by name: the old name of what `Module` does by itself."""
+
+    def __init__(self, **kwargs: Module) -> None:
+        super().__init__()
+        warnings.warn(
+            "nn.Container is deprecated: nn.Module does all of it. Make that the base class instead.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        for name, module in kwargs.items():
+            self.add_module(name, module)
 
 
 class Sequential(Module):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from facula.nn import functional as F
 from facula.nn.module import Module
@@ -16,6 +17,8 @@ def _each(value: Size, rank: int) -> tuple[int, ...]:
 
 
 class _MaxPool(Module):
+    function: Callable[..., Any]
+
     def __init__(
         self,
         kernel_size: Size,
@@ -72,6 +75,8 @@ class MaxPool3d(_MaxPool):
 
 
 class _MaxUnpool(Module):
+    function: Callable[..., Any]
+
     rank: int
 
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
@@ -138,6 +143,8 @@ class AvgPool1d(Module):
 
 
 class _AvgPool(Module):
+    function: Callable[..., Any]
+
     def __init__(
         self,
         kernel_size: Size,
@@ -185,6 +192,8 @@ class AvgPool3d(_AvgPool):
 
 
 class _LPPool(Module):
+    function: Callable[..., Any]
+
     def __init__(
         self, norm_type: float, kernel_size: Size, stride: Size | None = None, ceil_mode: bool = False
     ) -> None:
@@ -225,6 +234,8 @@ class LPPool3d(_LPPool):
 
 
 class _AdaptiveAvgPool(Module):
+    function: Callable[..., Any]
+
     def __init__(self, output_size: Size | None) -> None:
         super().__init__()
         self.output_size = output_size
@@ -257,6 +268,8 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
 
 
 class _AdaptiveMaxPool(Module):
+    function: Callable[..., Any]
+
     def __init__(self, output_size: Size | None, return_indices: bool = False) -> None:
         super().__init__()
         self.output_size = output_size
@@ -287,3 +300,56 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """The largest elements of ``output_size`` windows of (N, C, D, H, W)."""
 
     function = staticmethod(F.adaptive_max_pool3d)
+
+
+class _FractionalMaxPool(Module):
+    function: Callable[..., Any]
+
+    rank: int
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        output_size: Size | None = None,
+        output_ratio: float | Sequence[float] | None = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = _each(kernel_size, self.rank)
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+        self.output_size = None if output_size is None else _each(output_size, self.rank)
+        if output_ratio is not None and not isinstance(output_ratio, Sequence):
+            output_ratio = (output_ratio,) * self.rank
+        self.output_ratio = None if output_ratio is None else tuple(output_ratio)
+        if output_size is None and output_ratio is None:
+            raise ValueError(f"{type(self).__name__} requires specifying either an output size, or a pooling ratio")
+        if output_size is not None and output_ratio is not None:
+            raise ValueError("only one of output_size and output_ratio may be specified")
+        if self.output_ratio is not None and not all(0 < ratio < 1 for ratio in self.output_ratio):
+            raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
+
+    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Return the largest elements of windows at random places, and where they are with ``return_indices``."""
+        function = F.fractional_max_pool2d if self.rank == 2 else F.fractional_max_pool3d
+        return function(
+            input,
+            self.kernel_size,
+            self.output_size,
+            self.output_ratio,
+            self.return_indices,
+            _random_samples=self._random_samples,
+        )
+
+
+class FractionalMaxPool2d(_FractionalMaxPool):
+    """The largest elements of windows of (N, C, H, W) whose steps are drawn at random. Graham 2014, arXiv 1412.6071."""
+
+    rank = 2
+
+
+class FractionalMaxPool3d(_FractionalMaxPool):
+    """The largest elements of windows of (N, C, D, H, W) whose steps are drawn at random. Graham 2014."""
+
+    rank = 3
