@@ -8,6 +8,7 @@ import numpy as np
 from facula import dtypes
 from facula.graph.modes import state
 from facula.graph.views import check_writable, refresh, rewrite_history
+from facula.overlap import refuse_partial_overlap
 from facula.promotion import can_cast
 from facula.tensor_base import TensorBase, storage_of, wrap
 from facula.types import Tensor
@@ -27,6 +28,8 @@ def inplace(function: Callable, *, saves_input: bool = True) -> Callable:
         recorded = state.grad_enabled and _any_requires_grad(self, args, kwargs)
         if recorded:
             check_writable(self)
+        if self._storage is not None:
+            _refuse_overlap(self, args)
         return assign(self, function(_before_write(self) if recorded and saves_input else self, *args, **kwargs))
 
     method.__name__ = method.__qualname__ = function.__name__ + "_"
@@ -39,6 +42,14 @@ def _any_requires_grad(self: Tensor, args: tuple, kwargs: dict) -> bool:
         refresh(self)
     candidates = (self, *args, *kwargs.values())
     return any(isinstance(each, TensorBase) and each.requires_grad for each in candidates)
+
+
+def _refuse_overlap(self: Tensor, args: tuple) -> None:
+    """Refuse to write where another part of an argument, which must then have the same storage, lies."""
+    storage = self._storage
+    for each in args:
+        if isinstance(each, TensorBase) and each is not self and each._storage is storage:
+            refuse_partial_overlap(self, each)
 
 
 def _before_write(tensor: Tensor) -> Tensor:
@@ -97,6 +108,10 @@ def reflected(function: Callable) -> Callable:
     """Return the method behind a reflected operator: ``other op self``."""
 
     def method(self: Tensor, other: object) -> Tensor:
+        if not isinstance(self, TensorBase):
+            raise TypeError(
+                f"descriptor '{function.__name__}' for Tensor doesn't apply to a {type(self).__name__} object"
+            )
         if isinstance(other, TensorBase) or isinstance(other, _NUMBERS):
             return function(other, self)
         return function(wrap(other), self) if isinstance(other, np.ndarray) else NotImplemented

@@ -29,6 +29,7 @@ from facula.dtype_rules import Kind, Rule, computed_in, promote, to_float, to_in
 from facula.graph.modes import state, watch
 from facula.graph.node import _next_number
 from facula.graph.views import mark_view, refresh
+from facula.overlap import refuse_any_overlap, refuse_partial_overlap
 from facula.promotion import can_cast
 from facula.recording import (
     INPUT,
@@ -167,6 +168,8 @@ class Primitive:
         if recorded and result.dtype.kind in "fcV":
             tensor._node = self._record(RecordedCall, inputs, tensor, options)
         if out is not None:
+            if self.rule is not None:
+                refuse_partial_overlap(out, *inputs)
             return write_out(tensor, out, self.name)
         return tensor
 
@@ -495,6 +498,15 @@ def write_out(result: Tensor, out: Tensor, name: str) -> Tensor:
         out._array = array.astype(target.dtype)
     storage_of(out).version += 1
     return out
+
+
+def need_out(out: Tensor | None, dtype: dtypes.dtype, *inputs: object) -> None:
+    """Refuse an ``out`` that is of another type than the result, or that shares memory with an input."""
+    if not isinstance(out, TensorBase):
+        return
+    if out.dtype is not dtype:
+        raise RuntimeError(f"Expected out tensor to have dtype {dtype.name}, but got {out.dtype.name} instead")
+    refuse_any_overlap(out, *inputs)
 
 
 def _can_write(have: np.dtype, want: np.dtype) -> bool:

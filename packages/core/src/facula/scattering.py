@@ -23,7 +23,8 @@ def add_rows(xp: ModuleType, result: Array, index: Array, rows: Array) -> None:
     order = np.argsort(flat, kind="stable")
     ordered = flat[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    target[ordered[starts]] += np.add.reduceat(rows[order], starts, axis=0)
+    # Booleans are added as PyTorch adds them: whether any of them is true.
+    target[ordered[starts]] += np.add.reduceat(rows[order], starts, axis=0, dtype=rows.dtype)
 
 
 def check_range(index: Array, size: int) -> None:

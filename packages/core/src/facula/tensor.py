@@ -455,6 +455,7 @@ class Tensor(TensorProperties):
 
     # shape
     as_strided = shape.as_strided
+    as_strided_ = filling.in_new_shape(shape.as_strided)
     broadcast_to = shape.broadcast_to
     chunk = splitting.chunk
     diagonal = shape.diagonal

@@ -116,15 +116,26 @@ def detach(input: Tensor) -> Tensor:
 
 
 # The regions of a base that its views cover; see graph/views.py. A gradient is first laid out in memory as the base is,
-# so that the view's strides hold there too.
+# so that the view's strides hold there too. A view by `as_strided` may reach out of the base, on either side.
 
 
-def _laid_out(xp, array: backend.Array, geometry: Geometry) -> backend.Array:
-    """Return flat memory in which the elements of ``array`` stand where the base has its own."""
-    steps = zip(geometry.base_shape, geometry.base_strides, strict=True)
-    memory = xp.zeros(sum((length - 1) * stride for length, stride in steps if length) + 1, array.dtype)
-    _strided(xp, memory, geometry.base_shape, geometry.base_strides, 0)[...] = array
-    return memory
+def _laid_out(xp, array: backend.Array, geometry: Geometry) -> tuple[backend.Array, int, int]:
+    """Return flat memory in which the elements of ``array`` stand where the base has its own.
+
+    With it: where in it the base begins, and where the view.
+    """
+    base = max(0, -geometry.offset)
+    view = base + geometry.offset
+    end = max(
+        base + _reach(geometry.base_shape, geometry.base_strides), view + _reach(geometry.shape, geometry.strides)
+    )
+    memory = xp.zeros(end, array.dtype)
+    _strided(xp, memory, geometry.base_shape, geometry.base_strides, base)[...] = array
+    return memory, base, view
+
+
+def _reach(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
+    return 1 + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True) if length)
 
 
 def _strided(xp, memory: backend.Array, shape: tuple[Any, ...], strides: tuple[Any, ...], offset: int) -> backend.Array:
@@ -145,27 +156,27 @@ def _overlap(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
 
 @primitive(vjp={"x": lambda g, geometry: g._place_region(geometry)})
 def _take_region(xp, x, *, geometry):
-    memory = _laid_out(xp, x, geometry)
-    return _strided(xp, memory, geometry.shape, geometry.strides, geometry.offset).copy()
+    memory, _, view = _laid_out(xp, x, geometry)
+    return _strided(xp, memory, geometry.shape, geometry.strides, view).copy()
 
 
 @primitive(vjp={"x": lambda g, geometry: g._take_region(geometry)})
 def _place_region(xp, x, *, geometry):
-    memory = _laid_out(xp, xp.zeros(geometry.base_shape, x.dtype), geometry)
+    memory, base, view = _laid_out(xp, xp.zeros(geometry.base_shape, x.dtype), geometry)
     # An element that a view shows several times receives the sum of its gradients.
-    places = _strided(xp, xp.arange(memory.size), geometry.shape, geometry.strides, geometry.offset)
+    places = _strided(xp, xp.arange(memory.size), geometry.shape, geometry.strides, view)
     if _overlap(geometry.shape, geometry.strides):
         xp.add.at(memory, places, x)
     else:
         memory[places] = x
-    return _strided(xp, memory, geometry.base_shape, geometry.base_strides, 0).copy()
+    return _strided(xp, memory, geometry.base_shape, geometry.base_strides, base).copy()
 
 
 @primitive(vjp={"x": lambda g, geometry: g._clear_region(geometry)})
 def _clear_region(xp, x, *, geometry):
-    memory = _laid_out(xp, x, geometry)
-    _strided(xp, memory, geometry.shape, geometry.strides, geometry.offset)[...] = 0
-    return _strided(xp, memory, geometry.base_shape, geometry.base_strides, 0).copy()
+    memory, base, view = _laid_out(xp, x, geometry)
+    _strided(xp, memory, geometry.shape, geometry.strides, view)[...] = 0
+    return _strided(xp, memory, geometry.base_shape, geometry.base_strides, base).copy()
 
 
 def take_region(input: Tensor, geometry: Geometry) -> Tensor:

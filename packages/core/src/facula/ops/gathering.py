@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from facula import dtypes
+from facula.arguments import need_slices
 from facula.backend import Array
 from facula.dimensions import wrap_dim
-from facula.primitive import primitive, write_out
+from facula.primitive import need_out, primitive, write_out
 from facula.scattering import add_rows, check_range
 from facula.tensor_base import TensorBase
 from facula.types import Number, Tensor, TensorLike
@@ -20,7 +21,7 @@ __all__ = ["gather", "index_add", "index_select", "scatter", "scatter_add", "sca
 
 def _index_for(input: Tensor, index: Tensor, name: str, like: str = "input") -> None:
     if index.dtype.name not in ("int64", "int32"):
-        raise RuntimeError(f"{name}(): Expected dtype int64 for index")
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
 
 
 def _bounds(index: Array, size: int, name: str, dim: int) -> None:
@@ -71,6 +72,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
             [4]])
     """
     axis = wrap_dim(dim, input.dim())
+    need_out(out, input.dtype, input, index)
     if index.numel() == 0:
         return _gather_nothing(input, shape=tuple(index.shape), out=out)
     _index_for(input, index, "gather")
@@ -167,8 +169,11 @@ def scatter(
     out: Tensor | None = None,
 ) -> Tensor:
     """Return ``input`` with elements of ``src`` written where ``index`` says along ``dim``; or added or multiplied."""
-    source = value if src is None else src
+    source: Any = value if src is None else src
+    if source is None:
+        raise TypeError("scatter(): expected either src or value")
     axis = _scatter_arguments(input, dim, index, source, "scatter")
+    need_out(out, input.dtype, index, source)
     if reduce is not None:
         if reduce not in ("add", "multiply"):
             raise RuntimeError("reduce argument must be either add or multiply.")
@@ -187,6 +192,7 @@ def scatter(
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``input`` with elements of ``src`` added where ``index`` says along ``dim``."""
     axis = _scatter_arguments(input, dim, index, src, "scatter")
+    need_out(out, input.dtype, index, src)
     if index.numel() == 0:
         result = input.clone()
         return result if out is None else write_out(result, out, "scatter_add")
@@ -216,6 +222,11 @@ def scatter_reduce(
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
     axis = _scatter_arguments(input, dim, index, src, "scatter")
+    need_out(out, input.dtype, index, src)
+    if reduce == "mean" and input.dtype is dtypes.bool_:
+        raise NotImplementedError("\"scatter_gather_tensor_cpu_reduce_mean\" not implemented for 'Bool'")
+    if reduce in ("amax", "amin") and input.is_complex():
+        raise NotImplementedError(f"scatter_reduce of '{reduce}' is not implemented for {input.dtype.name}")
     if index.numel() == 0 or input.dim() == 0:
         result = input.clone()
         if index.numel():
@@ -225,17 +236,18 @@ def scatter_reduce(
             result = flat.reshape(())
         return result if out is None else write_out(result, out, "scatter_reduce")
     part = src._slice(tuple(slice(length) for length in index.shape)) if tuple(src.shape) != tuple(index.shape) else src
-    named = input.new_zeros(input.shape).to(dtypes.int64).scatter_add(axis, index, index.new_ones(index.shape))
+    ones = index.new_ones(index.shape, dtype=dtypes.int64)
+    named = input.new_zeros(input.shape, dtype=dtypes.int64).scatter_add(axis, index, ones)
     base = input
     if not include_self:
-        start = {"sum": 0, "mean": 0, "prod": 1, "amax": _lowest(input), "amin": _highest(input)}[reduce]
-        base = input.where(named == 0, start)
+        base = input.masked_fill(named != 0, _neutral(input, reduce))
     if reduce == "sum":
         result = scatter_add(base, axis, index, part)
     elif reduce == "mean":
         count = (named + int(include_self)).clamp_min(1)
         total = scatter_add(base, axis, index, part)
-        result = total / count if input.is_floating_point() else total.div(count, rounding_mode="floor")
+        whole = input.dtype.category == dtypes.INTEGRAL
+        result = total.div(count, rounding_mode="floor").to(input.dtype) if whole else total / count
     elif reduce == "prod":
         result = _scatter_product(base, part, index, axis=axis)
     else:
@@ -243,38 +255,56 @@ def scatter_reduce(
     return result if out is None else write_out(result, out, "scatter_reduce")
 
 
-def _lowest(input: Tensor) -> Number:
-    return (
-        -math.inf
-        if input.is_floating_point()
-        else (False if input.dtype is dtypes.bool_ else dtypes.iinfo(input.dtype).min)
-    )
+def _neutral(input: Tensor, reduce: str) -> Number:
+    """Return the number that changes no other number when reduced with it."""
+    if reduce in ("sum", "mean", "prod"):
+        return int(reduce == "prod")
+    highest = reduce == "amin"
+    if input.dtype is dtypes.bool_:
+        return highest
+    if input.is_floating_point():
+        return math.inf if highest else -math.inf
+    limits = dtypes.iinfo(input.dtype)
+    return limits.max if highest else limits.min
 
 
-def _highest(input: Tensor) -> Number:
-    return (
-        math.inf
-        if input.is_floating_point()
-        else (True if input.dtype is dtypes.bool_ else dtypes.iinfo(input.dtype).max)
-    )
-
-
-@primitive(vjp={("x", "source"): lambda g, x, source, index, axis: _product_gradients(g, x, source, index, axis)})
+@primitive(
+    vjp={
+        "x": lambda g, x, source, index, axis: g * _scatter_product(x.new_ones(x.shape), source, index, axis=axis),
+        "source": lambda g, x, source, index, out, axis: _factor_gradient(g, x, source, index, out, axis),
+    }
+)
 def _scatter_product(xp, x, source, index, *, axis):
     result = x.copy()
     xp.multiply.at(result, _places(xp, index, axis), source)
     return result
 
 
-def _product_gradients(g: Tensor, x: Tensor, source: Tensor, index: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Return the gradient times the product of all other factors: zeros are counted, as nothing is divided by them."""
-    here, there = x == 0, source == 0
-    x, source = x.masked_fill(here, 1), source.masked_fill(there, 1)
-    product = g * _scatter_product(x, source, index, axis=axis)
-    zeros = scatter_add(here.to(dtypes.int64), axis, index, there.to(dtypes.int64))
-    no_other = zeros == here.to(dtypes.int64)
-    no_other_there = _gather(zeros, index, axis=axis) == there.to(dtypes.int64)
-    return no_other * product / x, no_other_there * _gather(product, index, axis=axis) / source
+def _factor_gradient(g: Tensor, x: Tensor, source: Tensor, index: Tensor, out: Tensor, axis: int) -> Tensor:
+    """Return the gradient times the product of all other factors.
+
+    The product is divided by the factor. A factor of zero, where it is the only one, is left out of another product;
+    where it is not, the gradient is zero but has gradients that these formulas do not give.
+    """
+    zero = source == 0
+    count = _gather(_sum_parts(zero.to(dtypes.int64), index, shape=tuple(x.shape), axis=axis), index, axis=axis)
+    alone = zero & (count == 1)
+    others = _scatter_product(x, source.masked_fill(alone, 1), index, axis=axis)
+    divided = _gather(g * out, index, axis=axis) / source.masked_fill(zero, 1)
+    gradient = _gather(g * others, index, axis=axis).where(alone, divided)
+    return _without_gradient(gradient) if bool((count > 1).any()) else gradient
+
+
+@primitive(vjp={"x": lambda g: _refuse_second_gradient()})
+def _without_gradient(xp, x):
+    return x
+
+
+def _refuse_second_gradient() -> Tensor:
+    raise RuntimeError(
+        "scatter_reduce(): Double backward is unsupported for src when >1 zeros in src are scattered to the same "
+        "position in self"
+    )
 
 
 @primitive(vjp={("x", "source"): lambda g, x, source, index, out, axis: _share_extreme(g, x, source, index, out, axis)})
@@ -300,6 +330,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     if index.dtype.name not in ("int32", "int64"):
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
     axis = wrap_dim(dim, input.dim())
+    need_out(out, input.dtype, input, index)
     if input.dim() == 0:
         return input.clone() if out is None else write_out(input, out, "index_select")
     check_range(index._array, input.shape[axis])
@@ -326,19 +357,10 @@ def index_add(
 ) -> Tensor:
     """Return ``input`` with slices of ``source``, times ``alpha``, added at the indices of a vector along ``dim``."""
     axis = wrap_dim(dim, input.dim())
-    if index.dim() > 1:
-        raise IndexError("index_add_(): Index is supposed to be a vector")
-    if source.dtype != input.dtype:
-        raise RuntimeError(
-            "index_add_(): self and source expected to have the same dtype, but got (self) "
-            f"{input.dtype.name.title()} and (source) {source.dtype.name.title()}"
-        )
-    scaled = source if alpha == 1 else source * alpha
+    need_slices("index_add_", input, axis, index, source)
+    need_out(out, input.dtype, index, source)
+    scaled = source if alpha == 1 else (source * alpha).to(source.dtype)
     if input.dim() == 0:
         return input.add(scaled.sum(dtype=scaled.dtype), out=out)
-    if source.shape[axis] != index.numel():
-        raise IndexError(
-            f"index_add_(): Number of indices ({index.numel()}) should be equal to source.size(dim): ({source.shape[axis]}), for dim: {axis}"
-        )
     check_range(index._array, input.shape[axis])
     return input.add(_sum_slices(scaled, index.reshape(-1), shape=tuple(input.shape), axis=axis), out=out)

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from facula.arguments import need_slices
 from facula.devices import device as Device
+from facula.dimensions import wrap_dim
+from facula.dtypes import bool_, int64
 from facula.dtypes import dtype as DType
-from facula.dtypes import int64
-from facula.primitive import write_out
+from facula.primitive import need_out, write_out
+from facula.scattering import check_range
 from facula.tensor_base import wrap
 from facula.types import Number, Tensor
 
@@ -76,20 +79,14 @@ def index_reduce(
     """
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
-    if index.dim() > 1:
-        raise IndexError("index_reduce(): Index is supposed to be a vector")
-    if index.dtype.name not in ("int32", "int64"):
-        raise RuntimeError("index_reduce(): Expected dtype int32/int64 for index")
-    if input.dtype != source.dtype:
-        raise RuntimeError("index_reduce(): self and source expected to have the same dtype")
+    axis = wrap_dim(dim, input.dim())
+    need_slices("index_reduce_", input, axis, index, source)
+    need_out(out, input.dtype, index, source)
+    if input.dtype is bool_:
+        raise NotImplementedError("index_reduce_() is not implemented for bool")
     whole, parts = (each.reshape((1,)) if not each.dim() else each for each in (input, source))
-    axis = dim % max(whole.dim(), 1)
     places = index.reshape(-1)
-    if len(places) != parts.shape[axis]:
-        raise IndexError(
-            f"index_reduce(): Number of indices ({len(places)}) should be equal to source.size(dim) "
-            f"({parts.shape[axis]})"
-        )
+    check_range(places._array, whole.shape[axis])
     spread = places.long().reshape([-1 if each == axis else 1 for each in range(parts.dim())]).expand(parts.shape)
     result = whole.scatter_reduce(axis, spread, parts, reduce, include_self=include_self).reshape(input.shape)
     return result if out is None else write_out(result, out, "index_reduce")

@@ -12,6 +12,7 @@ from facula import dtypes
 from facula.devices import device as Device
 from facula.dimensions import wrap_dim
 from facula.dtypes import dtype as DType
+from facula.overlap import refuse_any_overlap
 from facula.primitive import primitive, promote
 from facula.size import Size
 from facula.tensor_base import TensorBase, wrap
@@ -64,6 +65,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
                     f"Sizes of tensors must match except in dimension {at}. Expected size {expected} but got size {length} for "
                     f"tensor number {number} in the list."
                 )
+    if out is not None:
+        refuse_any_overlap(out, *tensors)
     return _cat(*shaped, dim=at, out=out)
 
 
