@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import warnings
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -454,7 +455,8 @@ def range(
     device: Device | str | int | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return the numbers from ``start`` to ``end``, both included, in steps of ``step``."""
+    """Return the numbers from ``start`` to ``end``, both included, in steps of ``step``. Deprecated, as in PyTorch."""
+    warnings.warn("range is deprecated: use arange, which leaves the end out", UserWarning, stacklevel=2)
     if end is None:
         start, end = 0, start
     count = math.floor((end - start) / step) + 1

@@ -20,10 +20,6 @@ def arange(*bounds: float, start: float = 0, end: float | None = None, step: flo
     return np.arange(*bounds) if bounds else np.arange(start, end, step)
 
 
-def inclusive(start: float, end: float, step: float = 1) -> np.ndarray:
-    return np.array([start + at * step for at in range(int((end - start) / step) + 1)])
-
-
 def shape_only(*results: np.ndarray) -> list[np.ndarray]:
     return [np.zeros(each.shape) for each in results]
 
@@ -57,13 +53,6 @@ ROWS = [
     Sample("eye", [case(3), case(2, 4), case(0)], np.eye, ()),
     Sample(
         "arange", [case(5), case(1, 4), case(0, 1, 0.25), case(5, 0, -2), case(start=1, end=3), case(0)], arange, ()
-    ),
-    Sample(
-        "range",
-        [case(1, 4), case(0, 1, 0.25)],
-        inclusive,
-        (),
-        without={"value": "it warns, as in PyTorch: tests/test_creation.py"},
     ),
     Sample("linspace", [case(0, 1, 5), case(-2.0, 3.0, 4), case(1, 2, 1), case(0, 1, 0)], np.linspace, **ROUNDED),
     Sample(
