@@ -62,12 +62,12 @@ class _Boundary(Node):
     __slots__ = ("_count", "_see")
 
     def __init__(self, tensors: tuple[Tensor, ...], see: Callable[..., Any]) -> None:
-        super().__init__([each._node for each in tensors], None, None)
+        super().__init__([each._node for each in tensors], None, None)  # type: ignore[arg-type]  # several results
         self._count = len(tensors)
         self._see = see
 
     @property
-    def outputs(self) -> int:
+    def outputs(self) -> int:  # type: ignore[override]
         return max(self._count, 2)  # gradients always come as a list
 
     def gradients(self, received: list[Tensor | None]) -> list[Tensor | None]:
@@ -150,7 +150,8 @@ class GradientHooks:
             made[at] = each
         if isinstance(result, Tensor):
             return made[0]
-        return type(result)(*made) if hasattr(result, "_fields") else type(result)(made)
+        made_of: Any = type(result)
+        return made_of(*made) if hasattr(result, "_fields") else made_of(made)
 
     def _call(self, grad_inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         replaced = None

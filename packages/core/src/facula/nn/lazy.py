@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facula.nn.parameter import is_lazy
 
+# To a type checker the mixin is a module; at run time the class beside it is.
+if TYPE_CHECKING:
+    from facula.nn.module import Module as _Module
+else:
+    _Module = object
 
-class LazyMixin:
+
+class LazyMixin(_Module):
     """Base, beside the module it becomes, of modules whose sizes come from the first input.
 
     A subclass names ``cls_to_become`` and defines ``initialize_parameters(input)``.
@@ -23,7 +29,7 @@ class LazyMixin:
         """Return whether a parameter or buffer has no shape yet."""
         return any(is_lazy(each) for each in (*self._parameters.values(), *self._buffers.values()))
 
-    def initialize_parameters(self, *args: object, **kwargs: object) -> None:
+    def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
         """Give parameters their shapes, from the first input."""
         raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")
 

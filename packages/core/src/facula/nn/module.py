@@ -33,7 +33,15 @@ class Module(StateMixin):
 
     training: bool
     call_super_init = False
-    forward: Callable[..., object] = _unimplemented
+    forward: Callable[..., Any] = _unimplemented
+    _has_hooks: bool
+    _forward_pre_hooks: OrderedDict[int, Callable[..., Any]]
+    _forward_pre_hooks_with_kwargs: dict[int, bool]
+    _forward_hooks: OrderedDict[int, Callable[..., Any]]
+    _forward_hooks_with_kwargs: dict[int, bool]
+    _forward_hooks_always_called: dict[int, bool]
+    _backward_hooks: OrderedDict[int, Callable[..., Any]]
+    _backward_pre_hooks: OrderedDict[int, Callable[..., Any]]
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         if not self.call_super_init and (args or kwargs):
@@ -63,7 +71,7 @@ class Module(StateMixin):
 
     # Attributes.
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
         parameters = own.get("_parameters")
         if isinstance(value, Parameter):
@@ -96,7 +104,7 @@ class Module(StateMixin):
                 )
             if getattr(value, "_is_buffer", False) and name not in own["_buffers"]:
                 _take_from(name, own, own["_modules"])
-                self.register_buffer(name, value, value.persistent)
+                self.register_buffer(name, value, value.persistent)  # type: ignore[union-attr]  # a Buffer has it
             own["_buffers"][name] = value
         else:
             super().__setattr__(name, value)
@@ -216,7 +224,8 @@ class Module(StateMixin):
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """Yield the parameters with their dotted names."""
-        yield from self._named_members(lambda module: module._parameters.items(), prefix, recurse, remove_duplicate)
+        members = self._named_members(lambda module: module._parameters.items(), prefix, recurse, remove_duplicate)
+        yield from members  # type: ignore[misc]  # parameters are tensors
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Yield the buffers, each once."""
@@ -279,7 +288,7 @@ class Module(StateMixin):
         owner = self.get_submodule(parent)
         if name not in owner._buffers:
             raise AttributeError(f"`{name}` is not a buffer")
-        return owner._buffers[name]
+        return owner._buffers[name]  # type: ignore[return-value]
 
     # Changing every tensor.
 
@@ -388,7 +397,7 @@ class Module(StateMixin):
 
     # The call.
 
-    def __call__(self, *args: object, **kwargs: object) -> object:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return the result of ``forward``, hooks included."""
         if not (
             self._has_hooks
@@ -400,7 +409,7 @@ class Module(StateMixin):
             return self.forward(*args, **kwargs)
         return self._call_with_hooks(args, kwargs)
 
-    def _call_impl(self, *args: object, **kwargs: object) -> object:
+    def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
         return Module.__call__(self, *args, **kwargs)
 
     _wrapped_call_impl = _call_impl
@@ -509,7 +518,7 @@ class Module(StateMixin):
                 self.__dict__[name] = Module().__dict__[name]
 
 
-def _take_from(name: str, *tables: dict[Any, Any] | set[Any] | None) -> None:
+def _take_from(name: str, *tables: Any) -> None:
     for table in tables:
         if table is not None and name in table:
             del table[name]

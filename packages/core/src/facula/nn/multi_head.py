@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from facula import dtypes
 from facula.ops.attention import scaled_dot_product_attention
@@ -62,9 +63,9 @@ def multi_head_attention_forward(
     if key.shape[:2] != value.shape[:2]:
         raise AssertionError(f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}")
     if use_separate_proj_weight:
-        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
+        weights: Any = (q_proj_weight, k_proj_weight, v_proj_weight)
     else:
-        weights = in_proj_weight.chunk(3)
+        weights = in_proj_weight.chunk(3)  # type: ignore[union-attr]  # given where the others are not
     biases = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
     query, key, value = (
         linear(each, weight, bias) for each, weight, bias in zip((query, key, value), weights, biases, strict=True)
@@ -72,7 +73,7 @@ def multi_head_attention_forward(
     mask = _as_scores(attn_mask, query)
     padding = _as_scores(key_padding_mask, query)
     if bias_k is not None:
-        key, value = cat([key, bias_k.repeat(1, batch, 1)]), cat([value, bias_v.repeat(1, batch, 1)])
+        key, value = cat([key, bias_k.repeat(1, batch, 1)]), cat([value, bias_v.repeat(1, batch, 1)])  # type: ignore[union-attr]
         mask, padding = _one_more(mask), _one_more(padding)
     query = query.reshape(length, batch * num_heads, head).transpose(0, 1)
     key = key.reshape(key.shape[0], batch * num_heads, head).transpose(0, 1) if static_k is None else static_k

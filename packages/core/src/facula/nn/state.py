@@ -11,7 +11,7 @@ from facula.graph.node import RemovableHandle
 from facula.nn.parameter import Parameter, is_lazy
 from facula.tensor import Tensor
 
-StateDict = dict[str, object]
+StateDict = dict[str, Any]
 
 _EXTRA_STATE = "_extra_state"
 
@@ -33,6 +33,15 @@ class StateMixin:
     """The part of `Module` that saves and loads its state."""
 
     _version: int = 1
+    # The tables that `Module.__init__` makes.
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _non_persistent_buffers_set: set[str]
+    _modules: dict[str, Any]  # a module, or None
+    _state_dict_hooks: OrderedDict[int, Callable[..., Any]]
+    _state_dict_pre_hooks: OrderedDict[int, Callable[..., Any]]
+    _load_state_dict_pre_hooks: OrderedDict[int, Callable[..., Any]]
+    _load_state_dict_post_hooks: OrderedDict[int, Callable[..., Any]]
 
     def get_extra_state(self) -> object:
         """Return what else belongs to the state; a subclass that has it overrides this and `set_extra_state`."""
@@ -46,7 +55,7 @@ class StateMixin:
         return type(self).get_extra_state is not StateMixin.get_extra_state
 
     def state_dict(
-        self, *args: object, destination: StateDict | None = None, prefix: str = "", keep_vars: bool = False
+        self, *args: Any, destination: StateDict | None = None, prefix: str = "", keep_vars: bool = False
     ) -> StateDict:
         """Return the parameters and persistent buffers, of this module and all below it, by their dotted names.
 
@@ -56,7 +65,7 @@ class StateMixin:
             destination, prefix, keep_vars = (*args, prefix, keep_vars)[:3]
         if destination is None:
             destination = OrderedDict()
-            destination._metadata = OrderedDict()
+            destination._metadata = OrderedDict()  # type: ignore[attr-defined]
         local_metadata = {"version": self._version}
         if hasattr(destination, "_metadata"):
             destination._metadata[prefix[:-1]] = local_metadata
@@ -158,7 +167,7 @@ class StateMixin:
             )
             return
         if is_lazy(tensor) and not is_lazy(value):
-            tensor.materialize(value.shape)
+            tensor.materialize(value.shape)  # type: ignore[attr-defined]  # `is_lazy` asked
         # Checkpoints of old versions hold zero-dim tensors as one element.
         if tensor.dim() == 0 and value.dim() == 1 and value.numel() == 1:
             value = value[0]
@@ -181,7 +190,7 @@ class StateMixin:
         return RemovableHandle(self._state_dict_hooks, hook)
 
     def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        hook._may_replace = True
+        hook._may_replace = True  # type: ignore[attr-defined]
         return RemovableHandle(self._state_dict_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:

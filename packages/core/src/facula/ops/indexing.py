@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -384,6 +384,10 @@ def _nonzero(xp, x):
     return xp.argwhere(x) if x.ndim else xp.zeros((int(bool(x)), 0), np.int64)
 
 
+@overload
+def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: Literal[False] = False) -> Tensor: ...
+@overload
+def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
 def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
     """Return the indices (N, dimensions) of elements that are not zero; as a tuple, one vector for each dimension."""
     need_out(out, dtypes.int64, input)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from facula.creation import empty
 from facula.devices import device as Device
 from facula.dtypes import dtype as DType
@@ -293,6 +295,8 @@ class PReLU(Module):
 
 class _Elementwise(Module):
     """A module without settings that is one function."""
+
+    function: Callable[..., Tensor]
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the activation of each element."""

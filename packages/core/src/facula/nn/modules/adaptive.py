@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from facula.devices import device as Device
 from facula.dtypes import dtype as DType
@@ -70,7 +70,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def reset_parameters(self) -> None:
         """Draw new initial values."""
         self.head.reset_parameters()
-        for narrow, wide in self.tail:
+        pair: Any
+        for pair in self.tail:
+            narrow, wide = pair
             narrow.reset_parameters()
             wide.reset_parameters()
 

@@ -40,10 +40,10 @@ class Sequential(Module):
             for name, module in args[0].items():
                 self.add_module(name, module)
         else:
-            for index, module in enumerate(args):
-                self.add_module(str(index), module)
+            for index, each in enumerate(args):
+                self.add_module(str(index), each)  # type: ignore[arg-type]  # no OrderedDict
 
-    def forward(self, input: object) -> object:
+    def forward(self, input: Any) -> Any:
         """Return the result of the last module."""
         for module in self._modules.values():
             input = module(input)
@@ -55,7 +55,7 @@ class Sequential(Module):
             raise IndexError(f"index {index} is out of range")
         return next(islice(self._modules, index % len(self), None))
 
-    def __getitem__(self, index: slice | int) -> Sequential | Module:
+    def __getitem__(self, index: slice | int) -> Any:
         if isinstance(index, slice):
             return type(self)(OrderedDict(list(self._modules.items())[index]))
         return self._modules[self._key(index)]
@@ -285,7 +285,7 @@ class ParameterList(Module):
         return self._size
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (self[at] for at in range(len(self)))
+        return (self[at] for at in range(len(self)))  # type: ignore[misc]  # an index is no slice
 
     def __iadd__(self, values: Iterable[Tensor]) -> Self:
         return self.extend(values)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from facula.creation import empty
 from facula.devices import device as Device
@@ -67,6 +68,7 @@ class _ConvNd(Module):
         self.output_padding = _each(output_padding, rank)
         self.groups = groups
         self.padding_mode = padding_mode
+        self.padding: Any  # "same", "valid", or a number for each dimension
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
                 raise ValueError(f"Invalid padding string {padding!r}, should be one of {{'valid', 'same'}}")
@@ -122,6 +124,8 @@ class _ConvNd(Module):
 
 
 class _Conv(_ConvNd):
+    function: Callable[..., Any]
+
     def __init__(
         self,
         in_channels: int,
@@ -183,6 +187,8 @@ class Conv3d(_Conv):
 
 
 class _ConvTranspose(_ConvNd):
+    function: Callable[..., Any]
+
     def __init__(
         self,
         in_channels: int,
@@ -261,8 +267,15 @@ class ConvTranspose3d(_ConvTranspose):
 class _LazyConv(LazyMixin):
     """A convolution that learns ``in_channels`` from its first input."""
 
-    def __init__(self, out_channels: int, *args: object, bias: bool = True, **kwargs: object) -> None:
-        place = {name: kwargs[name] for name in ("device", "dtype") if name in kwargs}
+    rank: int
+    weight: Any
+    bias: Any
+    groups: int
+    transposed: bool
+    kernel_size: tuple[int, ...]
+
+    def __init__(self, out_channels: int, *args: Any, bias: bool = True, **kwargs: Any) -> None:
+        place: dict[str, Any] = {name: kwargs[name] for name in ("device", "dtype") if name in kwargs}
         super().__init__(0, 0, *args, bias=False, **kwargs)
         self.out_channels = out_channels
         self.weight = UninitializedParameter(**place)
@@ -272,7 +285,7 @@ class _LazyConv(LazyMixin):
     def reset_parameters(self) -> None:
         """Draw the weights, once their shapes are known."""
         if not self.has_uninitialized_params() and self.in_channels:
-            super().reset_parameters()
+            super().reset_parameters()  # type: ignore[misc]  # of the module beside the mixin
 
     def initialize_parameters(self, input: Tensor, *args: object, **kwargs: object) -> None:
         """Take the number of channels from an input."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from facula.nn import functional as F
 from facula.nn.module import Module
 from facula.tensor import Tensor
 
 
 class _Dropout(Module):
+    function: Callable[..., Tensor]
+
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0 <= p <= 1:

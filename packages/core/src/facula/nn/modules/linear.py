@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from facula.creation import empty
 from facula.devices import device as Device
@@ -120,6 +121,8 @@ class LazyLinear(LazyMixin, Linear):
     """A `Linear` that learns ``in_features`` from its first input."""
 
     cls_to_become = Linear
+    weight: Any
+    bias: Any
 
     def __init__(
         self,

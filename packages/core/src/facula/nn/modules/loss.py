@@ -25,6 +25,8 @@ class _Loss(Module):
 
 
 class _WeightedLoss(_Loss):
+    weight: Tensor | None
+
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -143,6 +145,9 @@ class BCELoss(_WeightedLoss):
 
 class BCEWithLogitsLoss(_Loss):
     """The cross-entropy of sigmoid(input)."""
+
+    weight: Tensor | None
+    pos_weight: Tensor | None
 
     def __init__(
         self,

@@ -22,6 +22,9 @@ class _NormBase(Module):
 
     _version = 2
     dimensions: tuple[int, ...]
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
 
     def __init__(
         self,
@@ -59,9 +62,9 @@ class _NormBase(Module):
     def reset_running_stats(self) -> None:
         """Set the running mean to zero, the running variance to one, and the count to zero."""
         if self.track_running_stats:
-            self.running_mean.zero_()
-            self.running_var.fill_(1)
-            self.num_batches_tracked.zero_()
+            self.running_mean.zero_()  # type: ignore[union-attr]  # there when they are tracked
+            self.running_var.fill_(1)  # type: ignore[union-attr]
+            self.num_batches_tracked.zero_()  # type: ignore[union-attr]
 
     def reset_parameters(self) -> None:
         """Set the scale to one, the shift to zero, and the statistics to their start."""
@@ -226,6 +229,13 @@ class InstanceNorm3d(_InstanceNorm):
 class _LazyNorm(LazyMixin):
     """A norm that learns the number of channels from its first input."""
 
+    dimensions: Any
+    weight: Any
+    bias: Any
+    running_mean: Any
+    running_var: Any
+    num_batches_tracked: Any
+
     def __init__(
         self,
         eps: float = 1e-5,
@@ -252,7 +262,7 @@ class _LazyNorm(LazyMixin):
     def reset_parameters(self) -> None:
         """Set the values, once the shapes are known."""
         if not self.has_uninitialized_params() and self.num_features:
-            super().reset_parameters()
+            super().reset_parameters()  # type: ignore[misc]  # of the module beside the mixin
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Take the number of channels from an input."""

@@ -306,6 +306,7 @@ class _FractionalMaxPool(Module):
     function: Callable[..., Any]
 
     rank: int
+    _random_samples: Tensor | None
 
     def __init__(
         self,

@@ -118,12 +118,11 @@ class RNNBase(Module):
         if tuple(state.shape) != expected:
             raise RuntimeError(f"Expected {name} size {expected}, got {list(state.shape)}")
 
-    def _run(self, input: Tensor | PackedSequence, hx: object) -> tuple[Any, ...]:
+    def _run(self, input: Tensor | PackedSequence, hx: Any) -> tuple[Any, ...]:
         """Return the output and last states, in the form of the input; ``hx`` is None or a tuple of states."""
-        packed = isinstance(input, PackedSequence)
         function = getattr(recurrent, self.mode.lower())
         settings = (self.bias, self.num_layers, self.dropout, self.training, self.bidirectional)
-        if packed:
+        if isinstance(input, PackedSequence):
             data, batch_sizes, sorted_indices, unsorted_indices = input
             batch = int(batch_sizes[0])
             states = self._states(data, hx, batch, sorted_indices)
@@ -148,7 +147,7 @@ class RNNBase(Module):
             last = [each.squeeze(1) for each in last]
         return output, last
 
-    def _states(self, input: Tensor, hx: object, batch: int, order: Tensor | None) -> object:
+    def _states(self, input: Tensor, hx: Any, batch: int, order: Tensor | None) -> Any:
         sizes = [self.proj_size or self.hidden_size, self.hidden_size][: 2 if self.mode == "LSTM" else 1]
         if hx is None:
             states = tuple(self._zeros(input, batch, size) for size in sizes)
@@ -185,8 +184,8 @@ class RNN(RNNBase):
         hidden_size: int,
         num_layers: int = 1,
         nonlinearity: str = "tanh",
-        *args: object,
-        **kwargs: object,
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
@@ -208,7 +207,7 @@ class LSTM(RNNBase):
     facula.Size([5, 2, 4])
     """
 
-    def __init__(self, input_size: int, hidden_size: int, *args: object, **kwargs: object) -> None:
+    def __init__(self, input_size: int, hidden_size: int, *args: Any, **kwargs: Any) -> None:
         super().__init__("LSTM", input_size, hidden_size, *args, **kwargs)
 
     def forward(self, input: Tensor | PackedSequence, hx: Sequence[Tensor] | None = None) -> tuple[Any, ...]:
@@ -220,7 +219,7 @@ class LSTM(RNNBase):
 class GRU(RNNBase):
     """Gated recurrent layers. Cho et al. 2014, arXiv 1406.1078; gates r, z, n."""
 
-    def __init__(self, input_size: int, hidden_size: int, *args: object, **kwargs: object) -> None:
+    def __init__(self, input_size: int, hidden_size: int, *args: Any, **kwargs: Any) -> None:
         if "proj_size" in kwargs:
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         super().__init__("GRU", input_size, hidden_size, *args, **kwargs)

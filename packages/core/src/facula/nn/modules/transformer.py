@@ -40,6 +40,15 @@ def _clones(module: Module, count: int) -> ModuleList:
 class _Layer(Module):
     """What encoder and decoder layers share: self-attention, a feed-forward block, norms before or after."""
 
+    blocks: int
+    activation: Callable[[Tensor], Tensor]
+    norm1: LayerNorm
+    norm2: LayerNorm
+    norm3: LayerNorm
+    dropout1: Dropout
+    dropout2: Dropout
+    dropout3: Dropout
+
     def _make_layer(
         self,
         d_model: int,
@@ -92,7 +101,7 @@ class TransformerEncoderLayer(_Layer):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        place = {"device": device, "dtype": dtype}
+        place: dict[str, Any] = {"device": device, "dtype": dtype}
         self.norm_first = norm_first
         self._make_layer(d_model, nhead, dim_feedforward, dropout, layer_norm_eps, batch_first, bias, place)
         self.activation = _activation(activation)
@@ -139,7 +148,7 @@ class TransformerDecoderLayer(_Layer):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        place = {"device": device, "dtype": dtype}
+        place: dict[str, Any] = {"device": device, "dtype": dtype}
         self.norm_first = norm_first
         self._make_layer(d_model, nhead, dim_feedforward, dropout, layer_norm_eps, batch_first, bias, place)
         self.activation = _activation(activation)
@@ -274,7 +283,7 @@ class Transformer(Module):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        place = {"device": device, "dtype": dtype}
+        place: dict[str, Any] = {"device": device, "dtype": dtype}
         settings = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
         if custom_encoder is not None:
             self.encoder = custom_encoder
@@ -285,9 +294,9 @@ class Transformer(Module):
         if custom_decoder is not None:
             self.decoder = custom_decoder
         else:
-            layer = TransformerDecoderLayer(*settings, **place)
+            decoder_layer = TransformerDecoderLayer(*settings, **place)
             norm = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **place)
-            self.decoder = TransformerDecoder(layer, num_decoder_layers, norm)
+            self.decoder = TransformerDecoder(decoder_layer, num_decoder_layers, norm)
         self._reset_parameters()
         self.d_model = d_model
         self.nhead = nhead

@@ -26,7 +26,7 @@ def fuse_conv_bn_eval(conv: Conv, bn: _BatchNorm, transpose: bool = False) -> Co
         raise RuntimeError("Fusion only for eval!")
     fused = copy.deepcopy(conv)
     fused.weight, fused.bias = fuse_conv_bn_weights(
-        *(fused.weight, fused.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias, transpose)
+        *(fused.weight, fused.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias, transpose)  # type: ignore[arg-type]  # tracked
     )
     return fused
 
@@ -59,7 +59,7 @@ def fuse_linear_bn_eval(linear: Linear, bn: _BatchNorm) -> Linear:
         raise RuntimeError(f"expected a normalisation of 1 or {linear.out_features} features, got {bn.num_features}")
     fused = copy.deepcopy(linear)
     fused.weight, fused.bias = fuse_linear_bn_weights(
-        *(fused.weight, fused.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias)
+        *(fused.weight, fused.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias)  # type: ignore[arg-type]  # tracked
     )
     return fused
 
