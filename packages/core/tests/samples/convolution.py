@@ -171,6 +171,14 @@ ROWS = [
         aliases=["conv_transpose3d"],
     ),
     Sample(
+        "conv_tbc",
+        [case(numbers(4, 2, 3), numbers(2, 3, 2), numbers(2)), case(numbers(3, 1, 2), numbers(2, 2, 2), numbers(2), 1)],
+        lambda x, weight, bias, pad=0: np.moveaxis(
+            convolution(np.moveaxis(x, 0, -1), weight.transpose(2, 1, 0), bias, padding=pad), -1, 0
+        ),
+        slack=4,
+    ),
+    Sample(
         "nn.functional.unfold",
         [case(numbers(1, 2, 3, 4), 2), case(numbers(2, 4, 3), 2, 2, 1, 2), case(numbers(0, 2, 3, 4), 2)],
         unfold,

@@ -37,6 +37,13 @@ ROWS = [
         canonical=shape_only,
     ),
     Sample(
+        "empty_permuted",
+        [case((2, 3, 4), (2, 0, 1)), case((2, 0), (1, 0)), case((), ())],
+        lambda size, physical_layout: np.zeros(size),
+        (),
+        canonical=shape_only,
+    ),
+    Sample(
         "zeros_like", [case(numbers(2, 3)), case(numbers()), case(numbers(0))], np.zeros_like, NUMBERS, derivatives=0
     ),
     Sample("ones_like", [case(numbers(2, 3)), case(numbers()), case(numbers(0))], np.ones_like, NUMBERS, derivatives=0),

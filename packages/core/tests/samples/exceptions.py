@@ -5,9 +5,11 @@ MEMORY = "it shares memory with what is given, which no case of arrays says: tes
 
 EXCEPTIONS: dict[str, str] = {
     "facula.creation.from_dlpack": MEMORY,
+    "facula.creation.from_file": MEMORY,
     "facula.creation.from_numpy": MEMORY,
     "facula.creation.frombuffer": MEMORY,
-    "facula.creation.range": "every call warns that it is deprecated: tests/test_creation.py",
+    "facula.creation.to_dlpack": MEMORY,
+    "facula.ranges.range": "every call warns that it is deprecated: tests/test_creation.py",
     "facula.ops.linear_cross_entropy.chunked_losses": "linear_cross_entropy calls it: tests/nn/test_linear_cross_entropy.py",
     "facula.ops.conversion.contiguous": "a method only, and the same values in any order: tests/test_creation.py",
     "facula.ops.random.get_rng_state": SEEDS,

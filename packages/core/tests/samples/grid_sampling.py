@@ -54,8 +54,8 @@ def by_numbers(x: np.ndarray, grid: np.ndarray, mode: int, padding: int, align_c
     return grid_sample(x, grid, modes[mode], paddings[padding], align_corners)
 
 
-IMAGE, PLACES = numbers(1, 2, 3, 4), between(-1.3, 1.3, 1, 2, 3, 2)
-VOLUME, PLACES_3D = numbers(1, 1, 2, 3, 2), between(-1.3, 1.3, 1, 1, 2, 2, 3)
+IMAGE, PLACES = numbers(1, 1, 3, 3), between(-1.3, 1.3, 1, 2, 2, 2)
+VOLUME, PLACES_3D = numbers(1, 1, 2, 3, 2), between(-1.3, 1.3, 1, 1, 1, 3, 3)
 
 
 def numbered(*inputs: np.ndarray) -> list:

@@ -79,15 +79,20 @@ def cell_cases(gates: int, several: bool = False) -> list:
     ]
 
 
-def layer_cases(gates: int, several: bool = False) -> list:
-    def state(count: int) -> np.ndarray | list:
-        return [numbers(count, 2, 2), numbers(count, 2, 2, seed=1)] if several else numbers(count, 2, 2)
+def state(count: int, several: bool) -> np.ndarray | list:
+    return [numbers(count, 2, 2), numbers(count, 2, 2, seed=1)] if several else numbers(count, 2, 2)
 
+
+def one_layer(gates: int, several: bool = False) -> list:
     return [
-        case(numbers(3, 2, 2), state(1), parameters(gates), True, 1, 0.0, False, False, False),
-        case(numbers(2, 3, 2), state(4), parameters(gates, 2, 2), True, 2, 0.0, True, True, True),
-        case(numbers(2, 2, 2), state(1), parameters(gates, biases=False), False, 1, 0.0, False, False, False),
+        case(numbers(2, 2, 2), state(1, several), parameters(gates), True, 1, 0.0, False, False, False),
+        case(numbers(2, 2, 2), state(1, several), parameters(gates, biases=False), False, 1, 0.0, False, False, True),
     ]
+
+
+def two_layers_both_ways(gates: int, several: bool = False) -> list:
+    weights = parameters(gates, 2, 2)
+    return [case(numbers(2, 3, 2), state(4, several), weights, True, 2, 0.0, True, True, True)]
 
 
 def over_sequences(cell: Callable) -> Callable:
@@ -99,8 +104,12 @@ ROWS = [
     Sample("gru_cell", cell_cases(3), gru_cell, slack=4),
     Sample("rnn_tanh_cell", cell_cases(1), tanh_cell, slack=4),
     Sample("rnn_relu_cell", cell_cases(1), relu_cell, slack=4),
-    Sample("lstm", layer_cases(4, several=True), over_sequences(lstm_cell), slack=10),
-    Sample("gru", layer_cases(3), over_sequences(gru_cell), slack=10),
-    Sample("rnn_tanh", layer_cases(1), over_sequences(tanh_cell), slack=10),
-    Sample("rnn_relu", layer_cases(1), over_sequences(relu_cell), slack=10),
+    Sample("lstm", one_layer(4, several=True), over_sequences(lstm_cell), slack=10),
+    Sample("gru", one_layer(3), over_sequences(gru_cell), slack=10),
+    Sample("rnn_tanh", one_layer(1), over_sequences(tanh_cell), slack=10),
+    Sample("rnn_relu", one_layer(1), over_sequences(relu_cell), slack=10),
+    # Second derivatives of so many parameters take too long for what they would add.
+    Sample("lstm", two_layers_both_ways(4, several=True), over_sequences(lstm_cell), slack=10, derivatives=1),
+    Sample("gru", two_layers_both_ways(3), over_sequences(gru_cell), slack=10, derivatives=1),
+    Sample("rnn_tanh", two_layers_both_ways(1), over_sequences(tanh_cell), slack=10, derivatives=1),
 ]
