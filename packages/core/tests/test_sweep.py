@@ -432,7 +432,7 @@ def test_cuda_gives_what_the_cpu_gives(row: Sample) -> None:
 def public_ops() -> dict[int, str]:
     """Return the names of all public functions that compute with tensors, by the function's identity."""
     found: dict[int, str] = {}
-    faces = ["facula.creation", "facula.fft", "facula.linalg", "facula.special"]
+    faces = ["facula.creation", "facula.ranges", "facula.fft", "facula.linalg", "facula.special"]
     for module in (*modules(), *map(importlib.import_module, faces)):
         for name in getattr(module, "__all__", ()):
             # What begins with an underscore has PyTorch's private name, for other libraries' sake.

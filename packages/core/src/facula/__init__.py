@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from facula.creation import *
+from facula.ranges import *
 from facula.devices import device as device
 from facula.dtypes import (
     bfloat16 as bfloat16,
@@ -39,7 +40,7 @@ from facula.dtypes import (
     uint32 as uint32,
     uint64 as uint64,
 )
-from facula.dtypes import bool_ as bool
+from facula.dtypes import bool_ as _bool
 from facula.inplace_functions import *
 from facula.inspection import *
 from facula.legacy_types import *
@@ -70,7 +71,7 @@ from facula.ops.conversion import (
     sparse_csr as sparse_csr,
     strided as strided,
 )
-from facula.ops.activation import log_softmax_method as log_softmax
+from facula.ops.activation import log_softmax_method as _log_softmax
 from facula.ops.activation import (
     hardshrink as hardshrink,
     relu as relu,
@@ -83,7 +84,7 @@ from facula.ops.activation import (
     threshold as threshold,
     threshold_ as threshold_,
 )
-from facula.ops.activation import softmax_method as softmax
+from facula.ops.activation import softmax_method as _softmax
 from facula.ops.bits import *
 from facula.ops.comparison import *
 from facula.ops.convolution import (
@@ -146,6 +147,10 @@ from facula.size import Size as Size
 from facula.tensor import Tensor as Tensor
 
 __version__ = "0.1.0"
+
+bool = _bool
+log_softmax = _log_softmax
+softmax = _softmax
 
 if TYPE_CHECKING:
     from facula import (

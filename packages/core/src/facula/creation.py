@@ -4,76 +4,30 @@ from __future__ import annotations
 
 import builtins
 import math
-import warnings
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from facula import backend, devices, dtypes
+from facula.arguments import need_tensor
+from facula.creation_arguments import finish, library, numpy_dtype, shape_of
 from facula.devices import device as Device
 from facula.dtypes import dtype as DType
 from facula.ops import conversion
 from facula.ops.conversion import memory_format, preserve_format
+from facula.primitive import primitive
 from facula.promotion import promote_types
+from facula.storage import UntypedStorage, tensor_on
 from facula.tensor import Tensor
-from facula.tensor_base import TensorBase, storage_of, wrap
+from facula.tensor_base import TensorBase, wrap
 from facula.types import Number
 
-__all__ = ["arange", "as_tensor", "asarray", "complex", "empty", "empty_like", "empty_strided", "eye", "from_numpy"]
-__all__ += ["from_dlpack", "frombuffer", "full", "full_like", "linspace", "logspace", "ones", "ones_like", "polar"]
-__all__ += ["range", "scalar_tensor", "tensor", "zeros", "zeros_like"]
+__all__ = ["as_tensor", "asarray", "complex", "empty", "empty_like", "empty_permuted", "empty_strided", "eye"]
+__all__ += ["from_dlpack", "from_file", "from_numpy", "frombuffer", "full", "full_like", "ones", "ones_like", "polar"]
+__all__ += ["scalar_tensor", "tensor", "to_dlpack", "zeros", "zeros_like"]
 
 Data = Number | Sequence[Any] | np.ndarray | Tensor
-
-
-def _library(device: Device | str | int | None) -> tuple[ModuleType, Device]:
-    """Return the array library for a device argument, and the device."""
-    target = devices.canonical(device)
-    if target.type == "cpu":
-        return np, target
-    devices.move(np.empty(0), target)  # says clearly when there is no such device
-    return backend.cupy(), target
-
-
-def _finish(array: backend.Array, requires_grad: bool, out: Tensor | None = None) -> Tensor:
-    made = wrap(array)
-    if out is not None:
-        return _fill_out(array, out)
-    return made.requires_grad_() if requires_grad else made
-
-
-def _fill_out(array: backend.Array, out: Tensor) -> Tensor:
-    if out._array.shape != array.shape:
-        out._array = array.astype(out._array.dtype)
-    else:
-        out._array[...] = array
-    storage_of(out).version += 1
-    return out
-
-
-def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:
-    """Return the shape that positional sizes, or one sequence of them, name."""
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = tuple(size[0])
-    shape = []
-    for each in size:
-        if isinstance(each, builtins.float) or not hasattr(each, "__index__"):
-            raise TypeError(f"expected the sizes to be int, got {type(each).__name__} in {tuple(size)}")
-        length = each.__index__()
-        if length < 0:
-            raise RuntimeError(f"Trying to create tensor with negative dimension {length}: {list(size)}")
-        shape.append(length)
-    return tuple(shape)
-
-
-def _numpy_dtype(dtype: DType | None, otherwise: DType | None = None) -> np.dtype:
-    if dtype is None:
-        return (otherwise or dtypes.get_default_dtype()).numpy
-    if not isinstance(dtype, DType):
-        raise TypeError(f"argument 'dtype' must be facula.dtype, not {type(dtype).__name__}")
-    return dtype.numpy
 
 
 def _kind_of_data(data: Data) -> DType | None:
@@ -115,7 +69,7 @@ def _plain(data: Data) -> object:
 
 def _array_of(data: Data, dtype: DType | None) -> np.ndarray:
     kind = _kind_of_data(data)
-    target = _numpy_dtype(dtype, kind)
+    target = numpy_dtype(dtype, kind)
     try:
         array = np.array(_plain(data))
     except ValueError:
@@ -166,11 +120,11 @@ def tensor(
             [3., 4.]])
     """
     if isinstance(data, TensorBase):
-        array = data._array.astype(_numpy_dtype(dtype, data.dtype), copy=True)
+        array = data._array.astype(numpy_dtype(dtype, data.dtype), copy=True)
         device = data.device if device is None else device
     else:
         array = _array_of(data, dtype)
-    return _finish(devices.move(array, devices.canonical(device)), requires_grad)
+    return finish(devices.move(array, devices.canonical(device)), requires_grad)
 
 
 def as_tensor(data: Data, dtype: DType | None = None, device: Device | str | int | None = None) -> Tensor:
@@ -231,7 +185,29 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
 
 def frombuffer(buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """Return a one-dimensional tensor on the memory of an object with the buffer protocol."""
-    return _finish(np.frombuffer(buffer, _numpy_dtype(dtype), count, offset), requires_grad)
+    return finish(np.frombuffer(buffer, numpy_dtype(dtype), count, offset), requires_grad)
+
+
+def to_dlpack(tensor: Tensor) -> object:
+    """Return a DLPack capsule on the memory of a tensor."""
+    return tensor.__dlpack__()
+
+
+def from_file(
+    filename: str,
+    shared: bool | None = None,
+    size: int = 0,
+    *,
+    dtype: DType | None = None,
+    layout: object = None,
+    device: Device | str | int | None = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return a tensor of ``size`` elements on the memory of a file; what is written goes to it when ``shared``."""
+    kind = dtype or dtypes.get_default_dtype()
+    storage = UntypedStorage.from_file(filename, bool(shared), size * kind.itemsize)
+    return tensor_on(storage, kind).requires_grad_(requires_grad)
 
 
 def scalar_tensor(
@@ -252,8 +228,8 @@ def empty(
     memory_format: memory_format | None = None,
 ) -> Tensor:
     """Return a tensor of a shape whose elements are whatever was in memory."""
-    xp, target = _library(device)
-    return _finish(devices.move(xp.empty(_shape(size), _numpy_dtype(dtype)), target), requires_grad, out)
+    xp, target = library(device)
+    return finish(devices.move(xp.empty(shape_of(size), numpy_dtype(dtype)), target), requires_grad, out, dtype)
 
 
 def zeros(
@@ -271,8 +247,8 @@ def zeros(
     tensor([[0., 0.],
             [0., 0.]])
     """
-    xp, target = _library(device)
-    return _finish(devices.move(xp.zeros(_shape(size), _numpy_dtype(dtype)), target), requires_grad, out)
+    xp, target = library(device)
+    return finish(devices.move(xp.zeros(shape_of(size), numpy_dtype(dtype)), target), requires_grad, out, dtype)
 
 
 def ones(
@@ -285,8 +261,8 @@ def ones(
     pin_memory: bool = False,
 ) -> Tensor:
     """Return a tensor of ones."""
-    xp, target = _library(device)
-    return _finish(devices.move(xp.ones(_shape(size), _numpy_dtype(dtype)), target), requires_grad, out)
+    xp, target = library(device)
+    return finish(devices.move(xp.ones(shape_of(size), numpy_dtype(dtype)), target), requires_grad, out, dtype)
 
 
 def full(
@@ -306,13 +282,13 @@ def full(
     tensor([7, 7])
     """
     value = fill_value.item() if isinstance(fill_value, TensorBase) else fill_value
-    xp, target = _library(device)
+    xp, target = library(device)
     array = xp.full(
-        _shape((size,) if isinstance(size, builtins.int) else tuple(size)),
+        shape_of((size,) if isinstance(size, builtins.int) else tuple(size)),
         value,
-        _numpy_dtype(dtype, dtypes.of_scalar(value)),
+        numpy_dtype(dtype, dtypes.of_scalar(value)),
     )
-    return _finish(devices.move(array, target), requires_grad, out)
+    return finish(devices.move(array, target), requires_grad, out, dtype)
 
 
 def _like(input: Tensor, dtype: DType | None, device: Device | str | int | None) -> dict[Any, Any]:
@@ -390,172 +366,53 @@ def empty_strided(
     pin_memory: bool = False,
 ) -> Tensor:
     """Return an uninitialised tensor of the given shape and strides (in elements)."""
-    xp, target = _library(device)
+    size = shape_of(tuple(size))
+    if len(size) != len(stride):
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})"
+        )
+    if any(step < 0 for step in stride):
+        raise RuntimeError(f"strides must not be negative, got {list(stride)} for sizes {list(size)}")
+    xp, target = library(device)
     extent = 1 + sum((length - 1) * step for length, step in zip(size, stride, strict=True)) if math.prod(size) else 0
-    memory = xp.empty(extent, _numpy_dtype(dtype))
+    memory = xp.empty(extent, numpy_dtype(dtype))
     array = xp.lib.stride_tricks.as_strided(memory, tuple(size), tuple(step * memory.itemsize for step in stride))
-    return _finish(array, requires_grad)
+    return finish(array, requires_grad)
 
 
-def arange(
-    *bounds: builtins.float | Tensor,
-    start: builtins.float | Tensor | None = None,
-    end: builtins.float | Tensor | None = None,
-    step: builtins.float | Tensor = 1,
-    out: Tensor | None = None,
+def empty_permuted(
+    size: Sequence[int],
+    physical_layout: Sequence[int],
+    *,
     dtype: DType | None = None,
     layout: object = None,
     device: Device | str | int | None = None,
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
-    """Return the numbers from ``start`` (0) up to, without, ``end``, in steps of ``step``; int64 when all are ints.
+    """Return an uninitialised tensor of a shape whose dimensions lie in memory in the order ``physical_layout``.
 
-    >>> facula.arange(1, 7, 2)
-    tensor([1, 3, 5])
+    >>> facula.empty_permuted((2, 3, 4), (2, 0, 1)).stride()
+    (3, 1, 6)
     """
-    given: list[Any] = [each.item() if isinstance(each, Tensor) else each for each in bounds]
-    numbers: list[Any] = [each.item() if isinstance(each, Tensor) else each for each in (start, end, step)]
-    start, end, step = numbers
-    if end is None:
-        end = given.pop(0) if len(given) == 1 else given.pop(1)
-    first = given.pop(0) if given else (0 if start is None else start)
-    step = given.pop(0) if given else step
-    if not all(math.isfinite(each) for each in (first, end)):
-        raise RuntimeError(f"unsupported range: {first} -> {end}")
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
-    if (end - first) * step < 0:
+    shape, order = shape_of(tuple(size)), list(physical_layout)
+    if len(shape) != len(order):
         raise RuntimeError(
-            f"upper bound and lower bound inconsistent with step sign: {first} to {end} in steps of {step}"
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = "
+            f"{len(shape)} is not equal to len(physical_layout) = {len(order)}"
         )
-    integral = all(isinstance(each, (builtins.int, np.integer)) for each in (first, end, step))
-    natural = dtypes.int64 if integral else dtypes.get_default_dtype()
-    target_dtype = _numpy_dtype(dtype, natural if out is None else out.dtype)
-    xp, target = _library(device)
-    count = math.ceil((end - first) / step)
-    if integral and target_dtype.kind in "iu":
-        array = xp.arange(first, first + count * step, step, dtype=np.int64)
-    elif target_dtype.kind in "iu":
-        array = (xp.arange(count, dtype=np.int64) * builtins.int(step)) + builtins.int(first)
-    else:
-        # Each element on its own, in double precision: errors do not add up.
-        array = first + xp.arange(count, dtype=np.float64) * step
-    return _finish(devices.move(array.astype(target_dtype), target), requires_grad, out)
-
-
-def range(
-    start: builtins.float = 0,
-    end: builtins.float | None = None,
-    step: builtins.float = 1,
-    *,
-    out: Tensor | None = None,
-    dtype: DType | None = None,
-    layout: object = None,
-    device: Device | str | int | None = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Return the numbers from ``start`` to ``end``, both included, in steps of ``step``. Deprecated, as in PyTorch."""
-    warnings.warn("range is deprecated: use arange, which leaves the end out", UserWarning, stacklevel=2)
-    if end is None:
-        start, end = 0, start
-    count = math.floor((end - start) / step) + 1
-    xp, target = _library(device)
-    array = (start + xp.arange(count, dtype=np.float64) * step).astype(_numpy_dtype(dtype))
-    return _finish(devices.move(array, target), requires_grad, out)
-
-
-def _evenly(xp: ModuleType, start: backend.Array, end: backend.Array, steps: int, dtype: np.dtype) -> backend.Array:
-    """Return ``steps`` points from start to end, computed from both ends so that each end is met exactly.
-
-    Rounded as PyTorch does it: the step in the type itself, in float64 for integers; then a product and a sum in one
-    rounding, which a wider type gives, or in two for types of 16 bits.
-    """
-    start, end = xp.asarray(start).astype(dtype), xp.asarray(end).astype(dtype)
-    if steps == 1:
-        return start[None]
-    narrow = np.dtype(np.float64) if dtype.kind in "iub" else dtype
-    start, end = start.astype(narrow), end.astype(narrow)
-    wide = _wider(narrow, xp is np)
-    parts = xp.asarray(max(steps - 1, 1)).astype(narrow if narrow.kind != "c" else wide)
-    step = ((end - start) / parts).astype(narrow)
-    start, end, step = (each.astype(wide) for each in (start, end, step))
-    places = xp.arange(steps)
-    points = xp.where(
-        places < steps // 2,
-        start + places.astype(wide) * step,
-        end - (steps - 1 - places).astype(wide) * step,
-    ).astype(narrow)
-    return points if narrow is dtype else xp.trunc(points)
-
-
-def _wider(dtype: np.dtype, extended: bool) -> np.dtype:
-    """Return the type in which a product of two numbers of ``dtype`` is exact, or nearly; 16 bits stay as they are."""
-    if dtype.kind == "V" or dtype.itemsize == 2:
-        return dtype
-    if dtype.itemsize == (8 if dtype.kind == "c" else 4):
-        return np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
-    if not extended:
-        return dtype
-    return np.dtype(np.clongdouble if dtype.kind == "c" else np.longdouble)
-
-
-def linspace(
-    start: Number | Tensor,
-    end: Number | Tensor,
-    steps: int,
-    *,
-    out: Tensor | None = None,
-    dtype: DType | None = None,
-    layout: object = None,
-    device: Device | str | int | None = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Return ``steps`` evenly spaced numbers from ``start`` to ``end``, both included.
-
-    >>> facula.linspace(0, 1, 5)
-    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
-    """
-    array, target_dtype, target = _points(start, end, steps, dtype if out is None else out.dtype, device)
-    return _finish(devices.move(array.astype(target_dtype), target), requires_grad, out)
-
-
-def logspace(
-    start: Number | Tensor,
-    end: Number | Tensor,
-    steps: int,
-    base: float = 10.0,
-    *,
-    out: Tensor | None = None,
-    dtype: DType | None = None,
-    layout: object = None,
-    device: Device | str | int | None = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Return ``base`` raised to ``steps`` evenly spaced exponents from ``start`` to ``end``."""
-    wanted = dtype if out is None else out.dtype
-    exponents, target_dtype, target = _points(start, end, steps, wanted, device)
-    array = np.power(complex_or_float(base), exponents.astype(_wider(exponents.dtype, True)))
-    return _finish(devices.move(array.astype(target_dtype), target), requires_grad, out)
-
-
-def complex_or_float(value: Number) -> builtins.float | builtins.complex:
-    """Return a number as a float, or as complex when it is."""
-    return value if isinstance(value, builtins.complex) else builtins.float(value)
-
-
-def _points(
-    start: Number | Tensor, end: Number | Tensor, steps: int, dtype: DType | None, device: Device | str | int | None
-) -> tuple[backend.Array, np.dtype, Device]:
-    if steps < 0:
-        raise RuntimeError(f"number of steps must be non-negative, got {steps}")
-    ends: list[Any] = [each.item() if isinstance(each, Tensor) else each for each in (start, end)]
-    natural = dtypes.get_default_dtype()
-    if any(isinstance(each, builtins.complex) for each in ends):
-        natural = natural.to_complex()
-    xp, target = _library(device)
-    found = _numpy_dtype(dtype, natural)
-    return _evenly(xp, ends[0], ends[1], steps, found), found, target
+    for at, dim in enumerate(order):
+        if not 0 <= dim < len(shape):
+            raise RuntimeError(
+                f"Dimension out of range (expected to be between 0 and {len(shape) - 1}, but got {dim} at index {at})"
+            )
+        if dim in order[:at]:
+            raise RuntimeError("Duplicate dim not allowed")
+    strides, step = [0] * len(shape), 1
+    for dim in reversed(order):
+        strides[dim] = step
+        step *= max(shape[dim], 1)
+    return empty_strided(shape, strides, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def eye(
@@ -571,25 +428,53 @@ def eye(
     """Return an ``n`` by ``m`` matrix with ones on the diagonal and zeros elsewhere."""
     if n < 0 or (m is not None and m < 0):
         raise RuntimeError(f"n and m must be greater or equal to 0, got {n} and {m}")
-    xp, target = _library(device)
-    return _finish(devices.move(xp.eye(n, m, dtype=_numpy_dtype(dtype)), target), requires_grad, out)
+    xp, target = library(device)
+    return finish(devices.move(xp.eye(n, m, dtype=numpy_dtype(dtype)), target), requires_grad, out, dtype)
+
+
+@primitive(vjp={"real": lambda g: g.real, "imag": lambda g: g.imag})
+def _complex(xp, real, imag):
+    kind = dtypes.from_numpy_dtype[real.dtype].to_complex().numpy
+    result = xp.empty(np.broadcast_shapes(real.shape, imag.shape), kind)
+    result.real = real
+    result.imag = imag
+    return result
 
 
 def complex(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Return the complex tensor with the given real and imaginary parts, two tensors of one floating-point type."""
-    if real.dtype != imag.dtype:
-        raise RuntimeError(
-            f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for second argument"
-        )
-    if not real.is_floating_point():
-        raise RuntimeError(
-            f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype} and {imag.dtype}"
-        )
-    unit = full((), 1j, dtype=real.dtype.to_complex(), device=real.device)
-    result = real + imag * unit
-    return result if out is None else _fill_out(result._array, out)
+    """Return the complex tensor with the given real and imaginary parts, two tensors of one floating-point type.
+
+    >>> facula.complex(facula.tensor(1.0), facula.tensor(2.0))
+    tensor(1.+2.j)
+    """
+    _check_parts("complex", "real", real, "imag", imag, out)
+    return _complex(real, imag, out=out)
 
 
 def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the complex tensor with the given absolute values and angles in radians."""
+    _check_parts("polar", "abs", abs, "angle", angle, out)
     return complex(abs * angle.cos(), abs * angle.sin(), out=out)
+
+
+_PARTS = ("float16", "float32", "float64")
+
+
+def _check_parts(
+    function: str, first_name: str, first: Tensor, second_name: str, second: Tensor, out: Tensor | None
+) -> None:
+    need_tensor(function, first, first_name)
+    need_tensor(function, second, second_name)
+    if first.dtype.name not in _PARTS or second.dtype.name not in _PARTS:
+        raise RuntimeError(
+            f"Expected both inputs to be Half, Float or Double tensors but got {first.dtype} and {second.dtype}"
+        )
+    if first.dtype is not second.dtype:
+        raise RuntimeError(
+            f"Expected object of scalar type {first.dtype.name} but got scalar type {second.dtype.name} for second argument"
+        )
+    if out is not None and out.dtype is not first.dtype.to_complex():
+        raise RuntimeError(
+            f"Expected object of scalar type {first.dtype.to_complex().name} but got scalar type {out.dtype.name} for "
+            "argument 'out'"
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facula.creation import arange
+from facula.ranges import arange
 from facula.devices import device as Device
 from facula.dtypes import dtype as DType
 from facula.dtypes import get_default_dtype

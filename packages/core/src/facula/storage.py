@@ -42,6 +42,9 @@ class UntypedStorage:
 
         A shared file is made as long as that first.
         """
+        available = os.path.getsize(filename) if os.path.exists(filename) else 0
+        if not shared and available < nbytes:
+            raise RuntimeError(f"{filename}: expected at least {nbytes} bytes, got {available}")
         if shared and (not os.path.exists(filename) or os.path.getsize(filename) < nbytes):
             with open(filename, "ab") as file:
                 file.truncate(nbytes)
