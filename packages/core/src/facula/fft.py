@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from facula.ranges import arange
 from facula.devices import device as Device
 from facula.dtypes import dtype as DType
 from facula.dtypes import get_default_dtype
@@ -31,6 +30,7 @@ from facula.ops.fourier import (
     rfftn,
 )
 from facula.primitive import write_out
+from facula.ranges import arange
 from facula.tensor import Tensor
 
 __all__ = [
