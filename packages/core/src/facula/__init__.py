@@ -132,6 +132,8 @@ from facula.ops.random import *
 from facula.ops.recurrent import *
 from facula.ops.reduction import *
 from facula.ops.rounding import *
+from facula.ops.segments import *
+from facula.ops.segments import _segment_reduce as _segment_reduce
 from facula.ops.selection import *
 from facula.ops.shape import *
 from facula.ops.sorting import *
@@ -168,6 +170,7 @@ if TYPE_CHECKING:
         profiler as profiler,
         serialization as serialization,
         signal as signal,
+        sparse as sparse,
         special as special,
         utils as utils,
     )
@@ -218,6 +221,7 @@ if TYPE_CHECKING:
         triplet_margin_loss as triplet_margin_loss,
     )
     from facula.ops.distance import pdist as pdist
+    from facula.ops.layouts import smm as smm, spmm as spmm
     from facula.ops.eigenpairs import lobpcg as lobpcg
     from facula.ops.gamma_sampling import _sample_dirichlet as _sample_dirichlet, _standard_gamma as _standard_gamma
     from facula.ops.lowrank import pca_lowrank as pca_lowrank, svd_lowrank as svd_lowrank
@@ -237,6 +241,12 @@ if TYPE_CHECKING:
         native_norm as native_norm,
     )
     from facula.serialization import load as load, save as save
+    from facula.sparse.construction import (
+        sparse_compressed_tensor as sparse_compressed_tensor,
+        sparse_coo_tensor as sparse_coo_tensor,
+        sparse_csc_tensor as sparse_csc_tensor,
+        sparse_csr_tensor as sparse_csr_tensor,
+    )
 
 #: What is imported when it is first asked for: these need parts of the standard library that cost as much as NumPy.
 _LATER = frozenset(
@@ -257,6 +267,7 @@ _LATER = frozenset(
         "random",
         "serialization",
         "signal",
+        "sparse",
         "special",
         "utils",
     }
@@ -293,6 +304,12 @@ _LATER_FUNCTIONS = {
     "load": "facula.serialization",
     "lobpcg": "facula.ops.eigenpairs",
     "pdist": "facula.ops.distance",
+    "smm": "facula.ops.layouts",
+    "sparse_compressed_tensor": "facula.sparse.construction",
+    "sparse_coo_tensor": "facula.sparse.construction",
+    "sparse_csc_tensor": "facula.sparse.construction",
+    "sparse_csr_tensor": "facula.sparse.construction",
+    "spmm": "facula.ops.layouts",
     "pca_lowrank": "facula.ops.lowrank",
     "save": "facula.serialization",
     "svd_lowrank": "facula.ops.lowrank",

@@ -433,7 +433,7 @@ def eye(
 
 
 @primitive(vjp={"real": lambda g: g.real, "imag": lambda g: g.imag})
-def _complex(xp, real, imag):
+def _complex(xp: Any, real: backend.Array, imag: backend.Array) -> backend.Array:
     kind = dtypes.from_numpy_dtype[real.dtype].to_complex().numpy
     result = xp.empty(np.broadcast_shapes(real.shape, imag.shape), kind)
     result.real = real

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from facula import backend, devices
 from facula.devices import device as Device
 from facula.ops.random import manual_seed as _manual_seed
@@ -146,7 +148,7 @@ class Event:
 class Stream:
     """Work of a CUDA device that is done in order."""
 
-    def __init__(self, device: Device | str | int | None = None, priority: int = 0, _stream: object = None) -> None:
+    def __init__(self, device: Device | str | int | None = None, priority: int = 0, _stream: Any = None) -> None:
         self._stream = _stream or backend.cupy().cuda.Stream(non_blocking=True)
 
     def synchronize(self) -> None:

@@ -1,7 +1,7 @@
 """Which type a primitive computes in and returns, from the types of its inputs."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def computed_in(found: dtype) -> tuple[np.dtype, np.dtype | None]:
     return found.numpy, None
 
 
-def kind_of(value: object, is_tensor: bool) -> Kind:
+def kind_of(value: Any, is_tensor: bool) -> Kind:
     """Return what a rule may know of an input."""
     if is_tensor:
         array = value._array

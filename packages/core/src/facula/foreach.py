@@ -7,7 +7,9 @@ tensors or numbers, or one tensor or number for all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from facula.dtypes import dtype as DType
 from facula.ops.norms import vector_norm
 from facula.tensor import Tensor
 
@@ -23,7 +25,7 @@ _BOUNDS = {"maximum": "clamp_min", "minimum": "clamp_max"}
 Tensors = Sequence[Tensor]
 
 
-def _spread(value: object, count: int) -> Sequence[object]:
+def _spread(value: Any, count: int) -> Sequence[Any]:
     """Return a value for each of ``count`` tensors."""
     if not isinstance(value, (list, tuple)):
         return [value] * count
@@ -88,7 +90,7 @@ def _foreach_lerp_(self: Tensors, tensors1: Tensors, weight: object) -> None:
         x.lerp_(end, part)
 
 
-def _foreach_norm(self: Tensors, ord: float = 2, dtype: object = None) -> list[Tensor]:
+def _foreach_norm(self: Tensors, ord: float = 2, dtype: DType | None = None) -> list[Tensor]:
     """Return the norm of each tensor."""
     return [vector_norm(each, ord, dtype=dtype) for each in self]
 

@@ -6,6 +6,7 @@ import re
 import tempfile
 import urllib.request
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 from facula import serialization
@@ -55,7 +56,7 @@ def download_url_to_file(
 def load_state_dict_from_url(
     url: str,
     model_dir: str | os.PathLike[str] | None = None,
-    map_location: object = None,
+    map_location: Any = None,
     progress: bool = True,
     check_hash: bool = False,
     file_name: str | None = None,

@@ -39,7 +39,7 @@ newaxis = None
 
 def is_tensor(obj: object) -> bool:
     """Return whether something is a tensor."""
-    return isinstance(obj, TensorBase)
+    return isinstance(obj, Tensor)
 
 
 def is_storage(obj: object) -> bool:
@@ -107,7 +107,7 @@ def get_device(input: Tensor) -> int:
 
 def typename(obj: object) -> str:
     """Return the name of an object's type, with its module: "facula.FloatTensor" for a tensor."""
-    if isinstance(obj, TensorBase):
+    if isinstance(obj, Tensor):
         return obj.type()
     kind = obj if isinstance(obj, type) else type(obj)
     return kind.__qualname__ if kind.__module__ in ("builtins", None) else f"{kind.__module__}.{kind.__qualname__}"

@@ -1,6 +1,7 @@
 """The tensor classes of old programs, one for each element type: ``facula.LongTensor([1, 2])``."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class _LegacyType(type):
 
     dtype: DType
 
-    def __call__(cls, *args: object) -> Tensor:
+    def __call__(cls, *args: Any) -> Tensor:
         """Return a tensor with the data given, or an uninitialised one of the shape given."""
         if len(args) == 1 and not isinstance(args[0], (int, np.integer, Size)):
             return tensor(args[0], dtype=cls.dtype)

@@ -89,7 +89,7 @@ def first_failures(
     return info.reshape(x.shape[:-2])
 
 
-def _fails(works: Callable[[np.ndarray], object], matrix: np.ndarray) -> bool:
+def _fails(works: Callable[[np.ndarray], Any], matrix: np.ndarray) -> bool:
     try:
         return not np.all(np.isfinite(works(matrix)))
     except np.linalg.LinAlgError:

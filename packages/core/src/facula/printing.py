@@ -1,11 +1,11 @@
 """What a tensor looks like, as PyTorch prints it."""
 
 from math import floor, isfinite
+from typing import Any
 
 import numpy as np
 
 from facula import backend, dtypes
-from facula.tensor_base import TensorBase
 
 
 class PrintOptions:
@@ -19,7 +19,7 @@ class PrintOptions:
 
 
 options = PrintOptions()
-_PROFILES = {
+_PROFILES: dict[str, dict[str, float]] = {
     "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
     "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80},
     "full": {"precision": 4, "threshold": float("inf"), "edgeitems": 3, "linewidth": 80},
@@ -38,9 +38,14 @@ def set_printoptions(
     if profile is not None:
         if profile not in _PROFILES:
             raise ValueError(f"profile must be one of {sorted(_PROFILES)}, got {profile!r}")
-        for name, value in _PROFILES[profile].items():
-            setattr(options, name, value)
-    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+        for name, number in _PROFILES[profile].items():
+            setattr(options, name, number)
+    given: dict[str, float | None] = {
+        "precision": precision,
+        "threshold": threshold,
+        "edgeitems": edgeitems,
+        "linewidth": linewidth,
+    }
     for name, value in given.items():
         if value is not None:
             setattr(options, name, value)
@@ -76,7 +81,7 @@ class _Formatter:
             template = "{:.0f}." if self.integral else f"{{:.{options.precision}f}}"
         self.width = max(len(template.format(value)) for value in finite.tolist())
 
-    def __call__(self, value: object) -> str:
+    def __call__(self, value: Any) -> str:
         if not self.floating:
             text = str(value)
         elif self.scientific:
@@ -106,6 +111,7 @@ class _Writer:
     def __init__(self, array: np.ndarray, indent: int) -> None:
         self.summarise = array.size > options.threshold
         shown = _summarised(array) if self.summarise else array
+        self.imag: _Formatter | None
         if array.dtype.kind == "c":
             self.real, self.imag = _Formatter(shown.real), _Formatter(shown.imag)
             self.width = self.real.width + self.imag.width + 1
@@ -114,7 +120,7 @@ class _Writer:
             self.width = self.real.width
         self.text = self._write(array, indent)
 
-    def _element(self, value: object) -> str:
+    def _element(self, value: Any) -> str:
         if self.imag is None:
             return self.real(value)
         imaginary = self.imag(value.imag).lstrip()
@@ -138,7 +144,7 @@ class _Writer:
         return "[" + (",\n" + " " * (indent + 1)).join(", ".join(line) for line in lines) + "]"
 
 
-def tensor_string(tensor: TensorBase) -> str:
+def tensor_string(tensor: Any) -> str:
     """Return the text of a tensor: its elements, and what is not the default of its type, device and history."""
     # A class that overrides operations shows its name.
     prefix = f"{type(tensor).__name__}(" if tensor._overrides else "tensor("
@@ -164,11 +170,12 @@ def tensor_string(tensor: TensorBase) -> str:
     return _append(prefix + body, suffixes, len(prefix))
 
 
-def _append(text: str, suffixes: list[str], indent: int) -> str:
-    """Add the suffixes, on a new line where the last one would become too long."""
+def _append(text: str, suffixes: list[str], indent: int, new_line: bool = False) -> str:
+    """Add the suffixes, on a new line where the last one would become too long; the first where ``new_line`` is set."""
     last = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
-        if last + len(suffix) + 2 > options.linewidth:
+        if new_line or last + len(suffix) + 2 > options.linewidth:
+            new_line = False
             text += ",\n" + " " * indent + suffix
             last = indent + len(suffix)
         else:

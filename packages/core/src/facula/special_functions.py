@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -195,7 +196,7 @@ def trigamma(xp: ModuleType, x: Array) -> Array:
     return xp.where(reflected, math.pi**2 / (sine * sine) - result, result).astype(x.dtype)
 
 
-def zeta(xp: ModuleType, order: Array, x: Array) -> Array:
+def zeta(xp: ModuleType, order: Array | np.floating[Any], x: Array) -> Array:
     """Return Hurwitz' zeta function, the sum of (x + k) ** -order over k from 0: Euler and Maclaurin's formula.
 
     inf at order 1 and at integers x up to 0; nan for an order below 1, and for a negative x with a broken order.

@@ -233,4 +233,4 @@ def pin_memory(self: Tensor, device: object = None) -> Tensor:
 
 def dim_order(self: Tensor) -> tuple[int, ...]:
     """Return the dimensions from the outermost in memory to the innermost."""
-    return tuple(sorted(range(self.dim()), key=lambda dim: (-self.stride(dim), dim)))
+    return tuple(sorted(range(self.dim()), key=lambda dim: (-self.stride()[dim], dim)))

@@ -20,6 +20,7 @@ from facula.ops import (
     index_arithmetic,
     indexing,
     joining,
+    layouts,
     linear_algebra,
     lu_factorization,
     matrix_functions,
@@ -43,7 +44,7 @@ from facula.tensor_base import register_tensor_class
 from facula.tensor_properties import TensorProperties
 
 
-class Tensor(TensorProperties):
+class Tensor(TensorProperties, layouts.LayoutMethods):
     """A multi-dimensional array of one element type that records what is done to it.
 
     Operations are functions of ``facula``; each line below hangs one of them on the class, also as an in-place method

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-import torch.nn.utils.prune  # noqa: E402
+pytest.importorskip("torch.nn.utils.prune")
 
 
 def flat(result: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,10 @@ class FunctionCtx(Node):
         "needs_input_grad",
     )
 
+    needs_input_grad: tuple[bool, ...]
+
     def __init__(self, function: type[Function]) -> None:
-        super().__init__((), None, None)
+        super().__init__((), None, None)  # type: ignore[arg-type]  # known after the forward
         self._function = function
         self._saved: tuple[Any, ...] | None = ()
         self._dirty: tuple[Any, ...] = ()
@@ -70,7 +72,7 @@ class FunctionCtx(Node):
             for each in self._saved
         )
 
-    def _restore(self, array: object, storage: object, version: int, target: object) -> Tensor:
+    def _restore(self, array: Any, storage: Any, version: int, target: Any) -> Tensor:
         if storage.version != version:
             raise RuntimeError(
                 "one of the variables needed for gradient computation has been modified by an inplace operation: a tensor of shape "
@@ -100,7 +102,7 @@ class FunctionCtx(Node):
         self._saved = tuple(packed)
 
     @property
-    def outputs(self) -> int:
+    def outputs(self) -> int:  # type: ignore[override]
         """How many results there are, at least two, so that gradients come as a list."""
         return max(len(self._metadata), 2)
 
@@ -201,7 +203,7 @@ class Function:
         return wrap(output._array) if any(output is each for each in args) else output
 
 
-def once_differentiable(backward: object) -> object:
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a backward whose result has no further gradients."""
 
     @functools.wraps(backward)

@@ -30,7 +30,7 @@ def _differences(func: Callable[..., Any], inputs: tuple[Any, ...], position: in
     For a complex input, the conjugate Wirtinger form that gradients have: d/d(re) + i d/d(im).
     """
     array = inputs[position]._array
-    columns: list[list[np.ndarray]] = []
+    columns: list[list[list[np.ndarray]]] = []
     for at in np.ndindex(array.shape):
         kept = array[at]
         parts = []
@@ -134,7 +134,7 @@ def gradgradcheck(
         given = [each.detach().clone().requires_grad_() for each in _tuple(grad_outputs)]
     chosen = [at for at, each in enumerate(inputs) if isinstance(each, Tensor) and each.requires_grad]
 
-    def gradients(*arguments: object) -> tuple[Tensor, ...]:
+    def gradients(*arguments: Any) -> tuple[Tensor, ...]:
         plain, seeds = arguments[: len(inputs)], arguments[len(inputs) :]
         results = _outputs(func, plain)
         found = grad(

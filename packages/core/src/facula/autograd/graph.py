@@ -81,7 +81,8 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     """Return where the gradient of a tensor goes. RuntimeError when it requires none."""
     if not tensor.requires_grad:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
-    return GradientEdge(tensor._node.node, tensor._node.index)
+    node: Any = tensor._node
+    return GradientEdge(node.node, node.index)
 
 
 def increment_version(tensor: Tensor | Sequence[Tensor]) -> None:
@@ -103,7 +104,7 @@ class _MultiHandle(RemovableHandle):
 
 
 def register_multi_grad_hook(
-    tensors: Sequence[Tensor], fn: Callable[[Sequence[Tensor | None]], None], *, mode: str = "all"
+    tensors: Sequence[Tensor], fn: Callable[[Any], None], *, mode: str = "all"
 ) -> RemovableHandle:
     """Call ``fn`` with the gradients of several tensors when all are there, or with the first when ``mode`` is "any"."""
     if mode not in ("all", "any"):

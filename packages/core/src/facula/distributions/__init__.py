@@ -24,18 +24,16 @@ from facula.distributions.relaxed import (
     RelaxedBernoulli,
     RelaxedOneHotCategorical,
 )
+from facula.distributions.composed import Independent, MixtureSameFamily, TransformedDistribution
 from facula.distributions.transformed import (
     Gumbel,
     HalfCauchy,
     HalfNormal,
-    Independent,
     InverseGamma,
     Kumaraswamy,
     LogisticNormal,
     LogNormal,
-    MixtureSameFamily,
     Pareto,
-    TransformedDistribution,
     Weibull,
 )
 from facula.distributions.transforms import *

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from facula.distributions import constraints, transforms
 from facula.distributions.transform import Transform
@@ -20,6 +20,10 @@ class ConstraintRegistry(constraints.Constraint):
     def __init__(self) -> None:
         self._registry: dict[type, Factory] = {}
 
+    @overload
+    def register(self, constraint: Any, factory: None = None) -> Callable[[Factory], Factory]: ...
+    @overload
+    def register(self, constraint: Any, factory: Factory) -> Factory: ...
     def register(self, constraint: Any, factory: Factory | None = None) -> Any:
         """Register what makes the transform for a class of constraints; without ``factory``, a decorator of it."""
         if factory is None:
@@ -69,7 +73,7 @@ def _transform_to_independent(constraint: Any) -> Transform:
 @transform_to.register(constraints.nonnegative)
 def _to_positive(constraint: Any) -> Transform:
     loc = constraint.lower_bound
-    if isinstance(loc, numbers.Number) and loc == 0:
+    if isinstance(loc, numbers.Real) and loc == 0:
         return transforms.ExpTransform()
     return transforms.ComposeTransform([transforms.ExpTransform(), transforms.AffineTransform(loc, 1)])
 
@@ -88,7 +92,7 @@ def _to_less_than(constraint: Any) -> Transform:
 @transform_to.register(constraints.half_open_interval)
 def _to_interval(constraint: Any) -> Transform:
     low, high = constraint.lower_bound, constraint.upper_bound
-    if isinstance(low, numbers.Number) and isinstance(high, numbers.Number) and low == 0 and high == 1:
+    if isinstance(low, numbers.Real) and isinstance(high, numbers.Real) and low == 0 and high == 1:
         return transforms.SigmoidTransform()
     return transforms.ComposeTransform([transforms.SigmoidTransform(), transforms.AffineTransform(low, high - low)])
 

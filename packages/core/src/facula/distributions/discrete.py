@@ -232,21 +232,21 @@ class Categorical(Distribution):
         self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: bool | None = None
     ) -> None:
         _exactly_one(probs, logits)
-        given = probs if probs is not None else logits
+        given: Any = probs if probs is not None else logits
         if given.dim() < 1:
             name = "probs" if probs is not None else "logits"
             raise ValueError(f"`{name}` parameter must be at least one-dimensional.")
         if probs is not None:
             self.probs = probs / probs.sum(-1, keepdim=True)
         else:
-            self.logits = logits - logits.logsumexp(dim=-1, keepdim=True)
+            self.logits = given - given.logsumexp(dim=-1, keepdim=True)
         self._param = self.probs if probs is not None else self.logits
         self._num_events = self._param.size(-1)
         super().__init__(self._param.shape[:-1], validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Self | None = None) -> Self:
         new = self._new(Categorical, _instance)
-        _OfProbability._expand_into(self, new, (*batch_shape, self._num_events))  # type: ignore[arg-type]
+        _OfProbability._expand_into(self, new, (*batch_shape, self._num_events))  # type: ignore[type-var]
         new._num_events = self._num_events
         return self._expanded(Categorical, new, batch_shape)
 

@@ -51,7 +51,7 @@ class Distribution:
                     f"{self!r} to satisfy the constraint {constraint!r}, but found invalid values:\n{value}"
                 )
 
-    def _new(self, cls: type, _instance: Self | None) -> Self:
+    def _new(self, cls: Any, _instance: Self | None) -> Self:
         """Return an empty instance for `expand` to fill."""
         if _instance is None and type(self).__init__ is not cls.__init__:
             raise NotImplementedError(
@@ -60,9 +60,9 @@ class Distribution:
             )
         return type(self).__new__(type(self)) if _instance is None else _instance
 
-    def _expanded(self, cls: type, new: Self, batch_shape: Any, event_shape: Any = Size()) -> Self:
+    def _expanded(self, cls: Any, new: Self, batch_shape: Any, event_shape: Any = Size()) -> Self:
         """Finish an instance that `expand` has filled: its parameters were checked."""
-        super(cls, new).__init__(batch_shape, event_shape, validate_args=False)
+        super(cls, new).__init__(batch_shape, event_shape, validate_args=False)  # type: ignore[call-arg]
         new._validate_args = self._validate_args
         return new
 
@@ -187,7 +187,7 @@ class ExponentialFamily(Distribution):
     def _natural_params(self) -> tuple[Tensor, ...]:
         raise NotImplementedError(f"{type(self).__name__} has no natural parameters")
 
-    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+    def _log_normalizer(self, *natural_params: Any) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} has no normaliser")
 
     @property

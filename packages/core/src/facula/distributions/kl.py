@@ -8,6 +8,7 @@ from typing import Any
 
 import facula
 from facula import Tensor
+from facula.distributions.composed import Independent, TransformedDistribution
 from facula.distributions.continuous import Cauchy, Exponential, Laplace, Normal, Uniform
 from facula.distributions.discrete import (
     Bernoulli,
@@ -24,9 +25,7 @@ from facula.distributions.relaxed import ContinuousBernoulli
 from facula.distributions.transformed import (
     Gumbel,
     HalfNormal,
-    Independent,
     Pareto,
-    TransformedDistribution,
 )
 from facula.distributions.utils import _sum_rightmost, euler_constant
 

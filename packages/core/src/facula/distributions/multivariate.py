@@ -37,6 +37,8 @@ def _precision_to_scale_tril(precision: Tensor) -> Tensor:
 class _OfMatrix(Distribution):
     """Distributions with a matrix given as covariance, precision or lower factor."""
 
+    _unbroadcasted_scale_tril: Tensor
+
     def _keep(self, new: Self, shape: Any) -> None:
         for name in ("covariance_matrix", "scale_tril", "precision_matrix"):
             if name in self.__dict__:
@@ -186,7 +188,7 @@ class LowRankMultivariateNormal(Distribution):
     mode = mean
 
     @lazy_property
-    def variance(self) -> Tensor:  # type: ignore[override]
+    def variance(self) -> Tensor:
         found = self._unbroadcasted_cov_factor.pow(2).sum(-1) + self._unbroadcasted_cov_diag
         return found.expand((*self._batch_shape, *self._event_shape))
 

@@ -8,10 +8,10 @@ from typing import Any, Self
 import facula
 from facula import Size, Tensor
 from facula.distributions import constraints
+from facula.distributions.composed import TransformedDistribution
 from facula.distributions.continuous import _shape_of
 from facula.distributions.discrete import Categorical, _OfProbability
 from facula.distributions.distribution import Distribution, ExponentialFamily
-from facula.distributions.transformed import TransformedDistribution
 from facula.distributions.transforms import ExpTransform, SigmoidTransform
 from facula.distributions.utils import broadcast_all, clamp_probs
 from facula.nn import functional as F
@@ -67,6 +67,8 @@ class LogitRelaxedBernoulli(_OfProbability):
 
 class RelaxedBernoulli(TransformedDistribution):
     """Numbers from 0 to 1 that are near 0 or 1 when the temperature is low."""
+
+    base_dist: Any
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.unit_interval
@@ -160,6 +162,8 @@ class ExpRelaxedCategorical(Distribution):
 
 class RelaxedOneHotCategorical(TransformedDistribution):
     """Points of a simplex that are near a corner when the temperature is low."""
+
+    base_dist: Any
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.simplex

@@ -410,7 +410,7 @@ class CatTransform(Transform):
         ]
         dim = self.dim - x.dim() if self.dim >= 0 else self.dim
         dim += self.event_dim
-        return facula.cat(found, dim) if dim < 0 else sum(found)
+        return facula.cat(found, dim) if dim < 0 else sum(found)  # type: ignore[return-value]  # never none
 
     @property
     def bijective(self) -> bool:  # type: ignore[override]

@@ -22,7 +22,7 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
             "Input arguments must all be instances of Number, Tensor or objects implementing __torch_function__."
         )
     first = next((each for each in values if isinstance(each, Tensor)), None)
-    options = {"dtype": facula.get_default_dtype() if first is None else first.dtype}
+    options: dict[str, Any] = {"dtype": facula.get_default_dtype() if first is None else first.dtype}
     if first is not None:
         options["device"] = first.device
     return facula.broadcast_tensors(*[x if isinstance(x, Tensor) else facula.tensor(x, **options) for x in values])
@@ -59,7 +59,7 @@ class lazy_property:
 
     def __init__(self, wrapped: Callable[[Any], Any]) -> None:
         self.wrapped = wrapped
-        functools.update_wrapper(self, wrapped)
+        functools.update_wrapper(self, wrapped)  # type: ignore[arg-type]  # for its name and docstring
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:

@@ -111,7 +111,9 @@ def _gradients(
     return [facula.zeros_like(x) if each is None else each for x, each in zip(variables, found, strict=True)]
 
 
-def grad_and_value(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable:
+def grad_and_value(
+    func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """Return a function that returns the gradient of ``func`` in the arguments ``argnums``, and its value.
 
     ``func`` returns a single element, or with ``has_aux`` a pair of it and something else, which is passed on.
@@ -149,7 +151,7 @@ def _tensors(value: Any) -> list[Tensor]:
     return [each for each in tree_flatten(value)[0] if isinstance(each, Tensor)]
 
 
-def grad(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable:
+def grad(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """Return a function that returns the gradient of ``func`` in the arguments ``argnums``.
 
     >>> facula.func.grad(facula.func.grad(lambda x: x**3))(facula.tensor(2.0))
@@ -207,7 +209,12 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 
 
 def jvp(
-    func: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple, *, strict: bool = False, has_aux: bool = False
+    func: Callable[..., Any],
+    primals: tuple[Any, ...],
+    tangents: tuple[Any, ...],
+    *,
+    strict: bool = False,
+    has_aux: bool = False,
 ) -> Any:
     """Return what ``func(*primals)`` returns, and the product of its Jacobian with the tangents.
 
@@ -234,7 +241,7 @@ def jvp(
     return (value, moved, _finished(aux, keep)) if has_aux else (value, moved)
 
 
-def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable]:
+def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
     """Return what ``func(*primals)`` returns, and the linear function of tangents that is its Jacobian there."""
     value = jvp(func, primals, tuple(tree_map(facula.zeros_like, each) for each in primals))[0]
 
@@ -296,7 +303,7 @@ def jacfwd(
     return jacrev(func, argnums, has_aux=has_aux)
 
 
-def hessian(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable:
+def hessian(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
     """Return a function that returns the Hessian of ``func``.
 
     >>> facula.func.hessian(lambda x: (x**3).sum())(facula.tensor([1.0, 2.0]))

@@ -19,7 +19,7 @@ __all__ = ["vmap"]
 _RANDOMNESS = ("error", "different", "same")
 
 
-def _mapped(in_dims: Any, args: tuple[Any, ...], name: str) -> tuple[list[Any], list, Any, int]:
+def _mapped(in_dims: Any, args: tuple[Any, ...], name: str) -> tuple[list[Any], list[Any], Any, int]:
     """Return the leaves of the arguments, the dimension each is mapped over (or None), the nesting, and the batch's size."""
     if not isinstance(in_dims, (int, tuple)):
         raise ValueError(
@@ -34,7 +34,7 @@ def _mapped(in_dims: Any, args: tuple[Any, ...], name: str) -> tuple[list[Any], 
         raise ValueError(
             f"vmap({name}, in_dims={in_dims}, ...)(<inputs>): in_dims is not compatible with the structure of `inputs`."
         )
-    wrapped = []
+    wrapped: list[Any] = []
     for leaf, dim in zip(leaves, dims, strict=True):
         if dim is None:
             wrapped.append(None)

@@ -101,7 +101,7 @@ def run(
                         heappush(queue, (-target.number, target))
                     elif observed:
                         pending[target] = earlier + gradient
-                    elif owned.get(target) is earlier:
+                    elif owned.get(target) is earlier and not (earlier._overrides or gradient._overrides):
                         array = earlier._array
                         array += gradient._array
                     else:

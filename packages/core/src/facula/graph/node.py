@@ -140,8 +140,11 @@ class AccumulateGrad(Node):
             alone = getrefcount(gradient) <= _HELD_BY_ENGINE and getrefcount(gradient._array) <= 2
             whole = gradient._array.base is None
             leaf.grad = gradient if create_graph or (alone and whole) else gradient.detach().clone()
-        elif create_graph:
-            leaf.grad = leaf.grad + gradient
+        elif create_graph or (leaf.grad._overrides and leaf.grad.is_sparse):
+            if create_graph or not gradient._overrides:
+                leaf.grad = leaf.grad + gradient  # of sparse and dense the sum is dense
+            else:
+                leaf.grad.add_(gradient)
         else:
             leaf.grad.detach().add_(gradient)
         if self.post_hooks:

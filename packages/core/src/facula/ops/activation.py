@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 
 from facula import dtypes
 from facula.dtypes import dtype as DType
@@ -367,7 +368,7 @@ def log_softmax_method(input: Tensor, dim: int, dtype: DType | None = None, *, o
     return log_softmax(input, dim, dtype=dtype, out=out)
 
 
-relu_ = in_place(relu, saves_input=False)
+relu_: Callable[..., Tensor] = in_place(relu, saves_input=False)
 hardtanh_ = in_place(hardtanh)
 leaky_relu_ = in_place(leaky_relu)
 elu_ = in_place(elu)

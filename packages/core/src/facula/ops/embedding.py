@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 
 from facula import dtypes
@@ -14,14 +16,24 @@ from facula.types import Tensor
 __all__ = ["embedding", "embedding_bag", "one_hot"]
 
 
+def _table_gradient(
+    g: Tensor, index: Tensor, shape: tuple[int, int], padding_idx: int, by_frequency: bool, sparse: bool
+) -> Tensor:
+    if not sparse:
+        return _sum_rows(g, index, shape=shape, padding_idx=padding_idx, by_frequency=by_frequency)
+    if by_frequency:
+        raise RuntimeError("embedding_backward: scale_grad_by_freq not supported with sparse gradients")
+    return import_module("facula.sparse.construction").rows_gradient(g, index, shape, padding_idx)
+
+
 @primitive(
     vjp={
-        "weight": lambda g, index, weight_shape, padding_idx, by_frequency: _sum_rows(
-            g, index, shape=weight_shape, padding_idx=padding_idx, by_frequency=by_frequency
+        "weight": lambda g, index, weight_shape, padding_idx, by_frequency, sparse: _table_gradient(
+            g, index, weight_shape, padding_idx, by_frequency, sparse
         )
     }
 )
-def _embedding(xp, weight, index, *, padding_idx, by_frequency):
+def _embedding(xp, weight, index, *, padding_idx, by_frequency, sparse):
     return xp.take(weight, index, axis=0)
 
 
@@ -102,7 +114,8 @@ def embedding(
 ) -> Tensor:
     """Return the rows of ``weight`` (rows, width) at the indices in ``input``, of any shape, with a last dimension more.
 
-    The padding row gets no gradient. ``max_norm`` first limits the norms of the rows used, in place.
+    The padding row gets no gradient. ``max_norm`` first limits the norms of the rows used, in place. With ``sparse``
+    the gradient of ``weight`` is a sparse tensor of the rows that were looked up.
 
     >>> facula.nn.functional.embedding(facula.tensor([1, 0]), facula.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor([[3., 4.],
@@ -111,12 +124,10 @@ def embedding(
     if weight.dim() != 2:
         raise RuntimeError("'weight' must be 2-D")
     _check_index(input, weight, "embedding")
-    if sparse:
-        raise NotImplementedError("sparse=True needs sparse tensors, which facula does not have yet")
     if max_norm is not None:
         _limit_norms(input, weight, max_norm, norm_type)
     padding = _padding(padding_idx, weight.shape[0])
-    return _embedding(weight, input, padding_idx=padding, by_frequency=scale_grad_by_freq)
+    return _embedding(weight, input, padding_idx=padding, by_frequency=scale_grad_by_freq, sparse=sparse)
 
 
 def embedding_bag(
@@ -139,6 +150,10 @@ def embedding_bag(
     """
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum, mean or max")
+    if mode == "max" and sparse:
+        raise ValueError("max mode does not support sparse weights")
+    if mode == "max" and scale_grad_by_freq:
+        raise ValueError("max mode does not support scaling the gradient by the frequency")
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(
             f"embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got mode='{mode}')."

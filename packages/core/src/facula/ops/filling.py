@@ -24,6 +24,8 @@ __all__: list[str] = []
 def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Write ``src``, broadcast and converted, into this tensor, and return it."""
     value = src if isinstance(src, TensorBase) else wrap(np.asarray(src))
+    if value._overrides and value.is_sparse:
+        raise RuntimeError("copy_() between dense and sparse Tensors is not implemented! Use src.to_dense()")
     if input._storage is not None and value._storage is input._storage:
         refuse_partial_overlap(input, value)
     if value.dtype != input.dtype or value.is_cuda != input.is_cuda:

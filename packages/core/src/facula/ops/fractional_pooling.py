@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def _largest_of_windows(xp, x, *starts, kernel):
     flat = x.reshape(*x.shape[:-rank], math.prod(lengths))
     best = index = None
     for place in product(*(range(size) for size in kernel)):
-        numbers = 0
+        numbers: Any = 0
         for axis, (start, offset, length) in enumerate(zip(starts, place, lengths)):
             shape = [start.shape[-1] if at == axis else 1 for at in range(rank)]
             numbers = numbers * length + (start + offset).reshape(*start.shape[:-1], *shape)
@@ -58,7 +59,7 @@ def _largest_of_windows(xp, x, *starts, kernel):
     return index
 
 
-def _each(value: Size | Ratio, rank: int) -> tuple:
+def _each(value: Size | Ratio, rank: int) -> tuple[Any, ...]:
     return (value,) * rank if isinstance(value, (int, float)) else tuple(value)
 
 

@@ -183,7 +183,7 @@ def scatter(
     if input.dim() == 0 or index.numel() == 0:
         result = input.clone()
         if index.numel():
-            first = source.reshape(-1)[:1] if isinstance(source, TensorBase) else source
+            first = source.reshape(-1)[:1] if isinstance(source, Tensor) else source
             result = _scatter(input.reshape(1), index.reshape(-1), first, axis=0).reshape(())
         return result if out is None else write_out(result, out, "scatter")
     return _scatter(input, index, source, axis=axis, out=out)

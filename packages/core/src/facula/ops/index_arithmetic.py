@@ -17,7 +17,15 @@ from facula.scattering import check_range
 from facula.tensor_base import wrap
 from facula.types import Number, Tensor
 
-__all__ = ["_chunk_cat", "fill", "index_reduce", "nonzero_static", "unravel_index"]
+__all__ = [
+    "_chunk_cat",
+    "_unsafe_masked_index",
+    "_unsafe_masked_index_put_accumulate",
+    "fill",
+    "index_reduce",
+    "nonzero_static",
+    "unravel_index",
+]
 
 
 def fill(input: Tensor, value: Tensor | Number) -> Tensor:
@@ -138,3 +146,30 @@ def _chunk_cat(tensors: Sequence[Tensor], dim: int, num_chunks: int, *, out: Ten
     for row in rows[1:]:
         result = result._joined(row, dim + 1)
     return result if out is None else write_out(result, out, "_chunk_cat")
+
+
+def _unsafe_masked_index(input: Tensor, mask: Tensor, indices: Sequence[Tensor | None], fill: Number) -> Tensor:
+    """Return the elements that ``indices`` name where ``mask``, and ``fill`` elsewhere, where indices may be anything."""
+    if not input.numel():
+        return _named(input, mask, indices).masked_fill(~mask, fill)
+    return input[_within(input, indices)].masked_fill(~mask, fill)
+
+
+def _named(input: Tensor, mask: Tensor, indices: Sequence[Tensor | None]) -> Tensor:
+    """Return zeros of the shape that indices name in a tensor without elements."""
+    return input.new_zeros((*mask.shape, *input.shape[len(indices) :]))
+
+
+def _unsafe_masked_index_put_accumulate(
+    input: Tensor, mask: Tensor, indices: Sequence[Tensor | None], values: Tensor
+) -> Tensor:
+    """Return ``input`` with ``values`` added at what ``indices`` name where ``mask``."""
+    if not input.numel():
+        return input.clone()
+    return input.index_put(_within(input, indices), values.masked_fill(~mask, 0), accumulate=True)
+
+
+def _within(input: Tensor, indices: Sequence[Tensor | None]) -> tuple[Tensor | slice, ...]:
+    """Return indices brought into the range of their dimensions."""
+    pairs = zip(indices, input.shape, strict=False)
+    return tuple(slice(None) if each is None else each.clamp(-size, size - 1) for each, size in pairs)

@@ -13,7 +13,7 @@ from facula.devices import device as Device
 from facula.dtypes import dtype as DType
 from facula.methods import write
 from facula.ops.conversion import memory_format, preserve_format
-from facula.primitive import write_out
+from facula.primitive import primitive, write_out
 from facula.rng import Generator
 from facula.tensor_base import TensorBase, storage_of, wrap
 from facula.types import Tensor
@@ -252,6 +252,17 @@ def randint_like(
     return randint(*bounds, tuple(input.shape), low=low, high=high, generator=generator, dtype=kind, device=target)
 
 
+@primitive(
+    vjp={
+        "mean": lambda g, mean_shape: g.new_zeros(mean_shape),
+        "std": lambda g, std_shape: g.new_zeros(std_shape),
+    }
+)
+def _drawn(xp, values, mean, std):
+    """Return ``values``, through which gradients of zero reach what they were drawn by."""
+    return values
+
+
 def normal(
     mean: Tensor | float,
     std: Tensor | float = 1.0,
@@ -279,10 +290,13 @@ def normal(
         return _make(draw, (tuple(size),), dtype or dtypes.get_default_dtype(), device, generator, out, requires_grad)
     if not isinstance(std, TensorBase) and not std >= 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
-    first = tensors[0]
+    kind = (tensors[0] if out is None else out).dtype
+    if kind.category < dtypes.FLOATING:
+        raise NotImplementedError(f"normal() is not implemented for {kind.name}")
     shape = np.broadcast_shapes(*(each._array.shape for each in tensors))
-    noise = randn(shape, generator=generator, dtype=first.dtype, device=first.device)
-    result = (noise * std + mean).detach()
+    noise = randn(shape, generator=generator, dtype=kind, device=tensors[0].device)
+    means, deviations = (each.detach() if isinstance(each, TensorBase) else each for each in (mean, std))
+    result = _drawn(noise.mul_(deviations).add_(means), mean, std)
     return result if out is None else write_out(result, out, "normal")
 
 

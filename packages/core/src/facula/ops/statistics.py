@@ -163,7 +163,7 @@ def _spacings(
                 "gradient(): argument 'spacing' must be a number or a list of numbers or tensors, not a Tensor of "
                 f"shape {list(spacing.shape)}"
             )
-        return [spacing] * count
+        return [spacing] * count  # type: ignore[list-item]  # no sequence
     if len(spacing) != count:
         if all_dims:
             raise RuntimeError(
@@ -435,7 +435,7 @@ def histogramdd(
     weights = None if weight is None else weight.detach().reshape((weight.numel(),))
     edges = []
     for axis, each in enumerate(each_bins):
-        if isinstance(each, TensorBase):
+        if isinstance(each, Tensor):
             edges.append(_given_edges(points, each, axis, "histogramdd"))
         elif isinstance(each, int):
             limits = None if range is None else range[2 * axis : 2 * axis + 2]

@@ -1,6 +1,6 @@
 """Optimizers and learning rate schedules."""
 
-from facula.optim import lr_scheduler
+from facula.optim import lr_scheduler, swa_utils
 from facula.optim.adafactor import Adafactor
 from facula.optim.adam import Adam, Adamax, AdamW
 from facula.optim.adaptive import Adadelta, Adagrad, RMSprop
@@ -11,6 +11,7 @@ from facula.optim.nadam import NAdam, RAdam
 from facula.optim.optimizer import Optimizer
 from facula.optim.rprop import Rprop
 from facula.optim.sgd import SGD
+from facula.optim.sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD",
@@ -28,5 +29,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "SparseAdam",
     "lr_scheduler",
+    "swa_utils",
 ]

@@ -38,7 +38,7 @@ class Adafactor(Optimizer):
         if d < 1.0:
             raise ValueError(f"Clipping threshold d should be >= 1 but is: {d}")
         check_not_negative(weight_decay=weight_decay)
-        defaults = {
+        defaults: dict[str, Any] = {
             "lr": lr,
             "beta2_decay": beta2_decay,
             "eps": eps,
@@ -48,6 +48,9 @@ class Adafactor(Optimizer):
             "maximize": maximize,
         }
         super().__init__(params, defaults)
+
+    def _update_complex(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        raise RuntimeError("Adafactor does not support complex parameters")
 
     def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the count of updates and the second moments: of rows and columns, or of each element of a vector."""

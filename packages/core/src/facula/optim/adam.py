@@ -18,6 +18,17 @@ def check_betas(betas: tuple[float, float]) -> None:
             raise ValueError(f"Invalid beta parameter at index {number}: {beta}")
 
 
+def _check_tensors(lr: object, betas: tuple[object, object], batched: bool) -> None:
+    """Raise ValueError for rates that are tensors where PyTorch takes numbers only."""
+    if isinstance(betas[0], Tensor) is not isinstance(betas[1], Tensor):
+        raise ValueError("betas must be either both floats or both Tensors")
+    if not batched:
+        return
+    for name, value in (("lr", lr), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
+        if isinstance(value, Tensor):
+            raise ValueError(f"{name} as a Tensor is not supported for capturable=False and foreach=True")
+
+
 class Adam(Optimizer):
     """Adaptive moments. Kingma and Ba 2014, arXiv 1412.6980; ``amsgrad``: Reddi et al. 2018, arXiv 1904.09237."""
 
@@ -40,7 +51,8 @@ class Adam(Optimizer):
         check_not_negative(lr=lr, eps=eps)
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay)
-        defaults = {
+        _check_tensors(lr, betas, bool(foreach) and not capturable)
+        defaults: dict[str, Any] = {
             "lr": lr,
             "betas": betas,
             "eps": eps,
@@ -145,7 +157,7 @@ class Adamax(Optimizer):
         check_not_negative(lr=lr, eps=eps)
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay)
-        defaults = {
+        defaults: dict[str, Any] = {
             "lr": lr,
             "betas": betas,
             "eps": eps,

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from facula.backend import namespace
-from facula.optim.optimizer import Optimizer, Params, advance, check_not_negative, rate_of, step_counter
+from facula.optim.optimizer import (
+    Optimizer,
+    Params,
+    advance,
+    check_not_negative,
+    rate_of,
+    step_counter,
+    stored_elements,
+)
 from facula.tensor import Tensor
 from facula.tensor_base import wrap
 
@@ -32,7 +40,7 @@ class RMSprop(Optimizer):
         differentiable: bool = False,
     ) -> None:
         check_not_negative(lr=lr, eps=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
-        defaults = {
+        defaults: dict[str, Any] = {
             "lr": lr,
             "momentum": momentum,
             "alpha": alpha,
@@ -100,7 +108,7 @@ class Adagrad(Optimizer):
     ) -> None:
         check_not_negative(lr=lr, lr_decay=lr_decay, weight_decay=weight_decay)
         check_not_negative(initial_accumulator_value=initial_accumulator_value, eps=eps)
-        defaults = {
+        defaults: dict[str, Any] = {
             "lr": lr,
             "lr_decay": lr_decay,
             "eps": eps,
@@ -114,7 +122,7 @@ class Adagrad(Optimizer):
         super().__init__(params, defaults)
         for group in self.param_groups:
             for param in group["params"]:
-                self.state[param] = self.init_state(param, group)
+                self.state[param] = self.new_state(param, group)
 
     def init_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
         """Return the count of updates and the sum of squares at its start."""
@@ -135,6 +143,17 @@ class Adagrad(Optimizer):
         total = state["sum"]._array
         total += slope * slope
         array -= rate * (slope / (xp.sqrt(total) + group["eps"]))
+
+    def update_sparse(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Move the elements that the gradient has."""
+        if group["weight_decay"]:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        step = advance(state)
+        rate = rate_of(group) / (1 + (step - 1) * group["lr_decay"])
+        at, slope = stored_elements(grad)
+        total = state["sum"]._array
+        total[at] += slope * slope
+        param._array[at] -= rate * (slope / (namespace(total).sqrt(total[at]) + group["eps"]))
 
 
 class Adadelta(Optimizer):
@@ -157,7 +176,7 @@ class Adadelta(Optimizer):
         if not 0.0 <= rho <= 1.0:
             raise ValueError(f"Invalid rho value: {rho}")
         check_not_negative(eps=eps, weight_decay=weight_decay)
-        defaults = {
+        defaults: dict[str, Any] = {
             "lr": lr,
             "rho": rho,
             "eps": eps,

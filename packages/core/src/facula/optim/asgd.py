@@ -29,7 +29,7 @@ class ASGD(Optimizer):
         capturable: bool = False,
     ) -> None:
         check_not_negative(lr=lr, weight_decay=weight_decay)
-        defaults = {
+        defaults: dict[str, Any] = {
             "lr": lr,
             "lambd": lambd,
             "alpha": alpha,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from facula.graph.modes import enable_grad, no_grad
+from facula.ops.elementary import view_as_real
 from facula.ops.joining import cat
 from facula.optim.optimizer import Closure, Optimizer, Params, check_not_negative
 from facula.tensor import Tensor
@@ -26,7 +27,7 @@ class _Point(NamedTuple):
 
 def _number(value: Tensor) -> float:
     """Return a zero-dim tensor as a number of its own precision: the search along the line is computed in it."""
-    return value.detach().cpu().numpy()[()]
+    return value.detach().cpu().numpy()[()]  # type: ignore[return-value]  # a NumPy number, no array
 
 
 def _lowest_of_cubic(first: _Point, second: _Point, bounds: tuple[float, float] | None = None) -> float:
@@ -138,7 +139,7 @@ class LBFGS(Optimizer):
         line_search_fn: str | None = None,
     ) -> None:
         check_not_negative(lr=lr)
-        defaults = {
+        defaults: dict[str, Any] = {
             "lr": lr,
             "max_iter": max_iter,
             "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
@@ -154,14 +155,16 @@ class LBFGS(Optimizer):
 
     def _gradient(self) -> Tensor:
         """Return the gradients of all parameters as one vector."""
-        pieces = [(each.new_zeros(each.shape) if each.grad is None else each.grad).reshape(-1) for each in self._params]
+        slopes = [each.new_zeros(each.shape) if each.grad is None else each.grad.to_dense() for each in self._params]
+        pieces = [(view_as_real(slope) if slope.is_complex() else slope).reshape(-1) for slope in slopes]
         return cat(pieces, 0)
 
     def _move(self, direction: Tensor, distance: float) -> None:
         offset = 0
         for each in self._params:
-            each.add_(direction[offset : offset + each.numel()].view_as(each), alpha=distance)
-            offset += each.numel()
+            parts = view_as_real(each) if each.is_complex() else each
+            parts.add_(direction[offset : offset + parts.numel()].view_as(parts), alpha=distance)
+            offset += parts.numel()
 
     def _go_back(self, values: list[Tensor]) -> None:
         for each, value in zip(self._params, values, strict=True):

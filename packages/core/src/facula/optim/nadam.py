@@ -26,7 +26,7 @@ def _decayed(param: Tensor, grad: Tensor, rate: float, group: dict[str, Any]) ->
     return grad._array
 
 
-def _moments(state: dict[str, Any], slope: object, betas: tuple[float, float]) -> tuple[object, object]:
+def _moments(state: dict[str, Any], slope: Any, betas: tuple[float, float]) -> tuple[Any, Any]:
     """Return both moments, brought forward by a gradient."""
     beta1, beta2 = betas
     mean, square = state["exp_avg"]._array, state["exp_avg_sq"]._array
@@ -57,7 +57,7 @@ class NAdam(Optimizer):
         check_not_negative(lr=lr, eps=eps)
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay, momentum_decay=momentum_decay)
-        defaults = {
+        defaults: dict[str, Any] = {
             "lr": lr,
             "betas": betas,
             "eps": eps,
@@ -119,7 +119,7 @@ class RAdam(Optimizer):
         check_not_negative(lr=lr, eps=eps)
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay)
-        defaults = {
+        defaults: dict[str, Any] = {
             "lr": lr,
             "betas": betas,
             "eps": eps,

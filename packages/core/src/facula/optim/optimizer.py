@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
+from facula.backend import Array
 from facula.creation import tensor
 from facula.dtypes import float32
 from facula.graph.modes import enable_grad, no_grad
 from facula.graph.node import RemovableHandle
 from facula.tensor import Tensor
-from facula.tensor_base import storage_of
+from facula.tensor_base import storage_of, wrap
 
 Params = Iterable[Tensor] | Iterable[dict[Any, Any]] | Iterable[tuple[str, Tensor]]
 Closure = Callable[[], Tensor | float]
@@ -35,7 +37,7 @@ class Optimizer:
     in place. Groups, closures, hooks, ``state_dict`` and the loop are here.
     """
 
-    def __init__(self, params: Params, defaults: dict[str, object]) -> None:
+    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self._optimizer_step_pre_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
         self._optimizer_step_post_hooks: OrderedDict[int, Callable[..., Any]] = OrderedDict()
@@ -50,7 +52,7 @@ class Optimizer:
             )
         self.state: defaultdict[Tensor, dict[Any, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
-        groups = list(params)
+        groups: list[Any] = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
         if not isinstance(groups[0], dict):
@@ -67,6 +69,11 @@ class Optimizer:
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Change ``param`` in place by its gradient."""
         raise NotImplementedError(f"{type(self).__name__} defines no update")
+
+    def update_sparse(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Change ``param`` in place by a sparse gradient; refused, unless a subclass knows how."""
+        advice = ", please consider SparseAdam instead" if "Adam" in type(self).__name__ else ""
+        raise RuntimeError(f"{type(self).__name__} does not support sparse gradients{advice}")
 
     # The step.
 
@@ -91,13 +98,32 @@ class Optimizer:
             grad = param.grad
             if grad is None:
                 continue
+            grad = -grad if maximize else grad
             if param.is_complex():
-                raise NotImplementedError(f"{type(self).__name__} does not support complex parameters")
-            state = self.state.get(param) or self.init_state(param, group)
-            self.update(param, -grad if maximize else grad, state, group)
-            if state:
-                self.state[param] = state
+                self._update_complex(param, grad, group)
+            else:
+                state = self.state.get(param) or self.init_state(param, group)
+                update = self.update_sparse if grad._overrides and grad.is_sparse else self.update
+                update(param, grad, state, group)
+                if state:
+                    self.state[param] = state
             storage_of(param).version += 1
+
+    def _update_complex(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        """Update a complex parameter as the real numbers that its parts are."""
+        parts = _parts(param)
+        state = self.state.get(param) or self.new_state(param, group)
+        real = {name: _parts(value) if _is_complex(value) else value for name, value in state.items()}
+        self.update(parts, _parts(grad), real, group)
+        if real:
+            self.state[param] = {name: _whole(value, parts) for name, value in real.items()}
+
+    def new_state(self, param: Tensor, group: dict[str, Any]) -> dict[str, object]:
+        """Return the state of a parameter before its first update, in the type of the parameter."""
+        if not param.is_complex():
+            return self.init_state(param, group)
+        parts = _parts(param)
+        return {name: _whole(value, parts) for name, value in self.init_state(parts, group).items()}
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or set them to zero."""
@@ -135,14 +161,24 @@ class Optimizer:
         for param in params:
             if not isinstance(param, Tensor):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(param).__name__}")
-            if not self.defaults.get("differentiable") and not param.is_leaf:
+            if not self.defaults.get("differentiable") and not (param.is_leaf or param.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
                 raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
             param_group.setdefault(name, default)
         if len(set(map(id, params))) != len(params):
-            raise ValueError("some parameters appear more than once in one parameter group")
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error",
+                stacklevel=3,
+            )
+        if any(("param_names" in param_group) != ("param_names" in group) for group in self.param_groups):
+            with_names, without = ("with names", "without names")
+            new, others = (with_names, without) if "param_names" in param_group else (without, with_names)
+            raise ValueError(
+                "all optimizer param groups should be with/without names. "
+                f"cannot add param group {new} to the optimizer {others}"
+            )
         present = {id(param) for group in self.param_groups for param in group["params"]}
         if any(id(param) in present for param in params):
             raise ValueError("some parameters appear in more than one parameter group")
@@ -150,7 +186,7 @@ class Optimizer:
 
     # Saving.
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return the state and the groups' options, parameters being named by their position."""
         for hook in tuple(self._optimizer_state_dict_pre_hooks.values()):
             hook(self)
@@ -163,13 +199,13 @@ class Optimizer:
             packed["params"] = [numbers[id(param)] for param in group["params"]]
             packed_groups.append(packed)
         state = {numbers[id(param)]: value for param, value in self.state.items()}
-        found = {"state": state, "param_groups": packed_groups}
+        found: dict[str, Any] = {"state": state, "param_groups": packed_groups}
         for hook in tuple(self._optimizer_state_dict_post_hooks.values()):
             replaced = hook(self, found)
             found = found if replaced is None else replaced
         return found
 
-    def load_state_dict(self, state_dict: Mapping[str, object]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned, here or in PyTorch, in the type and on the device of each parameter."""
         state_dict = dict(state_dict)
         for hook in tuple(self._optimizer_load_state_dict_pre_hooks.values()):
@@ -256,7 +292,7 @@ class Optimizer:
         return text + ")"
 
 
-def _adapted(value: object, param: Tensor, name: str | None = None) -> object:
+def _adapted(value: Any, param: Tensor, name: str | None = None) -> Any:
     """Return a copy of loaded state, tensors being of the type and on the device of the parameter but for ``step``."""
     if isinstance(value, Tensor):
         if name == "step":
@@ -268,6 +304,24 @@ def _adapted(value: object, param: Tensor, name: str | None = None) -> object:
     if isinstance(value, (list, tuple)):
         return type(value)(_adapted(each, param) for each in value)
     return value
+
+
+def _is_complex(value: object) -> bool:
+    return isinstance(value, Tensor) and value.is_complex()
+
+
+def _parts(value: Tensor) -> Tensor:
+    """Return the real and imaginary parts of a complex tensor along a new last dimension, on its memory."""
+    array = value._array
+    return wrap(array[..., None].view(array.real.dtype))
+
+
+def _whole(value: Any, parts: Tensor) -> Any:
+    """Return a tensor of the shape of ``parts`` as complex numbers, on its memory; anything else as it is."""
+    if not isinstance(value, Tensor) or value.shape != parts.shape:
+        return value
+    kind = "complex64" if value._array.dtype.itemsize == 4 else "complex128"
+    return wrap(value._array.view(kind)[..., 0])
 
 
 def step_counter() -> Tensor:
@@ -282,7 +336,7 @@ def advance(state: dict[str, Any]) -> float:
     return float(count._array)
 
 
-def check_not_negative(**values: float) -> None:
+def check_not_negative(**values: float | Tensor) -> None:
     """Raise ValueError for a negative option, named as PyTorch names it."""
     labels = {
         "lr": "learning rate",
@@ -292,9 +346,17 @@ def check_not_negative(**values: float) -> None:
     }
     for name, value in values.items():
         if isinstance(value, Tensor):
+            if value.numel() != 1:
+                raise ValueError(f"Tensor {name} must be 1-element")
             value = value.item()
         if not 0.0 <= value:
             raise ValueError(f"Invalid {labels.get(name, name + ' value')}: {value}")
+
+
+def stored_elements(grad: Tensor) -> tuple[tuple[Array, ...], Array]:
+    """Return the indices of a sparse gradient, each element once, and its values there, as arrays."""
+    grad = grad.coalesce()
+    return tuple(grad._indices()._array), grad._values()._array
 
 
 def rate_of(group: dict[str, Any]) -> float:

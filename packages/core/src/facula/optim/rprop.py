@@ -28,7 +28,7 @@ class Rprop(Optimizer):
         check_not_negative(lr=lr)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
-        defaults = {
+        defaults: dict[str, Any] = {
             "lr": lr,
             "etas": etas,
             "step_sizes": step_sizes,

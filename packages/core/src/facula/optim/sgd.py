@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from facula.optim.optimizer import Optimizer, Params, check_not_negative, rate_of
+from facula.optim.optimizer import Optimizer, Params, check_not_negative, rate_of, stored_elements
 from facula.tensor import Tensor
 from facula.tensor_base import wrap
 
@@ -32,7 +32,7 @@ class SGD(Optimizer):
         check_not_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        defaults = {
+        defaults: dict[str, Any] = {
             "lr": lr,
             "momentum": momentum,
             "dampening": dampening,
@@ -61,3 +61,19 @@ class SGD(Optimizer):
                 running += slope if not group["dampening"] else (1 - group["dampening"]) * slope
             slope = slope + momentum * running if group["nesterov"] else running
         array -= rate_of(group) * slope
+
+    def update_sparse(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Move the elements that the gradient, or its running sum, has."""
+        if group["weight_decay"]:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        momentum = group["momentum"]
+        if momentum:
+            running = state.get("momentum_buffer")
+            if running is None:
+                running = grad.detach().clone()
+            else:
+                running = running * momentum + grad * (1 - group["dampening"])
+            state["momentum_buffer"] = running
+            grad = grad + running * momentum if group["nesterov"] else running
+        at, slope = stored_elements(grad)
+        param._array[at] -= rate_of(group) * slope

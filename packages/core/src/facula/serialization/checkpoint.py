@@ -29,7 +29,7 @@ Location = Device | str | dict[str, str] | Callable[[object, str], object] | Non
 def _write_record(archive: zipfile.ZipFile, name: str, data: bytes | memoryview) -> None:
     """Add a file whose bytes start at a multiple of 64, so that it can be mapped into memory."""
     info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-    start = archive.fp.tell() + 30 + len(name.encode()) + 4
+    start = archive.fp.tell() + 30 + len(name.encode()) + 4  # type: ignore[union-attr]  # open
     padding = -start % 64
     info.extra = struct.pack("<HH", 0x4246, padding) + b"Z" * padding
     archive.writestr(info, data)
@@ -79,7 +79,7 @@ def load(
     weights_only: bool | None = None,
     mmap: bool | None = None,
     **pickle_load_args: object,
-) -> object:
+) -> Any:
     """Return what `save`, or PyTorch's, wrote to a file; nothing in the file is executed, whatever it holds.
 
     ``map_location`` is the device for all tensors, or a dictionary or function that gives it for each saved one. With
@@ -165,6 +165,7 @@ class _Reader:
     def _map(self, name: str) -> np.ndarray:
         """Return the bytes of a record, mapped from the file; what is written to them stays in this process."""
         record = self.archive.getinfo(name)
+        assert self.mapped is not None
         with open(self.mapped, "rb") as file:
             file.seek(record.header_offset)
             header = file.read(30)
@@ -203,7 +204,7 @@ def _target(map_location: Location, saved: Device) -> Device | str:
         found = map_location(None, str(saved))
         # The usual function returns the storage it is given: one on the CPU.
         return found if isinstance(found, (str, Device)) else "cpu"
-    return map_location
+    return saved if map_location is None else map_location
 
 
 def _on_device(value: object, map_location: Location, moved: dict[int, object]) -> object:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 from collections import OrderedDict
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
@@ -50,7 +51,11 @@ class _Storage:
 class CheckpointPickler(pickle._Pickler):
     """Writes tensors as PyTorch does: a call that rebuilds them from a named storage."""
 
-    dispatch = dict(pickle._Pickler.dispatch)
+    dispatch: ClassVar[dict[Any, Any]] = dict(pickle._Pickler.dispatch)
+    # Of Python's own pickler, which has no types.
+    write: Callable[[bytes], Any]
+    memoize: Callable[[object], None]
+    save: Callable[[object], None]
 
     def __init__(self, file: BinaryIO, protocol: int) -> None:
         super().__init__(file, protocol)
@@ -69,7 +74,7 @@ class CheckpointPickler(pickle._Pickler):
             )
         return ("storage", _STORAGE_NAMES[value.kind], known[0], value.device, whole.size)
 
-    def reducer_override(self, value: object) -> object:
+    def reducer_override(self, value: object) -> Any:
         """Return how to rebuild what is ours; the rest is left to pickle."""
         if isinstance(value, Tensor):
             return self._reduce_tensor(value)
@@ -90,7 +95,8 @@ class CheckpointPickler(pickle._Pickler):
         offset = (array.ctypes.data - whole.ctypes.data) // max(array.itemsize, 1) if array.size else 0
         flat = whole.reshape(-1)
         stride = tuple(step // array.itemsize for step in array.strides) if array.size else tensor.stride()
-        where = (offset, tuple(array.shape), stride, tensor.requires_grad, OrderedDict())
+        hooks: OrderedDict[str, Any] = OrderedDict()
+        where = (offset, tuple(array.shape), stride, tensor.requires_grad, hooks)
         if tensor.dtype.name in STORAGES:
             return _REBUILD_TENSOR, (_Storage(flat, tensor.dtype.name, str(tensor.device)), *where)
         # A type without a storage of its own is bytes, read as that type.

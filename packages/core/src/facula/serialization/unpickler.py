@@ -9,7 +9,7 @@ import importlib
 import pickle
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
@@ -87,7 +87,7 @@ def _rebuild_parameter(data: Tensor, requires_grad: bool, *rest: object) -> Para
     return Parameter(data, requires_grad)
 
 
-def _rebuild_device(*args: object) -> Device:
+def _rebuild_device(*args: Any) -> Device:
     return Device(*args)
 
 
@@ -129,7 +129,7 @@ _PLAIN = (OrderedDict, Counter, defaultdict, set, frozenset, dict, list)
 _added: dict[tuple[str, str], object] = {}
 
 
-def _name_of(safe: object) -> tuple[tuple[str, str], object]:
+def _name_of(safe: Any) -> tuple[tuple[str, str], object]:
     """Return the module and name under which files know an object, and the object."""
     if isinstance(safe, tuple):
         found, path = safe
@@ -174,7 +174,8 @@ class safe_globals:
 class CheckpointUnpickler(pickle._Unpickler):
     """Python's own unpickler in Python, so that every instruction that could call or change something is checked."""
 
-    dispatch = dict(pickle._Unpickler.dispatch)
+    dispatch: ClassVar[dict[Any, Any]] = dict(pickle._Unpickler.dispatch)
+    stack: list[Any]
 
     def __init__(self, file: BinaryIO, read_storage: Callable[[tuple[Any, ...]], np.ndarray]) -> None:
         super().__init__(file, encoding="utf-8")
@@ -201,17 +202,17 @@ class CheckpointUnpickler(pickle._Unpickler):
     def _checked_reduce(self) -> None:
         if not any(self.stack[-2] is each for each in (*_KNOWN.values(), *_added.values())):
             raise pickle.UnpicklingError(f"the file calls {self.stack[-2]!r}, which was refused")
-        pickle._Unpickler.load_reduce(self)
+        pickle._Unpickler.load_reduce(self)  # type: ignore[attr-defined]  # of Python's own, untyped
 
     def _checked_new(self) -> None:
         if self.stack[-2] not in _PLAIN and not any(self.stack[-2] is each for each in _added.values()):
             raise pickle.UnpicklingError(f"the file makes an object of {self.stack[-2]!r}, which was refused")
-        pickle._Unpickler.load_newobj(self)
+        pickle._Unpickler.load_newobj(self)  # type: ignore[attr-defined]  # of Python's own, untyped
 
     def _checked_build(self) -> None:
         state, instance = self.stack[-1], self.stack[-2]
         if any(type(instance) is each for each in _added.values()):
-            pickle._Unpickler.load_build(self)
+            pickle._Unpickler.load_build(self)  # type: ignore[attr-defined]  # of Python's own, untyped
             return
         if type(instance) not in _PLAIN or not isinstance(state, dict) or not hasattr(instance, "__dict__"):
             raise pickle.UnpicklingError(f"the file sets attributes of {type(instance).__name__}, which was refused")

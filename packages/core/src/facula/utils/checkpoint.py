@@ -29,7 +29,7 @@ def set_checkpoint_debug_enabled(enabled: bool | None) -> AbstractContextManager
 
 
 @contextmanager
-def _random_state(state: object) -> Iterator[None]:
+def _random_state(state: Any) -> Iterator[None]:
     """Compute with an earlier random state, and leave the present one as it is."""
     if state is None:
         yield

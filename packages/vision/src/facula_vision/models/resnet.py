@@ -18,6 +18,7 @@ from facula_vision.models._api import (
     register_model,
     resolve_weights,
 )
+from facula_vision.models._utils import handle_legacy_interface
 from facula_vision.models.resnet_weights import (
     ResNet18_Weights,
     ResNet34_Weights,
@@ -264,36 +265,42 @@ def _resnet(
 
 
 @register_model(weights=ResNet18_Weights)
+@handle_legacy_interface(weights=("pretrained", ResNet18_Weights.IMAGENET1K_V1))
 def resnet18(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNet-18; ``weights`` is a ``ResNet18_Weights``, a name of it, or a file."""
     return _resnet(BasicBlock, [2, 2, 2, 2], ResNet18_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=ResNet34_Weights)
+@handle_legacy_interface(weights=("pretrained", ResNet34_Weights.IMAGENET1K_V1))
 def resnet34(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNet-34; ``weights`` is a ``ResNet34_Weights``, a name of it, or a file."""
     return _resnet(BasicBlock, [3, 4, 6, 3], ResNet34_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=ResNet50_Weights)
+@handle_legacy_interface(weights=("pretrained", ResNet50_Weights.IMAGENET1K_V1))
 def resnet50(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNet-50; ``weights`` is a ``ResNet50_Weights``, a name of it, or a file."""
     return _resnet(Bottleneck, [3, 4, 6, 3], ResNet50_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=ResNet101_Weights)
+@handle_legacy_interface(weights=("pretrained", ResNet101_Weights.IMAGENET1K_V1))
 def resnet101(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNet-101; ``weights`` is a ``ResNet101_Weights``, a name of it, or a file."""
     return _resnet(Bottleneck, [3, 4, 23, 3], ResNet101_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=ResNet152_Weights)
+@handle_legacy_interface(weights=("pretrained", ResNet152_Weights.IMAGENET1K_V1))
 def resnet152(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNet-152; ``weights`` is a ``ResNet152_Weights``, a name of it, or a file."""
     return _resnet(Bottleneck, [3, 8, 36, 3], ResNet152_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=ResNeXt50_32X4D_Weights)
+@handle_legacy_interface(weights=("pretrained", ResNeXt50_32X4D_Weights.IMAGENET1K_V1))
 def resnext50_32x4d(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNeXt-50 with 32 groups of width 4.
 
@@ -305,6 +312,7 @@ def resnext50_32x4d(*, weights: WeightsLike = None, progress: bool = True, **kwa
 
 
 @register_model(weights=ResNeXt101_32X8D_Weights)
+@handle_legacy_interface(weights=("pretrained", ResNeXt101_32X8D_Weights.IMAGENET1K_V1))
 def resnext101_32x8d(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNeXt-101 with 32 groups of width 8.
 
@@ -316,6 +324,7 @@ def resnext101_32x8d(*, weights: WeightsLike = None, progress: bool = True, **kw
 
 
 @register_model(weights=ResNeXt101_64X4D_Weights)
+@handle_legacy_interface(weights=("pretrained", ResNeXt101_64X4D_Weights.IMAGENET1K_V1))
 def resnext101_64x4d(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a ResNeXt-101 with 64 groups of width 4.
 
@@ -327,6 +336,7 @@ def resnext101_64x4d(*, weights: WeightsLike = None, progress: bool = True, **kw
 
 
 @register_model(weights=Wide_ResNet50_2_Weights)
+@handle_legacy_interface(weights=("pretrained", Wide_ResNet50_2_Weights.IMAGENET1K_V1))
 def wide_resnet50_2(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a Wide ResNet-50-2, its bottlenecks twice as wide.
 
@@ -336,6 +346,7 @@ def wide_resnet50_2(*, weights: WeightsLike = None, progress: bool = True, **kwa
 
 
 @register_model(weights=Wide_ResNet101_2_Weights)
+@handle_legacy_interface(weights=("pretrained", Wide_ResNet101_2_Weights.IMAGENET1K_V1))
 def wide_resnet101_2(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """Return a Wide ResNet-101-2, its bottlenecks twice as wide.
 

@@ -15,6 +15,7 @@ from facula_vision.models._api import (
     register_model,
     resolve_weights,
 )
+from facula_vision.models._utils import handle_legacy_interface
 from facula_vision.transforms._presets import ImageClassification
 
 __all__ = [
@@ -190,48 +191,56 @@ def _vgg(
 
 
 @register_model(weights=VGG11_Weights)
+@handle_legacy_interface(weights=("pretrained", VGG11_Weights.IMAGENET1K_V1))
 def vgg11(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> VGG:
     """Return a VGG-11; ``weights`` is a ``VGG11_Weights``, a name of it, or a file."""
     return _vgg("A", False, VGG11_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=VGG11_BN_Weights)
+@handle_legacy_interface(weights=("pretrained", VGG11_BN_Weights.IMAGENET1K_V1))
 def vgg11_bn(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> VGG:
     """Return a VGG-11 with batch normalisation; ``weights`` is a ``VGG11_BN_Weights``, a name of it, or a file."""
     return _vgg("A", True, VGG11_BN_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=VGG13_Weights)
+@handle_legacy_interface(weights=("pretrained", VGG13_Weights.IMAGENET1K_V1))
 def vgg13(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> VGG:
     """Return a VGG-13; ``weights`` is a ``VGG13_Weights``, a name of it, or a file."""
     return _vgg("B", False, VGG13_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=VGG13_BN_Weights)
+@handle_legacy_interface(weights=("pretrained", VGG13_BN_Weights.IMAGENET1K_V1))
 def vgg13_bn(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> VGG:
     """Return a VGG-13 with batch normalisation; ``weights`` is a ``VGG13_BN_Weights``, a name of it, or a file."""
     return _vgg("B", True, VGG13_BN_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=VGG16_Weights)
+@handle_legacy_interface(weights=("pretrained", VGG16_Weights.IMAGENET1K_V1))
 def vgg16(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> VGG:
     """Return a VGG-16; ``weights`` is a ``VGG16_Weights``, a name of it, or a file."""
     return _vgg("D", False, VGG16_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=VGG16_BN_Weights)
+@handle_legacy_interface(weights=("pretrained", VGG16_BN_Weights.IMAGENET1K_V1))
 def vgg16_bn(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> VGG:
     """Return a VGG-16 with batch normalisation; ``weights`` is a ``VGG16_BN_Weights``, a name of it, or a file."""
     return _vgg("D", True, VGG16_BN_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=VGG19_Weights)
+@handle_legacy_interface(weights=("pretrained", VGG19_Weights.IMAGENET1K_V1))
 def vgg19(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> VGG:
     """Return a VGG-19; ``weights`` is a ``VGG19_Weights``, a name of it, or a file."""
     return _vgg("E", False, VGG19_Weights, weights, progress, kwargs)
 
 
 @register_model(weights=VGG19_BN_Weights)
+@handle_legacy_interface(weights=("pretrained", VGG19_BN_Weights.IMAGENET1K_V1))
 def vgg19_bn(*, weights: WeightsLike = None, progress: bool = True, **kwargs: Any) -> VGG:
     """Return a VGG-19 with batch normalisation; ``weights`` is a ``VGG19_BN_Weights``, a name of it, or a file."""
     return _vgg("E", True, VGG19_BN_Weights, weights, progress, kwargs)

@@ -23,6 +23,8 @@ def check_factor(name: str, factor: float) -> None:
 
 def blend(first: Tensor, second: Tensor, ratio: float) -> Tensor:
     """Return ratio * first + (1 - ratio) * second, kept within the type's range."""
+    # An integer would leave integers integer, and 8 bits overflow.
+    ratio = float(ratio)
     mixed = ratio * first + (1.0 - ratio) * second
     return mixed.clamp(0, max_value(first.dtype)).to(first.dtype)
 

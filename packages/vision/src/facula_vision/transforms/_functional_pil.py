@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+import facula
 import numpy
+from facula import Tensor
 from PIL import Image, ImageOps
 
 
@@ -96,3 +98,16 @@ def to_grayscale(image: Image.Image, num_output_channels: int) -> Image.Image:
     if num_output_channels == 3:
         return Image.merge("RGB", (grey, grey, grey))
     raise ValueError(f"num_output_channels should be either 1 or 3, got {num_output_channels}")
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """Return the pixels as they are, as a (C, H, W) tensor."""
+    pixels = numpy.asarray(image)
+    channels_last = pixels[:, :, None] if pixels.ndim == 2 else pixels
+    return facula.from_numpy(channels_last.transpose(2, 0, 1).copy())
+
+
+def from_tensor(image: Tensor, mode: str) -> Image.Image:
+    """Return the Pillow image of a (C, H, W) tensor of the type that ``mode`` wants."""
+    pixels = numpy.ascontiguousarray(image.permute(1, 2, 0).detach().cpu().numpy())
+    return Image.frombytes(mode, (pixels.shape[1], pixels.shape[0]), pixels.tobytes())

@@ -32,7 +32,8 @@ def rotate(
         # What share of each pixel comes from inside the image.
         inside = _sample(facula.ones_like(batch[:1, :1]), x, y, mode)
         colour = facula.tensor(fill, dtype=batch.dtype, device=batch.device).view(1, -1, 1, 1)
-        turned = turned + (1.0 - inside) * colour
+        # The edge is mixed with black already, and is mixed with the colour again, as in torchvision.
+        turned = turned * inside + (1.0 - inside) * colour
     return rounded_to(turned, image.dtype).reshape(*image.shape[:-2], output_height, output_width)
 
 

@@ -52,3 +52,28 @@ def resize_antialiased(image: Tensor, size: tuple[int, int], mode: str) -> Tenso
         rows = antialias_weights(image.shape[-2], height, mode)
         image = facula.from_numpy(rows).to(image) @ image
     return image
+
+
+def _fixed_point(weights: numpy.ndarray) -> tuple[numpy.ndarray, int]:
+    """Return the weights as integers below 2**15 and how many of their bits are fractions, as many as fit."""
+    bits = 0
+    while bits < 22 and int(0.5 + weights.max() * (1 << (bits + 1))) < 1 << 15:
+        bits += 1
+    scaled = weights * (1 << bits)
+    return numpy.trunc(scaled + numpy.copysign(0.5, scaled)), bits
+
+
+def resize_bytes_antialiased(image: Tensor, size: tuple[int, int], mode: str) -> Tensor:
+    """Return the (..., H, W) uint8 image resized with whole numbers, as PyTorch does it to bytes.
+
+    It is rounded after the width and again after the height. Doubles hold all the whole numbers that occur.
+    """
+    for axis, target in ((-1, size[1]), (-2, size[0])):
+        if image.shape[axis] == target:
+            continue
+        weights, bits = _fixed_point(antialias_weights(image.shape[axis], target, mode))
+        matrix = facula.from_numpy(weights).to(image.device)
+        values = image.to(facula.float64)
+        total = values @ matrix.T if axis == -1 else matrix @ values
+        image = ((total + (1 << (bits - 1))) / (1 << bits)).floor().clamp(0, 255).to(facula.uint8)
+    return image

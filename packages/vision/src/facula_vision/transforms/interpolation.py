@@ -52,3 +52,13 @@ def interpolation_mode(interpolation: InterpolationMode | int) -> InterpolationM
         "Argument interpolation should be a InterpolationMode or a corresponding Pillow integer constant, "
         f"got {interpolation!r}"
     )
+
+
+def named_interpolation_mode(interpolation: InterpolationMode | int | str) -> InterpolationMode:
+    """Return what `interpolation_mode` does, or the mode of a name such as "bilinear"."""
+    if not isinstance(interpolation, str):
+        return interpolation_mode(interpolation)
+    names = [mode.value for mode in InterpolationMode]
+    if interpolation not in names:
+        raise ValueError(f"expected an interpolation of {', '.join(names)}, got {interpolation!r}")
+    return InterpolationMode(interpolation)

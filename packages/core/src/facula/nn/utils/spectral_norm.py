@@ -64,6 +64,7 @@ class SpectralNorm:
         module.register_parameter(self.name, Parameter(weight.detach()))
 
     def __call__(self, module: Module, inputs: object) -> None:
+        """Compute the weight: the forward pre-hook."""
         setattr(module, self.name, self.compute_weight(module, do_power_iteration=module.training))
 
     def _solve_v_and_rescale(self, matrix: Tensor, u: Tensor, target_sigma: Tensor) -> Tensor:
@@ -116,6 +117,7 @@ class SpectralNormLoadStateDictPreHook:
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
+        """Change a state of the first version, in place."""
         name = self.fn.name
         version = local_metadata.get("spectral_norm", {}).get(name + ".version")
         key = prefix + name
@@ -142,6 +144,7 @@ class SpectralNormStateDictHook:
         self.fn = fn
 
     def __call__(self, module: Module, state_dict: object, prefix: str, local_metadata: dict[str, object]) -> None:
+        """Note the version, in place."""
         versions = local_metadata.setdefault("spectral_norm", {})
         key = self.fn.name + ".version"
         if key in versions:

@@ -52,6 +52,7 @@ class WeightNorm:
         setattr(module, self.name, Parameter(weight.detach()))
 
     def __call__(self, module: Module, inputs: object) -> None:
+        """Compute the weight: the forward pre-hook."""
         setattr(module, self.name, self.compute_weight(module))
 
 

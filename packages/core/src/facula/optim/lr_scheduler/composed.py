@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Any
 
 from facula.optim.lr_scheduler.schedule import LRScheduler, put
 from facula.optim.optimizer import Optimizer
@@ -41,7 +42,7 @@ class SequentialLR(LRScheduler):
             each._step_count = 1
         self._last_lr = self._schedulers[0].get_last_lr()
 
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]  # as PyTorch's
         """Go one step on."""
         self.last_epoch += 1
         at = bisect_right(self._milestones, self.last_epoch)
@@ -52,13 +53,13 @@ class SequentialLR(LRScheduler):
             scheduler.step()
         self._last_lr = scheduler.get_last_lr()
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return the state, with those of the schedules."""
         state = {name: value for name, value in self.__dict__.items() if name not in ("optimizer", "_schedulers")}
         state["_schedulers"] = [each.state_dict() for each in self._schedulers]
         return state
 
-    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
         state = dict(state_dict)
         for each, saved in zip(self._schedulers, state.pop("_schedulers"), strict=True):
@@ -79,7 +80,7 @@ class ChainedScheduler(LRScheduler):
         self.optimizer = optimizer
         self._last_lr = self._rates()
 
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]  # as PyTorch's
         """Step every schedule."""
         for each in self._schedulers:
             each.step()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from facula.optim.lr_scheduler.schedule import LRScheduler, Rates, for_each, put, set_momentum
 from facula.optim.optimizer import Optimizer
@@ -122,7 +123,7 @@ class OneCycleLR(LRScheduler):
         else:
             phases = [(up, "initial_lr", "max_lr"), (end, "max_lr", "min_lr")]
             swing = [("max_momentum", "base_momentum"), ("base_momentum", "max_momentum")]
-        self._schedule_phases = [
+        self._schedule_phases: list[dict[str, Any]] = [
             {"end_step": stop, "start_lr": first, "end_lr": last, "start_momentum": heavy, "end_momentum": light}
             for (stop, first, last), (heavy, light) in zip(phases, swing)
         ]
@@ -158,6 +159,7 @@ class OneCycleLR(LRScheduler):
         rates = []
         for group in self.optimizer.param_groups:
             start = 0.0
+            phase: dict[str, Any]
             for phase in self._schedule_phases:
                 end = phase["end_step"]
                 if step <= end or phase is self._schedule_phases[-1]:

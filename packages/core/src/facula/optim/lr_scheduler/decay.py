@@ -6,6 +6,7 @@ import types
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from facula.optim.lr_scheduler.schedule import LRScheduler, Rates, for_each
 from facula.optim.optimizer import Optimizer
@@ -23,7 +24,7 @@ class LambdaLR(LRScheduler):
         self.lr_lambdas = for_each(lr_lambda, len(optimizer.param_groups), "lr_lambdas")
         super().__init__(optimizer, last_epoch)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return settings and counts; functions are left out, callable objects give their attributes."""
         state = super().state_dict()
         state["lr_lambdas"] = [
@@ -31,7 +32,7 @@ class LambdaLR(LRScheduler):
         ]
         return state
 
-    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
         state = dict(state_dict)
         for function, saved in zip(self.lr_lambdas, state.pop("lr_lambdas"), strict=True):

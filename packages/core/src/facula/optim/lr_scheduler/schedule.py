@@ -41,11 +41,11 @@ class LRScheduler:
         self.step()
         self._is_initial = False
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return all settings and counts."""
         return {name: value for name, value in self.__dict__.items() if name != "optimizer"}
 
-    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
         self.__dict__.update(state_dict)
 
@@ -59,7 +59,7 @@ class LRScheduler:
 
     def step(self, epoch: int | None = None) -> None:
         """Go one step on (or to step ``epoch``) and set the rates."""
-        if self._step_count == 1 and not self._is_initial and not self.optimizer._was_stepped:
+        if self._step_count == 1 and not self._is_initial and not self.optimizer._was_stepped:  # type: ignore[attr-defined]
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. You should call them in the "
                 "opposite order: `optimizer.step()` before `lr_scheduler.step()`, or the first value of the schedule is "
@@ -90,7 +90,7 @@ class LRScheduler:
         return [number_of(group["lr"]) for group in self.optimizer.param_groups]
 
 
-def number_of(rate: object) -> float:
+def number_of(rate: Any) -> float:
     """Return a rate, which may be a tensor, as a number."""
     return rate.item() if hasattr(rate, "item") else rate
 
@@ -106,10 +106,10 @@ def put(group: dict[str, Any], name: str, value: float) -> None:
 def _watch(optimizer: Optimizer) -> None:
     """Let the optimizer remember whether it was stepped, for the warning about order."""
     if not hasattr(optimizer, "_was_stepped"):
-        optimizer._was_stepped = False
+        optimizer._was_stepped = False  # type: ignore[attr-defined]
 
         def mark(stepped: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            stepped._was_stepped = True
+            stepped._was_stepped = True  # type: ignore[attr-defined]
 
         optimizer.register_step_post_hook(mark)
 

@@ -13,7 +13,7 @@ from facula.ops.joining import stack
 from facula.tensor import Tensor
 
 
-def default_convert(data: object) -> object:
+def default_convert(data: Any) -> object:
     """Return data with its NumPy arrays as tensors; what else there is stays as it is."""
     if isinstance(data, Tensor):
         return data
@@ -22,7 +22,8 @@ def default_convert(data: object) -> object:
     if isinstance(data, Mapping):
         return {key: default_convert(value) for key, value in data.items()}
     if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*(default_convert(each) for each in data))
+        make: Any = type(data)
+        return make(*(default_convert(each) for each in data))
     if isinstance(data, tuple):
         return [default_convert(each) for each in data]
     if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
@@ -54,7 +55,8 @@ def default_collate(batch: Sequence[Any]) -> object:
     if isinstance(first, Mapping):
         return {key: default_collate([each[key] for each in batch]) for key in first}
     if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(default_collate(part) for part in zip(*batch, strict=True)))
+        make: Any = type(first)
+        return make(*(default_collate(part) for part in zip(*batch, strict=True)))
     if isinstance(first, Sequence):
         if any(len(each) != len(first) for each in batch):
             raise RuntimeError("each element in list of batch should be of equal size")

@@ -21,14 +21,14 @@ class Dataset(Generic[Item]):
     def __getitem__(self, index: int) -> Item:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
 
-    def __add__(self, other: Dataset[Any]) -> ConcatDataset:
+    def __add__(self, other: Dataset[Any]) -> Dataset[Any]:
         return ConcatDataset([self, other])
 
 
 class IterableDataset(Dataset[Item], Iterable[Item]):
     """Samples in a stream: a subclass defines ``__iter__``."""
 
-    def __add__(self, other: Dataset[Any]) -> ChainDataset:
+    def __add__(self, other: Dataset[Any]) -> Dataset[Any]:
         return ChainDataset([self, other])
 
 
@@ -58,7 +58,7 @@ class StackDataset(Dataset[Any]):
                 "Expected either positional or named datasets" if args else "At least one dataset should be passed"
             )
         self.datasets = args or kwargs
-        lengths = {len(each) for each in (args or kwargs.values())}
+        lengths = {len(each) for each in (args or kwargs.values())}  # type: ignore[arg-type]
         if len(lengths) > 1:
             raise ValueError(f"Size mismatch between datasets: lengths are {sorted(lengths)}")
         self._length = lengths.pop()
@@ -115,7 +115,7 @@ class ChainDataset(IterableDataset[Any]):
             yield from each
 
     def __len__(self) -> int:
-        return sum(len(each) for each in self.datasets)
+        return sum(len(each) for each in self.datasets)  # type: ignore[arg-type, misc]  # TypeError where one has none
 
 
 class Subset(Dataset[Any]):
@@ -125,9 +125,10 @@ class Subset(Dataset[Any]):
         self.dataset = dataset
         self.indices = indices
 
-    def __getitem__(self, index: int | list[int]) -> object:
+    def __getitem__(self, index: int | list[int]) -> Any:
         if isinstance(index, list):
-            return self.dataset[[self.indices[each] for each in index]]
+            together: Any = [self.indices[each] for each in index]  # for datasets that take several at once
+            return self.dataset[together]
         return self.dataset[self.indices[index]]
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
@@ -144,17 +145,18 @@ def random_split(
     dataset: Dataset[Any], lengths: Sequence[int | float], generator: Generator | None = None
 ) -> list[Subset]:
     """Return subsets of given lengths, or of given shares that add up to 1, of samples in random order."""
-    sizes = list(lengths)
+    count = len(dataset)  # type: ignore[arg-type]  # TypeError where it has none
+    sizes: list[Any] = list(lengths)
     if math.isclose(sum(sizes), 1) and sum(sizes) <= 1:
         for number, share in enumerate(sizes):
             if not 0 <= share <= 1:
                 raise ValueError(f"Fraction at index {number} is not between 0 and 1")
-        sizes = [math.floor(len(dataset) * share) for share in lengths]
-        for at in range(len(dataset) - sum(sizes)):
+        sizes = [math.floor(count * share) for share in lengths]
+        for at in range(count - sum(sizes)):
             sizes[at % len(sizes)] += 1
-    if sum(sizes) != len(dataset):
+    if sum(sizes) != count:
         raise ValueError(
-            f"Sum of input lengths does not equal the length of the input dataset: {sizes} for {len(dataset)} samples"
+            f"Sum of input lengths does not equal the length of the input dataset: {sizes} for {count} samples"
         )
     order = randperm(sum(sizes), generator=generator or default_generator).tolist()
     return [Subset(dataset, order[end - size : end]) for end, size in zip(accumulate(sizes), sizes)]

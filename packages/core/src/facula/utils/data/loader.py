@@ -103,9 +103,9 @@ class DataLoader:
             if self._is_stream:
                 sampler = _Forever()
             elif shuffle:
-                sampler = RandomSampler(dataset, generator=generator)
+                sampler = RandomSampler(dataset, generator=generator)  # type: ignore[arg-type]  # no stream: it has a length
             else:
-                sampler = SequentialSampler(dataset)
+                sampler = SequentialSampler(dataset)  # type: ignore[arg-type]
         if batch_size is not None and batch_sampler is None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.batch_size = batch_size
@@ -115,7 +115,7 @@ class DataLoader:
         self.collate_fn = collate_fn or (default_convert if batch_sampler is None else default_collate)
         self._pool: Pool | None = None
         self._position: _Position | None = None
-        self._resume: dict[str, object] | None = None
+        self._resume: dict[str, Any] | None = None
 
     def __len__(self) -> int:
         if self._is_stream:
@@ -126,7 +126,8 @@ class DataLoader:
                 return count
             whole, rest = divmod(count, self.batch_size)
             return whole + bool(rest and not self.drop_last)
-        return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
+        chosen: Any = self.sampler if self.batch_sampler is None else self.batch_sampler
+        return len(chosen)
 
     def __iter__(self) -> Iterator[Any]:
         resume, self._resume = self._resume, None
@@ -146,7 +147,7 @@ class DataLoader:
     def _fetcher(self) -> Fetcher:
         return Fetcher(self.dataset, self.collate_fn, self.batch_sampler is not None, self.drop_last)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return where the epoch is: batches given, the random state it began with, and where streams are.
 
         A stream that itself has ``state_dict`` and ``load_state_dict`` is brought back by them, any other by reading it
@@ -156,7 +157,7 @@ class DataLoader:
             return dict(self._resume)
         return _Position.NONE.copy() if self._position is None else self._position.state_dict()
 
-    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Begin the next iteration where a `state_dict` was taken.
 
         The default generator is left as it is found; one given to the loader goes back to where the epoch began.
@@ -176,7 +177,7 @@ class DataLoader:
 class _Position:
     """Where in an epoch a loader is, and how to get there again."""
 
-    NONE: ClassVar[dict[str, object]] = {
+    NONE: ClassVar[dict[str, Any]] = {
         "batches": 0,
         "num_workers": 0,
         "random_state": None,
@@ -184,10 +185,10 @@ class _Position:
         "turns": [],
     }
 
-    def __init__(self, loader: DataLoader, resume: dict[str, object] | None) -> None:
+    def __init__(self, loader: DataLoader, resume: dict[str, Any] | None) -> None:
         resume = resume or self.NONE
         self.batches = int(resume["batches"])
-        self.streams: dict[int, object] = dict(resume["streams"])
+        self.streams: dict[int, Any] = dict(resume["streams"])
         self._loader = loader
         # Only a stream that says where it is hangs on who reads it next.
         self.turns: list[int] = list(resume["turns"]) if has_state(loader.dataset) else []
@@ -208,14 +209,14 @@ class _Position:
         if resume["random_state"] is not None and generator is None:
             set_rng_state(now)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return the position."""
         if not self.batches:
             return dict(self.NONE)
         loader = self._loader
         streams = dict(self.streams)
         if loader.num_workers == 0 and has_state(loader.dataset):
-            streams = {0: loader.dataset.state_dict()}
+            streams = {0: loader.dataset.state_dict()}  # type: ignore[attr-defined]  # `has_state` asked
         return {
             "batches": self.batches,
             "num_workers": loader.num_workers,
@@ -248,7 +249,7 @@ def _elsewhere(loader: DataLoader, position: _Position, pool: Pool) -> Iterator[
             position.requests,
             position.turns,
             position.streams,
-            loader.prefetch_factor,
+            loader.prefetch_factor,  # type: ignore[arg-type]  # set where there are workers
             loader.timeout,
             loader.in_order,
         )

@@ -32,11 +32,11 @@ class Pool:
             context = multiprocessing.get_context(context or ("fork" if "fork" in known else None))
         self._owner = os.getpid()
         self.lines: list[Connection] = []
-        self.processes = []
+        self.processes: list[Any] = []
         self.epoch = 0
         for number in range(count):
             here, there = context.Pipe()
-            process = context.Process(
+            process = context.Process(  # type: ignore[attr-defined]  # each context has one
                 target=_work,
                 args=([*self.lines, here], fetcher, there, number, count, base_seed, init),
                 daemon=True,
@@ -165,7 +165,7 @@ class Pool:
         self.lines, self.processes = [], []
 
 
-def _work(others: list[Connection], fetcher: workers.Fetcher, line: Connection, *rest: object) -> None:
+def _work(others: list[Connection], fetcher: workers.Fetcher, line: Connection, *rest: Any) -> None:
     """Close the ends of lines that belong to the main process, so that its end is noticed, then work."""
     for each in others:
         each.close()

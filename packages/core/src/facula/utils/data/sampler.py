@@ -151,5 +151,5 @@ class BatchSampler(Sampler[Any]):
             yield batch
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.sampler), self.batch_size)
+        whole, rest = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]  # TypeError without
         return whole + bool(rest and not self.drop_last)

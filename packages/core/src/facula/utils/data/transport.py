@@ -11,6 +11,7 @@ import os
 import pickle
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
+from typing import Any
 
 #: Fewer bytes than this go through the line.
 SHARED_FROM = 1 << 16
@@ -44,7 +45,7 @@ def send(line: Connection, value: object) -> None:
         os.close(descriptor)
 
 
-def receive(line: Connection) -> object:
+def receive(line: Connection) -> Any:
     """Return what `send` sent; its large arrays lie in the shared memory, and may be written to."""
     text, size, parts = line.recv()
     if size is None:

@@ -80,28 +80,28 @@ def has_state(dataset: Dataset[Any]) -> bool:
 class Fetcher:
     """How batches are made of a dataset: what a worker, or the main process, needs to know of its loader."""
 
-    dataset: Dataset[Any]
+    dataset: Any
     collate: Callable[[list[Any]], object]
     batched: bool
     drop_last: bool
 
-    def start(self, state: object = None) -> Callable[[object], object]:
+    def start(self, state: object = None) -> Callable[[Any], object]:
         """Return the function from what a sampler yields to a batch; a stream begins anew, or where ``state`` says."""
         if not isinstance(self.dataset, IterableDataset):
             return self.by_index
         if state is not None:
-            self.dataset.load_state_dict(state)
+            self.dataset.load_state_dict(state)  # type: ignore[attr-defined]  # a state comes from one that has it
         samples = iter(self.dataset)
         return lambda request: self.from_stream(samples, request)
 
-    def by_index(self, request: object) -> object:
+    def by_index(self, request: Any) -> object:
         """Return the batch of the samples at some indices, or one sample."""
         if not self.batched:
             return self.collate(self.dataset[request])
         together = getattr(self.dataset, "__getitems__", None)
         return self.collate(together(request) if together else [self.dataset[index] for index in request])
 
-    def from_stream(self, samples: Iterator[Any], request: list[Any] | None) -> object:
+    def from_stream(self, samples: Iterator[Any], request: Any) -> object:
         """Return a batch of the next samples, or the next sample, or the end."""
         if not self.batched:
             for sample in samples:
@@ -138,7 +138,7 @@ def run(
     np.random.seed(words.generate_state(4))
     _info = WorkerInfo(worker, count, seed, fetcher.dataset)
     failure = None
-    fetch: Callable[[object], object] | None = None
+    fetch: Any = None
     stateful = has_state(fetcher.dataset)
     try:
         if init is not None:

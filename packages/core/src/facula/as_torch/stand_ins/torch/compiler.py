@@ -6,21 +6,21 @@ from typing import Any
 from facula.as_torch.stand_ins.torch import compile as compile
 
 
-def _as_it_is(function: Callable[..., Any]) -> Callable:
+def _as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def disable(fn: Callable[..., Any] | None = None, recursive: bool = True, **kwargs: object) -> Callable:
+def disable(fn: Callable[..., Any] | None = None, recursive: bool = True, **kwargs: object) -> Callable[..., Any]:
     """Return the function as it is, or, called without one, what does so."""
     return _as_it_is if fn is None else fn
 
 
-def allow_in_graph(fn: Callable[..., Any]) -> Callable:
+def allow_in_graph(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function as it is."""
     return fn
 
 
-def assume_constant_result(fn: Callable[..., Any]) -> Callable:
+def assume_constant_result(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function as it is."""
     return fn
 

@@ -23,13 +23,15 @@ class CustomOp:
             return self.function(*args, **kwargs)
         return self._differentiable.apply(*args)
 
-    def register_fake(self, function: Callable[..., Any]) -> Callable:
+    def register_fake(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function: shapes are never computed without values."""
         return function
 
     register_kernel = register_vmap = register_fake
 
-    def register_autograd(self, backward: Callable[..., Any], *, setup_context: Callable | None = None) -> None:
+    def register_autograd(
+        self, backward: Callable[..., Any], *, setup_context: Callable[..., Any] | None = None
+    ) -> None:
         """Make ``backward(ctx, *grads)`` the derivative; ``setup_context(ctx, inputs, output)`` saves what it needs."""
         function = self.function
 
@@ -56,13 +58,18 @@ def custom_op(name: str, fn: Callable[..., Any] | None = None, **options: object
     return make if fn is None else make(fn)
 
 
-def register_fake(op: object, func: Callable[..., Any] | None = None, **options: object) -> Callable:
+def register_fake(op: object, func: Callable[..., Any] | None = None, **options: object) -> Callable[..., Any]:
     """Return the function: shapes are never computed without values."""
     return (lambda function: function) if func is None else func
 
 
 def register_autograd(
-    op: "CustomOp | str", backward: Callable[..., Any], /, *, setup_context: Callable | None = None, **options: object
+    op: "CustomOp | str",
+    backward: Callable[..., Any],
+    /,
+    *,
+    setup_context: Callable[..., Any] | None = None,
+    **options: object,
 ) -> None:
     """Register the derivative of an operator. NotImplementedError for one that was not defined in Python."""
     operator = _operators.get(op) if isinstance(op, str) else op
