@@ -25,7 +25,7 @@ def _remembering(cls: type, *args: Any, **kwargs: Any) -> Any:
     return made
 
 
-torch.nn.Module.__new__ = _remembering  # type: ignore[method-assign]
+torch.nn.Module.__new__ = staticmethod(_remembering)  # type: ignore[method-assign]
 
 
 def entries() -> dict[str, Any]:

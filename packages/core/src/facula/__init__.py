@@ -120,7 +120,7 @@ from facula.ops.interpolation import (
 from facula.ops.joining import *
 from facula.ops.linear_algebra import *
 from facula.ops.lu_factorization import *
-from facula.ops.loss import cosine_similarity as cosine_similarity, pairwise_distance as pairwise_distance
+from facula.ops.margin_loss import cosine_similarity as cosine_similarity, pairwise_distance as pairwise_distance
 from facula.ops.matmul import *
 from facula.ops.matmul import bilinear as bilinear
 from facula.ops.matrix_functions import *

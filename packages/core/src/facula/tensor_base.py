@@ -108,6 +108,10 @@ def alias(tensor: TensorBase, array: Array) -> TensorBase:
 
 def owner(array: np.ndarray) -> np.ndarray:
     """Return the array that owns the memory ``array`` is a view of."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
+    while (base := array.base) is not None:
+        # What `as_strided` of NumPy made holds on to its base through an object of NumPy's own.
+        base = base if isinstance(base, np.ndarray) else getattr(base, "base", None)
+        if not isinstance(base, np.ndarray):
+            break
+        array = base
     return array

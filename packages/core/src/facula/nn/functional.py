@@ -38,6 +38,7 @@ from facula.ops.interpolation import (
     upsample_nearest as upsample_nearest,
 )
 from facula.ops.loss import *
+from facula.ops.margin_loss import *
 from facula.ops.matmul import bilinear as bilinear, linear as linear
 from facula.ops.normalization import *
 from facula.ops.native import native_channel_shuffle as native_channel_shuffle

@@ -147,7 +147,7 @@ def _conv_data(xp, y, weight, *, shape, plan):
     dtype=promote,
     vjp={
         "x": lambda g, y, x_shape, plan: _conv_data(y, g, shape=x_shape, plan=plan),
-        "y": lambda g, x, plan: _conv(x, g, plan=plan),
+        "y": lambda g, x, y_shape, plan: _fitting(_conv(x, g, plan=plan), y_shape),
     },
 )
 def _conv_weight(xp, x, y, *, plan):
@@ -193,14 +193,19 @@ def _each(value: Size, rank: int, name: str) -> tuple[int, ...]:
     return numbers
 
 
+def _check_rank(input: Tensor, weight: Tensor, rank: int) -> None:
+    if weight.dim() != rank + 2:
+        raise RuntimeError(
+            f"Expected {weight.dim()}-dimensional input for {weight.dim()}-dimensional weight {list(weight.shape)}, but "
+            f"got {rank + 2}-dimensional input of size {list(input.shape)} instead"
+        )
+
+
 def _check(input: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan, transposed: bool) -> None:
-    rank = len(plan.kernel)
     if input.dtype != weight.dtype and not types_may_differ():
         raise RuntimeError(f"Input type ({input.type()}) and weight type ({weight.type()}) should be the same")
     if bias is not None and bias.dtype != input.dtype and not types_may_differ():
         raise RuntimeError(f"Input type ({input.type()}) and bias type ({bias.type()}) should be the same")
-    if weight.dim() != rank + 2:
-        raise RuntimeError(f"expected a weight of {rank + 2} dimensions, but got one of size {list(weight.shape)}")
     if plan.groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
     if any(each <= 0 for each in plan.stride):
@@ -248,6 +253,7 @@ def _convolve(
     rank: int,
 ) -> Tensor:
     input, alone = _batched(input, rank, f"conv{rank}d")
+    _check_rank(input, weight, rank)
     kernel = tuple(weight.shape[2:])
     moves, steps = _each(stride, rank, "stride"), _each(dilation, rank, "dilation")
     if padding == "same":
@@ -291,6 +297,7 @@ def _convolve_transposed(
     rank: int,
 ) -> Tensor:
     input, alone = _batched(input, rank, f"conv_transpose{rank}d")
+    _check_rank(input, weight, rank)
     kernel = tuple(weight.shape[2:])
     moves, steps = _each(stride, rank, "stride"), _each(dilation, rank, "dilation")
     pads, extra = _each(padding, rank, "padding"), _each(output_padding, rank, "output_padding")

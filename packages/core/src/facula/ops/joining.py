@@ -44,6 +44,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     >>> facula.cat([facula.tensor([1]), facula.tensor([2, 3])])
     tensor([1, 2, 3])
     """
+    if isinstance(tensors, TensorBase):
+        raise TypeError("cat(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor")
     tensors = tuple(tensors)
     if not tensors:
         raise ValueError("expected a non-empty list of Tensors")
@@ -268,6 +270,8 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """Return ``input`` turned by ``k`` right angles in the plane of two dimensions, from the first to the second."""
     if len(dims) != 2:
         raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    if input.dim() < 2:
+        raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.dim()}")
     first, second = (wrap_dim(each, input.dim()) for each in dims)
     if first == second:
         raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from facula.methods import inplace
 from facula.ops import convolution as convolutions
-from facula.ops import ctc, loss, normalization, pooling, random
+from facula.ops import ctc, loss, margin_loss, normalization, pooling, random
 from facula.ops import embedding as tables
 from facula.ops import padding as padding_family
 from facula.rng import Generator
@@ -81,7 +81,7 @@ def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
 ) -> Tensor:
     """Return ``1 - cos`` of alike pairs and ``max(0, cos - margin)`` of others."""
-    return loss.cosine_embedding_loss(input1, input2, target, margin, reduction=_reduction(reduction))
+    return margin_loss.cosine_embedding_loss(input1, input2, target, margin, reduction=_reduction(reduction))
 
 
 def ctc_loss(
@@ -99,7 +99,7 @@ def ctc_loss(
 
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 1) -> Tensor:
     """Return ``input`` where the target is 1 and ``max(0, margin - input)`` where it is -1."""
-    return loss.hinge_embedding_loss(input, target, margin, reduction=_reduction(reduction))
+    return margin_loss.hinge_embedding_loss(input, target, margin, reduction=_reduction(reduction))
 
 
 def kl_div(input: Tensor, target: Tensor, reduction: int = 1, *, log_target: bool = False) -> Tensor:
@@ -112,7 +112,7 @@ def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
 ) -> Tensor:
     """Return ``max(0, -target * (input1 - input2) + margin)``."""
-    return loss.margin_ranking_loss(input1, input2, target, margin, reduction=_reduction(reduction))
+    return margin_loss.margin_ranking_loss(input1, input2, target, margin, reduction=_reduction(reduction))
 
 
 def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int) -> Tensor:
@@ -131,7 +131,9 @@ def triplet_margin_loss(
     reduction: int = 1,
 ) -> Tensor:
     """Return ``max(0, |anchor - positive| - |anchor - negative| + margin)`` in the p-norm."""
-    return loss.triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, reduction=_reduction(reduction))
+    return margin_loss.triplet_margin_loss(
+        anchor, positive, negative, margin, p, eps, swap, reduction=_reduction(reduction)
+    )
 
 
 # Pools, convolution, padding.

@@ -90,6 +90,8 @@ def expand_copy(input: Tensor, size: Sequence[int], *, implicit: bool = False, o
 
 def narrow_copy(input: Tensor, dim: int, start: int, length: int, *, out: Tensor | None = None) -> Tensor:
     """Return a copy of the view `narrow`."""
+    if input.dim() and dim >= input.dim():
+        raise RuntimeError(f"narrow_copy(): Expected dim < {input.dim()}, the number of dimensions, but got {dim}")
     return _own(input.narrow(dim, start, length), out, "narrow_copy")
 
 

@@ -128,19 +128,29 @@ class ReplicationPad3d(_Pad):
     rank, mode = 3, "replicate"
 
 
-class CircularPad1d(_Pad):
+class _CircularPad(_Pad):
+    mode = "circular"
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the padded input; ValueError when it has another number of dimensions."""
+        if input.dim() not in (self.rank + 1, self.rank + 2):
+            raise ValueError(f"expected {self.rank + 1}D or {self.rank + 2}D input (got {input.dim()}D input)")
+        return super().forward(input)
+
+
+class CircularPad1d(_CircularPad):
     """Pads (…, L) with its other end."""
 
-    rank, mode = 1, "circular"
+    rank = 1
 
 
-class CircularPad2d(_Pad):
+class CircularPad2d(_CircularPad):
     """Pads (…, H, W) with its other ends."""
 
-    rank, mode = 2, "circular"
+    rank = 2
 
 
-class CircularPad3d(_Pad):
+class CircularPad3d(_CircularPad):
     """Pads (…, D, H, W) with its other ends."""
 
-    rank, mode = 3, "circular"
+    rank = 3

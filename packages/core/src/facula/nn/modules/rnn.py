@@ -11,6 +11,7 @@ from typing import Any
 from facula.creation import empty, zeros
 from facula.devices import device as Device
 from facula.dtypes import dtype as DType
+from facula.graph.modes import types_may_differ
 from facula.nn import init
 from facula.nn.module import Module
 from facula.nn.parameter import Parameter
@@ -52,8 +53,14 @@ class RNNBase(Module):
                 f"than 1, but got dropout={dropout} and num_layers={num_layers}",
                 stacklevel=3,
             )
-        if not isinstance(hidden_size, int):
-            raise TypeError(f"hidden_size should be of type int, got: {type(hidden_size).__name__}")
+        for name, flag in (("bias", bias), ("batch_first", batch_first)):
+            if not isinstance(flag, bool):
+                raise TypeError(f"{name} should be of type bool, got: {type(flag).__name__}")
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if not isinstance(size, int):
+                raise TypeError(f"{name} should be of type int, got: {type(size).__name__}")
+        if input_size <= 0:
+            raise ValueError("input_size must be greater than zero")
         if hidden_size <= 0:
             raise ValueError("hidden_size must be greater than zero")
         if num_layers <= 0:
@@ -120,6 +127,13 @@ class RNNBase(Module):
 
     def _run(self, input: Tensor | PackedSequence, hx: Any) -> tuple[Any, ...]:
         """Return the output and last states, in the form of the input; ``hx`` is None or a tuple of states."""
+        data = input.data if isinstance(input, PackedSequence) else input
+        kind = self._flat_weights[0].dtype
+        if data.dtype != kind and not types_may_differ():
+            raise ValueError(
+                f"RNN input dtype ({data.dtype}) does not match weight dtype ({kind}). Convert input: input.to({kind}), or "
+                f"convert model: model.to({data.dtype})"
+            )
         function = getattr(recurrent, self.mode.lower())
         settings = (self.bias, self.num_layers, self.dropout, self.training, self.bidirectional)
         if isinstance(input, PackedSequence):
