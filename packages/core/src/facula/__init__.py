@@ -269,6 +269,7 @@ _LATER = frozenset(
         "signal",
         "sparse",
         "special",
+        "testing",
         "utils",
     }
 )
