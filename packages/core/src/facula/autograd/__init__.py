@@ -12,7 +12,7 @@ from facula.graph.modes import enable_grad, inference_mode, no_grad, set_grad_en
 from facula.tensor import Tensor as Variable
 
 if TYPE_CHECKING:
-    from facula.autograd import functional, graph
+    from facula.autograd import forward_ad, functional, graph
 
 __all__ = [
     "Function",
@@ -21,6 +21,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "function",
     "functional",
     "grad",
@@ -49,6 +50,6 @@ class set_multithreading_enabled:
 
 
 def __getattr__(name: str) -> object:
-    if name in ("functional", "graph"):
+    if name in ("forward_ad", "functional", "graph"):
         return import_module(f"facula.autograd.{name}")
     raise AttributeError(f"module 'facula.autograd' has no attribute {name!r}")
