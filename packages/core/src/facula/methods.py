@@ -1,7 +1,8 @@
 """How a function hangs on Tensor: as an in-place method, an operator, or a reflected operator."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
 
@@ -11,12 +12,18 @@ from facula.graph.views import check_writable, refresh, rewrite_history
 from facula.overlap import refuse_partial_overlap
 from facula.promotion import can_cast
 from facula.tensor_base import TensorBase, storage_of, wrap
-from facula.types import Tensor
+from facula.types import Tensor, TensorLike
+
+Arguments = ParamSpec("Arguments")
+#: What an operator takes beside a tensor.
+Operand = TensorLike | np.ndarray
 
 _NUMBERS = (int, float, complex, np.number, np.bool_)
 
 
-def inplace(function: Callable, *, saves_input: bool = True) -> Callable:
+def inplace(
+    function: Callable[Concatenate[Any, Arguments], Tensor], *, saves_input: bool = True
+) -> Callable[Concatenate[Tensor, Arguments], Tensor]:
     """Return the in-place method of a function: ``x.f_(…)`` writes ``f(x, …)`` into the memory of ``x``.
 
     ``saves_input=False`` says that no gradient formula of the function needs its first input's old value, so that
@@ -24,7 +31,7 @@ def inplace(function: Callable, *, saves_input: bool = True) -> Callable:
     """
 
     @functools.wraps(function)
-    def method(self: Tensor, *args: object, **kwargs: object) -> Tensor:
+    def method(self: Tensor, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Tensor:
         recorded = state.grad_enabled and _any_requires_grad(self, args, kwargs)
         if recorded:
             check_writable(self)
@@ -34,14 +41,14 @@ def inplace(function: Callable, *, saves_input: bool = True) -> Callable:
 
     method.__name__ = method.__qualname__ = function.__name__ + "_"
     method.__doc__ = f"Write the result of ``facula.{function.__name__}`` into this tensor and return it."
-    return method
+    return method  # type: ignore[return-value]  # the same, but for the name of its first parameter
 
 
-def _any_requires_grad(self: Tensor, args: tuple, kwargs: dict) -> bool:
+def _any_requires_grad(self: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     if self._base is not None:
         refresh(self)
-    candidates = (self, *args, *kwargs.values())
-    return any(isinstance(each, TensorBase) and each.requires_grad for each in candidates)
+    candidates: Iterable[Any] = (self, *args, *kwargs.values())
+    return any(isinstance(each, Tensor) and each.requires_grad for each in candidates)
 
 
 def _refuse_overlap(self: Tensor, args: tuple) -> None:
@@ -92,10 +99,10 @@ def write(target: Tensor, value: Tensor) -> Tensor:
     return target
 
 
-def operator(function: Callable) -> Callable:
+def operator(function: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensor, Operand], Tensor]:
     """Return the method behind an operator: NotImplemented for what is neither tensor nor number."""
 
-    def method(self: Tensor, other: object) -> Tensor:
+    def method(self: Tensor, other: Operand) -> Tensor:
         if isinstance(other, TensorBase) or isinstance(other, _NUMBERS):
             return function(self, other)
         return function(self, wrap(other)) if isinstance(other, np.ndarray) else NotImplemented
@@ -104,10 +111,10 @@ def operator(function: Callable) -> Callable:
     return method
 
 
-def reflected(function: Callable) -> Callable:
+def reflected(function: Callable[[Any, Tensor], Tensor]) -> Callable[[Tensor, Operand], Tensor]:
     """Return the method behind a reflected operator: ``other op self``."""
 
-    def method(self: Tensor, other: object) -> Tensor:
+    def method(self: Tensor, other: Operand) -> Tensor:
         if not isinstance(self, TensorBase):
             raise TypeError(
                 f"descriptor '{function.__name__}' for Tensor doesn't apply to a {type(self).__name__} object"

@@ -21,6 +21,7 @@ import functools
 import inspect
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ _ndarray = np.ndarray
 _FLOAT32 = dtypes.float32.numpy
 
 
-def _parameters(function: Callable) -> tuple[tuple[str, ...], tuple[str, ...], int | None]:
+def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...], int | None]:
     """Return the names of the positional parameters, of the keyword-only ones, and where after ``xp`` a ``*variadic`` is.
 
     From the code itself: ``inspect.signature`` for all formulas would take longer than importing NumPy.
@@ -71,8 +72,8 @@ class Primitive:
 
     def __init__(
         self,
-        forward: Callable,
-        vjp: Mapping[str | tuple[str, ...], Callable] | None = None,
+        forward: Callable[..., Any],
+        vjp: Mapping[str | tuple[str, ...], Callable[..., Any]] | None = None,
         dtype: Rule | None = None,
         view: bool = False,
     ) -> None:
@@ -82,20 +83,20 @@ class Primitive:
         self.rule = dtype
         self.view = view
         #: Faster forwards by device type.
-        self.kernels: dict[str, Callable] = {}
+        self.kernels: dict[str, Callable[..., Any]] = {}
         positional, self.options, self.variadic = _parameters(forward)
         self.inputs = positional[1:]
         self.formulas = [self._read(targets, function) for targets, function in (vjp or {}).items()]
         self._plans: dict[tuple[bool, ...], Plan] = {}
-        self._types: dict[tuple, tuple[np.dtype | None, np.dtype | None]] = {}
-        self._compute_on_cpu: Callable = functools.partial(forward, np)
+        self._types: dict[tuple[Any, ...], tuple[np.dtype | None, np.dtype | None]] = {}
+        self._compute_on_cpu: Callable[..., Any] = functools.partial(forward, np)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join([*self.inputs, *self.options])})>"
 
     # Making one.
 
-    def _read(self, targets: str | tuple[str, ...], function: Callable) -> Formula:
+    def _read(self, targets: str | tuple[str, ...], function: Callable[..., Any]) -> Formula:
         targets = targets if isinstance(targets, tuple) else (targets,)
         first, *needs = _parameters(function)[0]
         known = {"out", *self.inputs, *self.options, *(f"{name}_shape" for name in self.inputs)}
@@ -106,13 +107,13 @@ class Primitive:
             )
         return Formula(targets, function, tuple(needs))
 
-    def kernel(self, device: str) -> Callable[[Callable], Callable]:
+    def kernel(self, device: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register a faster forward for ``"cpu"`` or ``"cuda"``: the same parameters without ``xp``.
 
         It returns NotImplemented for what it does not do; the array code computes that.
         """
 
-        def register(function: Callable) -> Callable:
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self.kernels[device] = function
             if device == "cpu":
                 # A NumPy function or method takes every array; a kernel of ours may decline.
@@ -128,7 +129,7 @@ class Primitive:
 
     # Calling it.
 
-    def __call__(self, *inputs: object, out: Tensor | None = None, **options: object) -> Tensor:
+    def __call__(self, *inputs: Any, out: Tensor | None = None, **options: Any) -> Any:
         """Return the result of the operation, recorded where gradients are wanted."""
         if watch.active and state.interceptors:
             return self._intercepted(inputs, out, options)
@@ -158,7 +159,9 @@ class Primitive:
             result = np.asarray(result)
         return self._wrap(inputs, result, recorded, out, options)
 
-    def _wrap(self, inputs: tuple, result: np.ndarray, recorded: bool, out: Tensor | None, options: dict) -> Tensor:
+    def _wrap(
+        self, inputs: tuple[Any, ...], result: np.ndarray, recorded: bool, out: Tensor | None, options: dict[str, Any]
+    ) -> Tensor:
         tensor = _new(_Tensor)
         tensor._array = result
         tensor._node = None
@@ -174,7 +177,7 @@ class Primitive:
         return tensor
 
     def _record(
-        self, kind: type[RecordedCall], inputs: tuple, result: "Tensor | tuple[Tensor, ...]", options: dict
+        self, kind: type[RecordedCall], inputs: tuple[Any, ...], result: Any, options: dict[str, Any]
     ) -> RecordedCall | None:
         node = _new(kind)
         edges = [each._node if isinstance(each, TensorBase) else None for each in inputs]
@@ -208,7 +211,7 @@ class Primitive:
                 pairs.append((formula.function, taken[0], positions[0]))
             else:
                 run.append((formula.function, taken, tuple(positions)))
-        inputs = tuple(which for what, which in save) if all(what == INPUT for what, which in save) else None
+        inputs: Any = tuple(which for what, which in save) if all(what == INPUT for what, which in save) else None
         plan = self._plans[wanted] = Plan(tuple(save), tuple(pairs), tuple(run), inputs)
         return plan
 
@@ -228,11 +231,11 @@ class Primitive:
         position = self.inputs.index(name.removesuffix("_shape"))
         return (SHAPES if position == self.variadic else SHAPE), position
 
-    def _call_any(self, inputs: tuple, out: Tensor | None, options: dict) -> Tensor:
+    def _call_any(self, inputs: tuple[Any, ...], out: Tensor | None, options: dict[str, Any]) -> Any:
         """The call for inputs of any type, on any device."""
         grad_enabled = state.grad_enabled
         recorded = False
-        signature = []
+        signature: list[Any] = []
         on_cpu = on_cuda = 0
         for each in inputs:
             if isinstance(each, TensorBase):
@@ -272,16 +275,18 @@ class Primitive:
             result = result.astype(rounded)
         return self._wrap(inputs, result, recorded, out, options)
 
-    def _overridden(self, inputs: tuple, out: Tensor | None, options: dict) -> object:
+    def _overridden(self, inputs: tuple[Any, ...], out: Tensor | None, options: dict[str, Any]) -> Any:
         """Ask the class of an input that overrides operations."""
         kwargs = options if out is None else {**options, "out": out}
         return overrides.handle_torch_function(self, inputs, *inputs, **kwargs)
 
-    def _devices(self, inputs: tuple) -> str:
+    def _devices(self, inputs: tuple[Any, ...]) -> str:
         indices = [backend.device_index(each._array) for each in inputs if isinstance(each, TensorBase)]
         return " and ".join(sorted({"cpu" if index is None else f"cuda:{index}" for index in indices}, reverse=True))
 
-    def _computed_in(self, signature: tuple, inputs: tuple) -> tuple[np.dtype | None, np.dtype | None]:
+    def _computed_in(
+        self, signature: tuple[Any, ...], inputs: tuple[Any, ...]
+    ) -> tuple[np.dtype | None, np.dtype | None]:
         if self.rule is None:
             return None, None
         key = (signature, dtypes.get_default_dtype())
@@ -295,7 +300,7 @@ class Primitive:
         return found
 
     def _is_promoted(self, position: int) -> bool:
-        names = self.rule.names
+        names = self.rule.names  # type: ignore[union-attr]  # asked for primitives with a rule only
         return not names or self.inputs[min(position, len(self.inputs) - 1)] in names
 
     def _kind(self, position: int, value: object) -> Kind:
@@ -311,7 +316,7 @@ class Primitive:
             )
             raise TypeError(message) from None
 
-    def _bring_to(self, compute: np.dtype | None, inputs: tuple, on_cuda: bool) -> list:
+    def _bring_to(self, compute: np.dtype | None, inputs: tuple[Any, ...], on_cuda: bool) -> list[Any]:
         """Return the arrays of the inputs, in the type to compute in."""
         arrays = []
         for position, each in enumerate(inputs):
@@ -330,7 +335,7 @@ class Primitive:
                 arrays.append(_number(each, compute))
         return arrays
 
-    def _compute_on_cuda(self, arrays: list, options: dict) -> object:
+    def _compute_on_cuda(self, arrays: list[Any], options: dict[str, Any]) -> Any:
         cupy = backend.cupy()
         kernel = self.kernels.get("cuda")
         if kernel is not None:
@@ -343,14 +348,14 @@ class Primitive:
         return cupy.asarray(result)
 
     def _wrap_several(
-        self, inputs: tuple, results: "tuple | list", recorded: bool, options: dict
+        self, inputs: tuple[Any, ...], results: "tuple[Any, ...] | list[Any]", recorded: bool, options: dict[str, Any]
     ) -> tuple[Tensor, ...]:
         tensors = tuple([wrap(each if hasattr(each, "ndim") and each.ndim else np.asarray(each)) for each in results])
         if self.view:
             for each in tensors:
                 mark_view(each, inputs[0])
         if recorded:
-            node = self._record(RecordedCallOfSeveral, inputs, tensors, options)
+            node: Any = self._record(RecordedCallOfSeveral, inputs, tensors, options)
             if node is not None:
                 node.metadata = [(each._array.shape, each._array.dtype) for each in tensors]
                 node.shape = node.dtype = None
@@ -358,7 +363,7 @@ class Primitive:
                     each._node = node.target(index)
         return tensors
 
-    def _intercepted(self, inputs: tuple, out: Tensor | None, options: dict) -> object:
+    def _intercepted(self, inputs: tuple[Any, ...], out: Tensor | None, options: dict[str, Any]) -> object:
         """Hand the call to the innermost interceptor, which is off while it runs."""
         interceptor = state.interceptors.pop()
         watch.active -= 1
@@ -378,7 +383,7 @@ class PairPrimitive(Primitive):
     #: The plan by whether the first and the second input needs a gradient.
     _pair_plans: tuple[tuple[Plan, Plan], tuple[Plan, Plan]]
 
-    def __call__(self, x: object, other: object, out: Tensor | None = None) -> Tensor:
+    def __call__(self, x: Any, other: Any, out: Tensor | None = None) -> Any:  # type: ignore[override]
         """Return the result of the operation, recorded where gradients are wanted."""
         try:
             left, right = x._array, other._array
@@ -433,7 +438,7 @@ class PairPrimitive(Primitive):
 
 
 _NO_OPTIONS: dict[str, object] = {}
-_Tensor: type[TensorBase] = TensorBase
+_Tensor: type[Any] = TensorBase
 
 
 def _learn_tensor_class(cls: type[TensorBase]) -> None:
@@ -444,7 +449,7 @@ def _learn_tensor_class(cls: type[TensorBase]) -> None:
 tensor_base.on_tensor_class(_learn_tensor_class)
 
 
-def _number(value: object, compute: np.dtype) -> object:
+def _number(value: Any, compute: np.dtype) -> Any:
     """Return a Python number so that NumPy computes with it in ``compute``."""
     if isinstance(value, np.generic):
         value = value.item()  # a NumPy number would impose its own type
@@ -516,16 +521,16 @@ def _can_write(have: np.dtype, want: np.dtype) -> bool:
 def primitive(
     *,
     dtype: Rule | None = None,
-    vjp: Mapping[str | tuple[str, ...], Callable] | None = None,
+    vjp: Mapping[str | tuple[str, ...], Callable[..., Any]] | None = None,
     view: bool = False,
-) -> Callable[[Callable], Primitive]:
+) -> Callable[[Callable[..., Any]], Primitive]:
     """Make a primitive of the forward below: see this module's first lines for what a forward and a formula are."""
 
-    def make(forward: Callable) -> Primitive:
+    def make(forward: Callable[..., Any]) -> Primitive:
         made = Primitive(forward, vjp=vjp, dtype=dtype, view=view)
         if len(made.inputs) == 2 and not made.options and made.variadic is None and not view:
             made.__class__ = PairPrimitive
-            made._pair_plans = tuple(
+            made._pair_plans = tuple(  # type: ignore[attr-defined]  # it has become a PairPrimitive
                 tuple(made._make_plan((x, other)) for other in (False, True)) for x in (False, True)
             )
         return made

@@ -1,7 +1,7 @@
 """A recorded call of a primitive: what was saved of it, and how its gradients are computed."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from facula.primitive import Primitive
 
 _new = object.__new__
-_Tensor: type[TensorBase] = TensorBase
+_Tensor: Any = TensorBase
 
 
 def _learn_tensor_class(cls: type[TensorBase]) -> None:
@@ -33,7 +33,7 @@ class Formula(NamedTuple):
     """One gradient formula: which inputs it serves, the function, and the names it needs after ``g``."""
 
     targets: tuple[str, ...]
-    function: Callable
+    function: Callable[..., Any]
     needs: tuple[str, ...]
 
 
@@ -47,8 +47,8 @@ class Plan(NamedTuple):
     """
 
     save: tuple[tuple[int, int | str], ...]
-    pairs: tuple[tuple[Callable, int, int], ...]
-    run: tuple[tuple[Callable, tuple[int, ...], tuple[int, ...]], ...]
+    pairs: tuple[tuple[Callable[..., Any], int, int], ...]
+    run: tuple[tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...]], ...]
     inputs: tuple[int, ...] | None
 
 
@@ -78,14 +78,14 @@ class Packed:
     def unpacked(self) -> Tensor:
         """Return the tensor."""
         tensor = self.unpack(self.value)
-        if not isinstance(tensor, TensorBase):
+        if not isinstance(tensor, Tensor):
             raise TypeError(f"expected the unpack hook to return a Tensor, got {type(tensor).__name__}")
         return tensor
 
 
-def save(value: object) -> object:
+def save(value: Any) -> Any:
     """Return what to keep of an input: a tensor's array and version; a number or None as it is."""
-    if state.saved_tensor_hooks and isinstance(value, TensorBase):
+    if state.saved_tensor_hooks and isinstance(value, Tensor):
         return Packed(value)
     try:
         storage = storage_of(value)
@@ -94,9 +94,10 @@ def save(value: object) -> object:
     return value._array, storage, storage.version
 
 
-def collect(plan: Plan, inputs: tuple, result: "Tensor | tuple[Tensor, ...]", options: dict) -> list:
+def collect(plan: Plan, inputs: tuple[Any, ...], result: Any, options: dict[str, Any]) -> list[Any]:
     """Return the values the plan saves of a call."""
-    saved = []
+    saved: list[Any] = []
+    which: Any
     for what, which in plan.save:
         if state.saved_tensor_hooks and what == INPUT:
             saved.append(save(inputs[which]))
@@ -129,13 +130,13 @@ class RecordedCall(Node):
 
     primitive: "Primitive"
     plan: Plan
-    saved: list | None
+    saved: "list[Any] | tuple[Any, ...] | None"
 
     def name(self) -> str:
         """Return the name PyTorch would show, such as ``ExpBackward0``."""
         return self.primitive.name.strip("_").title().replace("_", "") + "Backward0"
 
-    def gradients(self, received: "Tensor | list[Tensor | None]") -> "Sequence[Tensor | None]":
+    def gradients(self, received: Any) -> "Sequence[Tensor | None]":
         """Return the gradient for each edge, by the primitive's formulas."""
         saved = self.saved
         if saved is None:
@@ -165,7 +166,7 @@ class RecordedCall(Node):
                 produced[positions[0]] = found
         return produced
 
-    def _restore(self, source: tuple[int, int | str], value: object) -> object:
+    def _restore(self, source: tuple[int, Any], value: Any) -> Any:
         what, which = source
         if what == INPUT:
             known = type(value) is tuple or type(value) is Packed
@@ -176,10 +177,10 @@ class RecordedCall(Node):
             return [self._tensor(each, self.edges[which + offset]) for offset, each in enumerate(value)]
         return value
 
-    def _results(self, value: Saved) -> "Tensor | tuple[Tensor, ...]":
+    def _results(self, value: Any) -> "Tensor | tuple[Tensor, ...]":
         return self._tensor(value, self)
 
-    def _tensor(self, saved: Saved, target: Target | None) -> Tensor:
+    def _tensor(self, saved: Any, target: Target | None) -> Tensor:
         """Return a saved tensor, in its place in the graph when gradients are recorded in turn."""
         if type(saved) is Packed:
             tensor = wrap(saved.unpacked()._array)
@@ -212,7 +213,7 @@ class RecordedCallOfSeveral(RecordedCall):
     metadata: list[tuple[tuple[int, ...], np.dtype]]
 
     @property
-    def outputs(self) -> int:
+    def outputs(self) -> int:  # type: ignore[override]
         """How many results the call had."""
         return len(self.metadata)
 

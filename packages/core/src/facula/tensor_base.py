@@ -1,7 +1,7 @@
 """A tensor without operations: an array, its storage's version, its place in the recorded graph."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from facula.backend import Array
 
 if TYPE_CHECKING:
     from facula.graph.node import Target
+    from facula.types import Tensor
 
 
 class Storage:
@@ -41,10 +42,10 @@ class TensorBase:
 
     _array: Array
     _node: "Target | None"
-    _base: "TensorBase | None"
+    _base: "Tensor | None"
 
     #: The accumulated gradient of a leaf, or of a tensor whose gradient was retained.
-    grad: "TensorBase | None" = None
+    grad: "Tensor | None" = None
     #: Made when first needed: when a view is taken or the tensor is saved for a gradient.
     _storage: Storage | None = None
     #: For a view: how many recorded writes to the memory its ``_node`` takes account of.
@@ -77,9 +78,9 @@ def on_tensor_class(listener: Callable[[type[TensorBase]], None]) -> None:
     _listeners.append(listener)
 
 
-def wrap(array: Array) -> TensorBase:
+def wrap(array: Array) -> "Tensor":
     """Return a tensor on ``array``, sharing its memory, that requires no grad."""
-    tensor = _new(tensor_class)
+    tensor: Any = _new(tensor_class)
     tensor._array = array
     tensor._node = None
     tensor._base = None
@@ -99,7 +100,7 @@ def storage_of(tensor: TensorBase) -> Storage:
     return storage
 
 
-def alias(tensor: TensorBase, array: Array) -> TensorBase:
+def alias(tensor: TensorBase, array: Array) -> "Tensor":
     """Return a tensor on ``array``, a view of the memory of ``tensor``, with no history but the same version counter."""
     made = wrap(array)
     made._storage = storage_of(tensor)

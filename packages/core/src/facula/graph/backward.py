@@ -1,20 +1,22 @@
 """The entrances to the backward pass: ``backward`` and ``grad``."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from facula.graph import engine
 from facula.graph.node import AccumulateGrad, Target
 from facula.graph.views import refresh
-from facula.tensor_base import TensorBase
 from facula.types import Tensor
 
 TensorOrTensors = Tensor | Sequence[Tensor]
+#: Gradients to start with: None for a result of one element.
+Gradients = Tensor | Sequence[Tensor | None]
 
 
-def _as_tuple(value: "TensorOrTensors | None") -> tuple:
+def _as_tuple(value: "TensorOrTensors | None") -> tuple[Any, ...]:
     if value is None:
         return ()
-    return (value,) if isinstance(value, TensorBase) else tuple(value)
+    return (value,) if isinstance(value, Tensor) else tuple(value)
 
 
 def _target(tensor: Tensor) -> Target | None:
@@ -23,14 +25,14 @@ def _target(tensor: Tensor) -> Target | None:
     return tensor._node
 
 
-def _initial_gradients(outputs: tuple, given: "TensorOrTensors | None") -> list[Tensor]:
+def _initial_gradients(outputs: tuple[Any, ...], given: "Gradients | None") -> list[Tensor]:
     """Return the gradient each output starts with: what was given, or one for a single element."""
     if given is None:
         given = (None,) * len(outputs)
-    given = (given,) if isinstance(given, TensorBase) else tuple(given)
+    given = (given,) if isinstance(given, Tensor) else tuple(given)
     if len(given) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(given)} gradients")
-    gradients = []
+    gradients: list[Tensor] = []
     for output, gradient in zip(outputs, given):
         if gradient is None:
             if output.numel() != 1:
@@ -47,7 +49,7 @@ def _initial_gradients(outputs: tuple, given: "TensorOrTensors | None") -> list[
     return gradients
 
 
-def _roots(outputs: tuple) -> list[Target]:
+def _roots(outputs: tuple[Any, ...]) -> list[Target]:
     roots = []
     for position, output in enumerate(outputs):
         target = _target(output)
@@ -59,10 +61,10 @@ def _roots(outputs: tuple) -> list[Target]:
 
 def backward(
     tensors: TensorOrTensors,
-    grad_tensors: "TensorOrTensors | None" = None,
+    grad_tensors: "Gradients | None" = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    grad_variables: "TensorOrTensors | None" = None,
+    grad_variables: "Gradients | None" = None,
     inputs: "TensorOrTensors | None" = None,
 ) -> None:
     """Add the gradients of ``tensors`` to ``grad`` of the leaves (or of ``inputs`` only).
@@ -97,14 +99,14 @@ def backward(
 def grad(
     outputs: TensorOrTensors,
     inputs: TensorOrTensors,
-    grad_outputs: "TensorOrTensors | None" = None,
+    grad_outputs: "Gradients | None" = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Tensor, ...]:
     """Return the gradients of the sum of ``outputs`` (weighted by ``grad_outputs``) with respect to ``inputs``.
 
     An input that no output depends on is an error, unless ``allow_unused`` (then None) or ``materialize_grads`` (then
@@ -118,9 +120,9 @@ def grad(
         raise NotImplementedError("is_grads_batched needs vmap, which facula does not have yet")
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False")
-    outputs, chosen = _as_tuple(outputs), _as_tuple(inputs)
-    gradients = _initial_gradients(outputs, grad_outputs)
-    roots = _roots(outputs)
+    results_of, chosen = _as_tuple(outputs), _as_tuple(inputs)
+    gradients = _initial_gradients(results_of, grad_outputs)
+    roots = _roots(results_of)
     targets = []
     for each in chosen:
         target = _target(each)
@@ -146,4 +148,4 @@ def grad(
                     "allow_unused=True if this is the desired behavior."
                 )
         results.append(gradient)
-    return tuple(results)
+    return tuple(results)  # type: ignore[arg-type]  # None only where `allow_unused` asks for it

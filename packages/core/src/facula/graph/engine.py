@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
+from typing import Any
 
 from facula.graph.modes import state, watch
 from facula.graph.node import AccumulateGrad, Node, Target
@@ -29,7 +30,8 @@ def run(
     goals = wanted if wanted is not None else accumulate_into
     useful = None if goals is None else _nodes_leading_to({goal.node for goal in goals}, roots)
     found: dict[Target, Tensor] = {}
-    pending: dict[Node, Tensor | list[Tensor | None]] = {}
+    # A gradient for each node; a list of them for a node of several results.
+    pending: dict[Any, Any] = {}
     queue: list[tuple[int, Node]] = []
 
     def arrive(target: Target, gradient: Tensor) -> None:
@@ -56,7 +58,11 @@ def run(
     grad_enabled, anomaly = state.grad_enabled, state.anomaly
     # Where nobody records or watches, further gradients are added in place to a sum that was made here.
     observed = create_graph or watch.active > 0
-    owned: dict[Node, Tensor] = {}
+    owned: dict[Any, Tensor] = {}
+    target: Any
+    gradient: Any
+    produced: Any
+    earlier: Any
     state.grad_enabled = create_graph
     try:
         for target, gradient in zip(roots, gradients, strict=True):
@@ -116,7 +122,7 @@ def run(
     return found
 
 
-def _differentiate(node: Node, received: "Tensor | list[Tensor | None]") -> "Sequence[Tensor | None]":
+def _differentiate(node: Node, received: Any) -> "Sequence[Tensor | None]":
     try:
         produced = node.gradients(received)
     except Exception as error:
@@ -158,7 +164,7 @@ def _nodes_leading_to(goals: set[Node], roots: Sequence[Target]) -> set[Node]:
     return useful
 
 
-def _capture(node: Node, received: "Tensor | list[Tensor | None]", wanted: set[Target], found: dict) -> None:
+def _capture(node: Node, received: Any, wanted: set[Target], found: dict[Target, Tensor]) -> None:
     if node.outputs == 1:
         if node in wanted:
             found[node] = received
@@ -168,9 +174,9 @@ def _capture(node: Node, received: "Tensor | list[Tensor | None]", wanted: set[T
             found[target] = received[target.index]
 
 
-def _run_tensor_hooks(node: Node, received: "Tensor | list[Tensor | None]") -> "Tensor | list[Tensor | None]":
+def _run_tensor_hooks(node: Node, received: Any) -> Any:
     several = node.outputs > 1
-    for index, hooks in node.tensor_hooks.items():
+    for index, hooks in node.tensor_hooks.items():  # type: ignore[union-attr]  # `hooked` said so
         gradient = received[index] if several else received
         if gradient is None:
             continue
@@ -185,9 +191,9 @@ def _run_tensor_hooks(node: Node, received: "Tensor | list[Tensor | None]") -> "
     return received
 
 
-def _run_pre_hooks(node: Node, received: "Tensor | list[Tensor | None]") -> "Tensor | list[Tensor | None]":
+def _run_pre_hooks(node: Node, received: Any) -> Any:
     several = node.outputs > 1
-    for hook in tuple(node.pre_hooks.values()):
+    for hook in tuple(node.pre_hooks.values()):  # type: ignore[union-attr]
         replaced = hook(tuple(received) if several else (received,))
         if replaced is not None:
             replaced = replaced if isinstance(replaced, tuple) else (replaced,)
@@ -195,11 +201,9 @@ def _run_pre_hooks(node: Node, received: "Tensor | list[Tensor | None]") -> "Ten
     return received
 
 
-def _run_hooks(
-    node: Node, produced: "Sequence[Tensor | None]", received: "Tensor | list[Tensor | None]"
-) -> "Sequence[Tensor | None]":
+def _run_hooks(node: Node, produced: "Sequence[Tensor | None]", received: Any) -> "Sequence[Tensor | None]":
     outputs = tuple(received) if node.outputs > 1 else (received,)
-    for hook in tuple(node.hooks.values()):
+    for hook in tuple(node.hooks.values()):  # type: ignore[union-attr]
         replaced = hook(tuple(produced), outputs)
         if replaced is not None:
             produced = replaced if isinstance(replaced, tuple) else (replaced,)

@@ -5,17 +5,17 @@ import inspect
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 import numpy as np
 
-Function = TypeVar("Function", bound=Callable)
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Interceptor(Protocol):
     """Sees every primitive call of a thread instead of the plain door: tracing, batching, profiling, autocast."""
 
-    def intercept(self, primitive: object, inputs: tuple, options: dict) -> object:
+    def intercept(self, primitive: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> object:
         """Return what the call returns; usually by calling ``primitive.compute(*inputs, **options)``."""
 
 
@@ -27,9 +27,9 @@ class ThreadState(threading.local):
         self.inference = False
         self.anomaly = False
         self.interceptors: list[Interceptor] = []
-        self.saved_tensor_hooks: list[tuple[Callable, Callable]] = []
+        self.saved_tensor_hooks: list[tuple[Callable[..., Any], Callable[..., Any]]] = []
         #: The modes that see every call of a public function, innermost last; see `facula.overrides`.
-        self.function_modes: list[object] = []
+        self.function_modes: list[Any] = []
         #: Whether ``__torch_function__`` of classes is not asked.
         self.overrides_disabled = False
         # 1 / 0 is inf and log(-1) is nan in tensor code, without a word; NumPy keeps this setting for each thread.
@@ -80,6 +80,7 @@ class _SwitchesRecording:
 
     grad_enabled: bool
     inference = False
+    _previous: list[tuple[bool, bool]]
 
     def __enter__(self) -> None:
         # A stack, since one object may be entered again inside itself.
@@ -95,20 +96,21 @@ class _SwitchesRecording:
         return self.__class__()
 
     def __call__(self, function: Function) -> Function:
+        made: Any = function
         if inspect.isclass(function):
-            function.__init__ = self(function.__init__)
+            made.__init__ = self(made.__init__)
             return function
         if inspect.isgeneratorfunction(function):
-            return self._wrap_generator(function)
+            return self._wrap_generator(function)  # type: ignore[return-value]  # of the same parameters
 
         @functools.wraps(function)
         def inside(*args: object, **kwargs: object) -> object:
             with self.clone():
                 return function(*args, **kwargs)
 
-        return inside
+        return inside  # type: ignore[return-value]
 
-    def _wrap_generator(self, function: Callable) -> Callable:
+    def _wrap_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def inside(*args: object, **kwargs: object) -> object:
             generator = function(*args, **kwargs)
@@ -136,7 +138,11 @@ class no_grad(_SwitchesRecording):
 
     grad_enabled = False
 
-    def __new__(cls, function: Callable | None = None) -> "no_grad":
+    @overload
+    def __new__(cls) -> "no_grad": ...
+    @overload
+    def __new__(cls, function: Function) -> Function: ...  # type: ignore[misc]
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         """Return a context, or, used as a bare decorator, the wrapped function."""
         made = super().__new__(cls)
         return made if function is None else made(function)
@@ -147,7 +153,11 @@ class enable_grad(_SwitchesRecording):
 
     grad_enabled = True
 
-    def __new__(cls, function: Callable | None = None) -> "enable_grad":
+    @overload
+    def __new__(cls) -> "enable_grad": ...
+    @overload
+    def __new__(cls, function: Function) -> Function: ...  # type: ignore[misc]
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         """Return a context, or, used as a bare decorator, the wrapped function."""
         made = super().__new__(cls)
         return made if function is None else made(function)
@@ -184,12 +194,12 @@ class inference_mode(_SwitchesRecording):
         self.inference = mode
         self.grad_enabled = not mode
 
-    def __new__(cls, mode: "bool | Callable" = True) -> "inference_mode":
+    def __new__(cls, mode: "bool | Callable[..., Any]" = True) -> "inference_mode":
         """Return a context, or, used as a bare decorator, the wrapped function."""
         made = super().__new__(cls)
         if callable(mode):
-            made.__init__(True)
-            return made(mode)
+            made.__init__(True)  # type: ignore[misc]
+            return made(mode)  # type: ignore[return-value]
         return made
 
     def clone(self) -> "inference_mode":

@@ -4,9 +4,11 @@ import itertools
 import weakref
 from collections.abc import Callable, Sequence
 from sys import getrefcount
+from typing import Any
 
 import numpy as np
 
+from facula.tensor_base import TensorBase
 from facula.types import Tensor
 
 _next_number = itertools.count().__next__
@@ -31,11 +33,11 @@ class Node:
     #: Whether any of the three tables of hooks below has something in it.
     hooked = False
     #: For each output index, the functions that see (and may replace) its gradient.
-    tensor_hooks: dict[int, dict[int, Callable]] | None = None
+    tensor_hooks: dict[int, dict[int, Callable[..., Any]]] | None = None
     #: Functions of (gradients of inputs, gradients of outputs), after the node has run.
-    hooks: dict[int, Callable] | None = None
+    hooks: dict[int, Callable[..., Any]] | None = None
     #: Functions of (gradients of outputs), before it runs.
-    pre_hooks: dict[int, Callable] | None = None
+    pre_hooks: dict[int, Callable[..., Any]] | None = None
     #: Where the operation was called, kept in anomaly mode.
     trace: str | None = None
     #: How many results the operation has.
@@ -54,7 +56,7 @@ class Node:
         """The node of this target: itself."""
         return self
 
-    def gradients(self, received: "Tensor | list[Tensor | None]") -> "Sequence[Tensor | None]":
+    def gradients(self, received: Any) -> "Sequence[Tensor | None]":
         """Return the gradient for each edge from the gradient of the result (a list of them for several results)."""
         raise NotImplementedError
 
@@ -73,21 +75,21 @@ class Node:
         """For each input, the node its gradient goes to and which of that node's outputs it is."""
         return tuple((None, 0) if edge is None else (edge.node, edge.index) for edge in self.edges)
 
-    def register_hook(self, hook: Callable) -> "RemovableHandle":
+    def register_hook(self, hook: Callable[..., Any]) -> "RemovableHandle":
         """Call ``hook(grad_inputs, grad_outputs)`` after this node has run; what it returns replaces grad_inputs."""
         self.hooked = True
         if self.hooks is None:
             self.hooks = {}
         return RemovableHandle(self.hooks, hook)
 
-    def register_prehook(self, hook: Callable) -> "RemovableHandle":
+    def register_prehook(self, hook: Callable[..., Any]) -> "RemovableHandle":
         """Call ``hook(grad_outputs)`` before this node runs; what it returns replaces grad_outputs."""
         self.hooked = True
         if self.pre_hooks is None:
             self.pre_hooks = {}
         return RemovableHandle(self.pre_hooks, hook)
 
-    def add_tensor_hook(self, index: int, hook: Callable) -> "RemovableHandle":
+    def add_tensor_hook(self, index: int, hook: Callable[..., Any]) -> "RemovableHandle":
         """Call ``hook(grad)`` when the gradient of output ``index`` is complete."""
         self.hooked = True
         if self.tensor_hooks is None:
@@ -119,11 +121,11 @@ class AccumulateGrad(Node):
     __slots__ = ("_leaf",)
 
     #: Functions of the leaf, after its ``grad`` was updated.
-    post_hooks: dict[int, Callable] | None = None
+    post_hooks: dict[int, Callable[..., Any]] | None = None
 
-    def __init__(self, leaf: Tensor) -> None:
+    def __init__(self, leaf: TensorBase) -> None:
         super().__init__((), leaf._array.shape, leaf._array.dtype)
-        self._leaf = weakref.ref(leaf)
+        self._leaf: Any = weakref.ref(leaf)
 
     @property
     def variable(self) -> "Tensor | None":
@@ -151,13 +153,13 @@ class AccumulateGrad(Node):
             for hook in tuple(self.post_hooks.values()):
                 hook(leaf)
 
-    def add_post_hook(self, hook: Callable) -> "RemovableHandle":
+    def add_post_hook(self, hook: Callable[..., Any]) -> "RemovableHandle":
         """Call ``hook(leaf)`` after its ``grad`` was updated."""
         if self.post_hooks is None:
             self.post_hooks = {}
         return RemovableHandle(self.post_hooks, hook)
 
-    def gradients(self, received: "Tensor | list[Tensor | None]") -> "Sequence[Tensor | None]":
+    def gradients(self, received: Any) -> "Sequence[Tensor | None]":
         """Return nothing: there is no further node."""
         return ()
 
@@ -170,7 +172,7 @@ class RemovableHandle:
 
     _next_id = itertools.count().__next__
 
-    def __init__(self, hooks: dict[int, Callable], hook: Callable, first: bool = False) -> None:
+    def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any], first: bool = False) -> None:
         self.id = self._next_id()
         self._hooks = weakref.ref(hooks) if hasattr(hooks, "__weakref__") else (lambda: hooks)
         hooks[self.id] = hook

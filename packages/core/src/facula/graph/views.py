@@ -6,12 +6,12 @@ before the write learn of it when they are next used, by the count of rewrites i
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from facula.graph.node import AccumulateGrad, Node
-from facula.tensor_base import storage_of
+from facula.tensor_base import TensorBase, storage_of
 from facula.types import Tensor
 
 
@@ -25,7 +25,7 @@ class Geometry(NamedTuple):
     offset: int
 
 
-def geometry_of(view: Tensor, base: Tensor) -> Geometry:
+def geometry_of(view: TensorBase, base: TensorBase) -> Geometry:
     """Return where the memory of ``view`` lies in that of ``base``."""
     inner, outer = view._array, base._array
     size = outer.itemsize
@@ -52,7 +52,7 @@ class ViewNode(Node):
 
     __slots__ = ("geometry",)
 
-    def __init__(self, view: Tensor, base: Tensor) -> None:
+    def __init__(self, view: TensorBase, base: TensorBase) -> None:
         super().__init__((base._node,), view._array.shape, view._array.dtype)
         self.geometry = geometry_of(view, base)
 
@@ -81,11 +81,11 @@ class WriteNode(Node):
         )
 
 
-def refresh(view: Tensor) -> None:
+def refresh(view: TensorBase) -> None:
     """Hang a view on the present history of its base, when that was rewritten since the view last looked."""
-    storage = view._storage
+    storage: Any = view._storage  # there is one, as there is a base: asked before the call
     if storage.rewrites != view._rewrites_seen:
-        base = view._base
+        base: Any = view._base
         view._node = None if base._node is None else ViewNode(view, base)
         view._rewrites_seen = storage.rewrites
 
