@@ -1,7 +1,12 @@
 """facula: a deep-learning library with PyTorch's API, on NumPy and CuPy."""
 
+import gc as _gc
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+# What is made here stays: to look through it for garbage would take a sixth of the import's time.
+_collects = _gc.isenabled()
+_gc.disable()
 
 from facula.creation import *
 from facula.ranges import *
@@ -87,15 +92,6 @@ from facula.ops.activation import (
 from facula.ops.activation import softmax_method as _softmax
 from facula.ops.bits import *
 from facula.ops.comparison import *
-from facula.ops.convolution import (
-    conv1d as conv1d,
-    conv_tbc as conv_tbc,
-    conv2d as conv2d,
-    conv3d as conv3d,
-    conv_transpose1d as conv_transpose1d,
-    conv_transpose2d as conv_transpose2d,
-    conv_transpose3d as conv_transpose3d,
-)
 from facula.ops.cumulative import *
 from facula.ops.decompositions import *
 from facula.ops.einsum import *
@@ -103,33 +99,18 @@ from facula.ops.elementary import *
 from facula.ops.extrema import *
 from facula.ops.fourier import istft as istft, stft as stft
 from facula.ops.gathering import *
-from facula.ops.grid_sampling import (
-    affine_grid_generator as affine_grid_generator,
-    grid_sampler as grid_sampler,
-    grid_sampler_2d as grid_sampler_2d,
-    grid_sampler_3d as grid_sampler_3d,
-)
 from facula.ops.householder import *
 from facula.ops.index_arithmetic import *
 from facula.ops.indexing import *
-from facula.ops.interpolation import (
-    channel_shuffle as channel_shuffle,
-    pixel_shuffle as pixel_shuffle,
-    pixel_unshuffle as pixel_unshuffle,
-)
 from facula.ops.joining import *
 from facula.ops.linear_algebra import *
 from facula.ops.lu_factorization import *
-from facula.ops.margin_loss import cosine_similarity as cosine_similarity, pairwise_distance as pairwise_distance
 from facula.ops.matmul import *
 from facula.ops.matmul import bilinear as bilinear
 from facula.ops.matrix_functions import *
-from facula.ops.normalization import rms_norm as rms_norm
 from facula.ops.norms import *
 from facula.ops.pointwise import *
-from facula.ops.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d, avg_pool1d as avg_pool1d
 from facula.ops.random import *
-from facula.ops.recurrent import *
 from facula.ops.reduction import *
 from facula.ops.rounding import *
 from facula.ops.segments import *
@@ -141,7 +122,6 @@ from facula.ops.special import *
 from facula.ops.splitting import *
 from facula.ops.statistics import *
 from facula.ops.view_copies import *
-from facula.ops.windows import *
 from facula.printing import set_printoptions as set_printoptions
 from facula.promotion import can_cast as can_cast, promote_types as promote_types
 from facula.rng import Generator as Generator, default_generator as default_generator
@@ -185,6 +165,46 @@ if TYPE_CHECKING:
     )
     from facula.cuda import Event as Event, OutOfMemoryError as OutOfMemoryError, Stream as Stream
     from facula.futures import Future as Future
+    from facula.ops.convolution import (
+        conv1d as conv1d,
+        conv_tbc as conv_tbc,
+        conv2d as conv2d,
+        conv3d as conv3d,
+        conv_transpose1d as conv_transpose1d,
+        conv_transpose2d as conv_transpose2d,
+        conv_transpose3d as conv_transpose3d,
+    )
+    from facula.ops.grid_sampling import (
+        affine_grid_generator as affine_grid_generator,
+        grid_sampler as grid_sampler,
+        grid_sampler_2d as grid_sampler_2d,
+        grid_sampler_3d as grid_sampler_3d,
+    )
+    from facula.ops.interpolation import (
+        channel_shuffle as channel_shuffle,
+        pixel_shuffle as pixel_shuffle,
+        pixel_unshuffle as pixel_unshuffle,
+    )
+    from facula.ops.margin_loss import cosine_similarity as cosine_similarity, pairwise_distance as pairwise_distance
+    from facula.ops.normalization import rms_norm as rms_norm
+    from facula.ops.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d, avg_pool1d as avg_pool1d
+    from facula.ops.recurrent import (
+        gru as gru,
+        gru_cell as gru_cell,
+        lstm as lstm,
+        lstm_cell as lstm_cell,
+        rnn_relu as rnn_relu,
+        rnn_relu_cell as rnn_relu_cell,
+        rnn_tanh as rnn_tanh,
+        rnn_tanh_cell as rnn_tanh_cell,
+    )
+    from facula.ops.windows import (
+        bartlett_window as bartlett_window,
+        blackman_window as blackman_window,
+        hamming_window as hamming_window,
+        hann_window as hann_window,
+        kaiser_window as kaiser_window,
+    )
     from facula.ops.torch_signatures import (
         adaptive_max_pool1d as adaptive_max_pool1d,
         alpha_dropout as alpha_dropout,
@@ -314,6 +334,38 @@ _LATER_FUNCTIONS = {
     "pca_lowrank": "facula.ops.lowrank",
     "save": "facula.serialization",
     "svd_lowrank": "facula.ops.lowrank",
+    "conv1d": "facula.ops.convolution",
+    "conv2d": "facula.ops.convolution",
+    "conv3d": "facula.ops.convolution",
+    "conv_tbc": "facula.ops.convolution",
+    "conv_transpose1d": "facula.ops.convolution",
+    "conv_transpose2d": "facula.ops.convolution",
+    "conv_transpose3d": "facula.ops.convolution",
+    "affine_grid_generator": "facula.ops.grid_sampling",
+    "grid_sampler": "facula.ops.grid_sampling",
+    "grid_sampler_2d": "facula.ops.grid_sampling",
+    "grid_sampler_3d": "facula.ops.grid_sampling",
+    "channel_shuffle": "facula.ops.interpolation",
+    "pixel_shuffle": "facula.ops.interpolation",
+    "pixel_unshuffle": "facula.ops.interpolation",
+    "cosine_similarity": "facula.ops.margin_loss",
+    "pairwise_distance": "facula.ops.margin_loss",
+    "rms_norm": "facula.ops.normalization",
+    "adaptive_avg_pool1d": "facula.ops.pooling",
+    "avg_pool1d": "facula.ops.pooling",
+    "gru": "facula.ops.recurrent",
+    "gru_cell": "facula.ops.recurrent",
+    "lstm": "facula.ops.recurrent",
+    "lstm_cell": "facula.ops.recurrent",
+    "rnn_relu": "facula.ops.recurrent",
+    "rnn_relu_cell": "facula.ops.recurrent",
+    "rnn_tanh": "facula.ops.recurrent",
+    "rnn_tanh_cell": "facula.ops.recurrent",
+    "bartlett_window": "facula.ops.windows",
+    "blackman_window": "facula.ops.windows",
+    "hamming_window": "facula.ops.windows",
+    "hann_window": "facula.ops.windows",
+    "kaiser_window": "facula.ops.windows",
     **dict.fromkeys(_TORCH_SIGNATURES, "facula.ops.torch_signatures"),
     **dict.fromkeys(_NATIVE, "facula.ops.native"),
 }
@@ -335,3 +387,8 @@ if not TYPE_CHECKING:  # type checkers read the imports above, and report a name
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LATER, *_LATER_FUNCTIONS})
+
+
+if _collects:
+    _gc.enable()
+del _collects, _gc
