@@ -51,7 +51,7 @@ def _any_requires_grad(self: Tensor, args: tuple[Any, ...], kwargs: dict[str, An
     return any(isinstance(each, Tensor) and each.requires_grad for each in candidates)
 
 
-def _refuse_overlap(self: Tensor, args: tuple) -> None:
+def _refuse_overlap(self: Tensor, args: tuple[Any, ...]) -> None:
     """Refuse to write where another part of an argument, which must then have the same storage, lies."""
     storage = self._storage
     for each in args:

@@ -16,6 +16,9 @@ bool_of, int_of, float_of = True.__class__, (1).__class__, (1.0).__class__
 class TensorExchange(TensorBase):
     """A tensor as an array of NumPy, as memory for other libraries, and as a number."""
 
+    #: A property of the class that this is a part of.
+    requires_grad: builtins.bool
+
     def numpy(self, *, force: builtins.bool = False) -> np.ndarray:
         """Return a NumPy array on the same memory.
 

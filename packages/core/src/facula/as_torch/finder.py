@@ -8,6 +8,7 @@ import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
+from typing import Any
 
 from facula import overrides
 from facula.as_torch.names import MODULES, PACKAGES, VERSIONS
@@ -83,11 +84,12 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Give the alias its sources."""
-        module.__sources__ = tuple(importlib.import_module(name) for name in sources_of(module.__name__))
-        if any(source.__name__ in overrides.namespaces for source in module.__sources__):
+        alias: Any = module
+        alias.__sources__ = tuple(importlib.import_module(name) for name in sources_of(module.__name__))
+        if any(source.__name__ in overrides.namespaces for source in alias.__sources__):
             overrides.namespaces.append(module.__name__)  # its functions are wrapped with those they come from
         if module.__name__ in VERSIONS:
-            module.__version__ = VERSIONS[module.__name__]
+            alias.__version__ = VERSIONS[module.__name__]
             module.__file__ = __file__
 
     def find_distributions(

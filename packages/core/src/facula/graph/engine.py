@@ -58,7 +58,7 @@ def run(
     grad_enabled, anomaly = state.grad_enabled, state.anomaly
     # Where nobody records or watches, further gradients are added in place to a sum that was made here.
     observed = create_graph or watch.active > 0
-    owned: dict[Any, Tensor] = {}
+    owned: dict[Any, Any] = {}
     target: Any
     gradient: Any
     produced: Any
@@ -107,8 +107,8 @@ def run(
                         heappush(queue, (-target.number, target))
                     elif observed:
                         pending[target] = earlier + gradient
-                    elif owned.get(target) is earlier and not (earlier._overrides or gradient._overrides):
-                        array = earlier._array
+                    elif owned.get(target) is earlier and not (earlier._overrides or gradient._overrides):  # type: ignore[union-attr]
+                        array = earlier._array  # type: ignore[union-attr]
                         array += gradient._array
                     else:
                         pending[target] = owned[target] = earlier + gradient

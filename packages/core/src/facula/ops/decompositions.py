@@ -416,7 +416,7 @@ def _eig(xp, x):
 def _eig_slope(g: list[Any], out: tuple[Any, ...]) -> Tensor:
     """Return the gradient of eigenvalues and of eigenvectors of norm 1. Boeddeker et al. 2017, arXiv 1701.00392."""
     values, vectors = out
-    middle = None if g[0] is None else g[0].diag_embed()
+    middle: Any = None if g[0] is None else g[0].diag_embed()
     if g[1] is not None:
         gaps = (values.unsqueeze(-2) - values.unsqueeze(-1)).conj()
         back = conjugate_transpose(vectors) @ g[1]

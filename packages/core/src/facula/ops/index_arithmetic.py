@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -169,7 +170,7 @@ def _unsafe_masked_index_put_accumulate(
     return input.index_put(_within(input, indices), values.masked_fill(~mask, 0), accumulate=True)
 
 
-def _within(input: Tensor, indices: Sequence[Tensor | None]) -> tuple[Tensor | slice, ...]:
+def _within(input: Tensor, indices: Sequence[Tensor | None]) -> tuple[Any, ...]:
     """Return indices brought into the range of their dimensions."""
     pairs = zip(indices, input.shape, strict=False)
     return tuple(slice(None) if each is None else each.clamp(-size, size - 1) for each, size in pairs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,10 @@ def native_batch_norm(
     if out is None:
         return found
     names = ("out", "save_mean", "save_invstd")
-    return tuple(write_out(each, target, name) for each, target, name in zip(found, out, names, strict=True))
+    normalized, mean, deviation = (
+        write_out(each, target, name) for each, target, name in zip(found, out, names, strict=True)
+    )
+    return normalized, mean, deviation
 
 
 def _native_batch_norm_legit(
@@ -106,9 +110,9 @@ def _native_batch_norm_legit(
 ) -> Norm:
     """Return the same as `native_batch_norm`; the running statistics may be left out."""
     if momentum is None or eps is None:
-        training, momentum, eps = running_mean, running_var, training
+        training, momentum, eps = running_mean, running_var, training  # type: ignore[assignment]  # one to the left
         running_mean = running_var = None
-    return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, out=out)
+    return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, out=out)  # type: ignore[arg-type]
 
 
 def _batch_norm_with_update(
@@ -210,9 +214,10 @@ def _upsample_bilinear2d_aa(
         return interpolation.interpolate(input, None, factors, "bilinear", align_corners, antialias=True)
     if output_size is None:
         raise ValueError("_upsample_bilinear2d_aa: either output_size or scale_factors should be defined")
-    scales = [None if factor is None else 1.0 / factor for factor in (scales_h, scales_w)]
+    factor_pair: tuple[Any, Any] = (scales_h, scales_w)  # numbers: sequences went above
+    scales = [None if factor is None else 1.0 / factor for factor in factor_pair]
     return interpolation.resized(input, output_size, scales, "bilinear", align_corners, True)
 
 
 # PyTorch has each of these in several overloads, of which this is the usual one.
-max_pool2d_with_indices_backward.default = max_pool2d_with_indices_backward
+max_pool2d_with_indices_backward.default = max_pool2d_with_indices_backward  # type: ignore[attr-defined]

@@ -45,11 +45,11 @@ def segment_reduce(
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     if indices is not None:
         raise RuntimeError("segment_reduce(): indices based reduction is not supported yet.")
-    if lengths is None and offsets is None:
+    given = offsets if lengths is None else lengths
+    if given is None:
         raise RuntimeError("segment_reduce(): Either lengths or offsets must be defined.")
     if not data.is_floating_point():
         raise NotImplementedError(f"segment_reduce() is not implemented for {data.dtype.name}")
-    given = offsets if lengths is None else lengths
     if given.dtype.name not in ("int32", "int64"):
         raise NotImplementedError(f"segment_reduce(): expected lengths or offsets of int32 or int64, got {given.dtype}")
     if not given.dim() or data.dim() < given.dim():

@@ -194,7 +194,7 @@ def max_pool3d(
 
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Number = 0) -> Tensor:
     """Return ``input`` padded with a constant, (before, after) for its last dimension, then the one before it, …"""
-    return padding_family.pad(input, pad, "constant", value)
+    return padding_family.pad(input, pad, "constant", value)  # type: ignore[arg-type]  # complex too
 
 
 def convolution(

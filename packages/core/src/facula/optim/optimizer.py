@@ -7,7 +7,7 @@ import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, TypeGuard
 
 from facula.backend import Array
 from facula.creation import tensor
@@ -306,7 +306,7 @@ def _adapted(value: Any, param: Tensor, name: str | None = None) -> Any:
     return value
 
 
-def _is_complex(value: object) -> bool:
+def _is_complex(value: object) -> TypeGuard[Tensor]:
     return isinstance(value, Tensor) and value.is_complex()
 
 

@@ -289,7 +289,7 @@ def compressed_indices(input: Tensor, name: str) -> Tensor:
     layout = conversion.sparse_csr if by_rows else conversion.sparse_csc
     pattern = require(input, (layout,), name, f"sparse {'row' if by_rows else 'column'} compressed")._pattern
     if name in ("crow_indices", "ccol_indices"):
-        return wrap(pattern.compressed)
+        return wrap(pattern.compressed)  # type: ignore[arg-type]  # a compressed layout has it
     return wrap(pattern.indices[1 if by_rows else 0])
 
 

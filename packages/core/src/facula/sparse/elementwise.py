@@ -83,8 +83,8 @@ def add(input: Tensor, other: Any, *, alpha: Number = 1, out: Tensor | None = No
         raise RuntimeError(
             f"add: expected 'self' and 'other' to have same sparse_dim, got {first.sparse_dim} and {second.sparse_dim}"
         )
-    both = coordinates(first.shape, np.concatenate([first.indices, second.indices], 1))
-    total: Tensor = sparse(both, joining.cat([left, right]))
+    union = coordinates(first.shape, np.concatenate([first.indices, second.indices], 1))
+    total = sparse(union, joining.cat([left, right]))
     if first.coalesced and second.coalesced:
         total = coalesced(total)
     return compress(total, input.layout) if input.layout in COMPRESSED else total

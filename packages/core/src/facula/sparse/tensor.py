@@ -142,7 +142,7 @@ class SparseTensor(Tensor):
         """Whether the layout is CSR."""
         return self._pattern.layout is conversion.sparse_csr
 
-    @property
+    @property  # type: ignore[misc]  # which cannot be set
     def data(self) -> Tensor:
         """The tensor without its history."""
         return self.detach()
@@ -154,7 +154,7 @@ class SparseTensor(Tensor):
 
     mT = T
 
-    def __repr__(self, *, tensor_contents: str | None = None) -> str:
+    def __repr__(self, *, tensor_contents: str | None = None) -> str:  # type: ignore[override]
         from facula.sparse.printing import sparse_string
 
         return sparse_string(self)
@@ -236,7 +236,7 @@ class SparseTensor(Tensor):
     def __pow__(self, exponent: Any) -> Any:
         return self.pow(exponent)
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Any:  # type: ignore[override]  # without `out`, as no operator has it
         return self.neg()
 
     def __matmul__(self, other: Any) -> Any:
@@ -300,7 +300,7 @@ def sparse(pattern: Pattern, values: Tensor) -> SparseTensor:
     element = np.asarray(np.nan if kind.kind in "fcV" else 0).astype(kind)
     array = np.broadcast_to(element, pattern.shape).view(OverridingArray)
     made = wrap(array)
-    made.__class__ = SparseTensor  # type: ignore[assignment]  # a class with the same attributes and two more
+    made.__class__ = SparseTensor  # a class with the same attributes and two more
     made._pattern, made._stored = pattern, values.detach()  # type: ignore[attr-defined]
     target = _target(values)
     if target is not None and state.grad_enabled:

@@ -182,7 +182,7 @@ def _allowed(tolerance: float, word: str) -> str:
 
 
 def _compare_tensors(actual: Tensor, expected: Tensor, settings: Settings, place: tuple[object, ...]) -> None:
-    attributes = [("shape", actual.shape, expected.shape)]
+    attributes: list[tuple[str, object, object]] = [("shape", actual.shape, expected.shape)]
     if settings.check_layout:
         attributes.append(("layout", actual.layout, expected.layout))
     if settings.check_device:
@@ -191,9 +191,9 @@ def _compare_tensors(actual: Tensor, expected: Tensor, settings: Settings, place
         attributes.append(("dtype", actual.dtype, expected.dtype))
     if settings.check_stride and actual.layout is facula.strided and expected.layout is facula.strided:
         attributes.append(("stride()", actual.stride(), expected.stride()))
-    for name, have, wanted in attributes:
-        if have != wanted:
-            _fail(f"The values for attribute '{name}' do not match: {have} != {wanted}.", place)
+    for name, found, asked in attributes:
+        if found != asked:
+            _fail(f"The values for attribute '{name}' do not match: {found} != {asked}.", place)
     rtol, atol = settings.tolerances(actual.dtype, expected.dtype)
     have, wanted = _array(actual), _array(expected)
     close = _close(have, wanted, rtol, atol, settings.equal_nan)

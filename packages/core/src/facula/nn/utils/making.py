@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from facula.nn.module import Module
 from facula.nn.modules.conv import Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d
@@ -38,11 +38,12 @@ def skip_init(module_cls: type[M], *args: object, **kwargs: object) -> M:
 def _convert(module: M, memory_format: MemoryFormat, kinds: tuple[type[Module], ...]) -> M:
     for each in module.modules():
         if isinstance(each, kinds):
-            weight = each.weight.detach()
+            weight: Any = each.weight
+            values = weight.detach()
             if memory_format in (channels_last, channels_last_3d):
-                each.weight.data = weight.movedim(1, -1).contiguous().movedim(-1, 1)
+                weight.data = values.movedim(1, -1).contiguous().movedim(-1, 1)
             else:
-                each.weight.data = weight.contiguous()
+                weight.data = values.contiguous()
     return module
 
 

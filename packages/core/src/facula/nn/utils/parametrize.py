@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, cast
 
 from facula.graph.modes import no_grad
 from facula.nn.module import Module
@@ -122,6 +123,7 @@ class ParametrizationList(ModuleList):
     @no_grad()
     def _start(self, original: Tensor) -> Tensor | Sequence[Tensor]:
         start: Tensor | Sequence[Tensor] = original
+        module: Any
         for module in reversed(list(self)):
             if hasattr(module, "right_inverse"):
                 try:
@@ -139,6 +141,7 @@ class ParametrizationList(ModuleList):
     def right_inverse(self, value: Tensor) -> None:
         """Set the originals so that `forward` returns ``value``, by the parametrizations' own right inverses."""
         found: object = value
+        module: Any
         for module in reversed(list(self)):
             if not hasattr(module, "right_inverse"):
                 raise RuntimeError(f"parametrization {type(module).__name__} does not implement right_inverse.")
@@ -184,6 +187,14 @@ class ParametrizationList(ModuleList):
         return made
 
 
+def _lists_of(module: Module) -> ModuleDict:
+    return cast(ModuleDict, module.parametrizations)
+
+
+def _list_of(module: Module, name: str) -> ParametrizationList:
+    return cast(ParametrizationList, _lists_of(module)[name])
+
+
 def _with_own_class(module: Module) -> None:
     """Give a module a class of its own, on which parametrized tensors can be properties."""
     cls = type(module)
@@ -207,7 +218,7 @@ def _with_own_class(module: Module) -> None:
 
 def _add_property(module: Module, name: str) -> None:
     def get(self: Module) -> Tensor:
-        parametrization = self.parametrizations[name]
+        parametrization = _list_of(self, name)
         if not _cache.depth:
             return parametrization()
         key = (id(self), name)
@@ -216,7 +227,7 @@ def _add_property(module: Module, name: str) -> None:
         return _cache.tensors[key]
 
     def put(self: Module, value: Tensor) -> None:
-        self.parametrizations[name].right_inverse(value)
+        _list_of(self, name).right_inverse(value)
 
     setattr(type(module), name, property(get, put))
 
@@ -242,7 +253,7 @@ def register_parametrization(
     if is_parametrized(module, tensor_name):
         if not unsafe:
             _check_another(getattr(module, tensor_name), parametrization)
-        found = module.parametrizations[tensor_name]
+        found = _list_of(module, tensor_name)
         found.append(parametrization)
         found.unsafe |= unsafe
     elif tensor_name in module._buffers or tensor_name in module._parameters:
@@ -253,7 +264,7 @@ def register_parametrization(
             _with_own_class(module)
             module.parametrizations = ModuleDict()
         _add_property(module, tensor_name)
-        module.parametrizations[tensor_name] = made
+        _lists_of(module)[tensor_name] = made
     else:
         raise ValueError(
             f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'"
@@ -261,7 +272,7 @@ def register_parametrization(
     return module
 
 
-def _check_another(tensor: Tensor, parametrization: Module) -> None:
+def _check_another(tensor: Tensor, parametrization: Any) -> None:
     """Refuse a further parametrization that would change the type or shape of a tensor, or go back to others."""
     made = parametrization(tensor)
     _check_tensor(made)
@@ -289,9 +300,9 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     """Return ``module`` with a plain parameter or buffer again: its parametrized values, or the original ones."""
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
-    found = module.parametrizations[tensor_name]
+    found = _list_of(module, tensor_name)
     if found.is_tensor:
-        plain = found.original
+        plain: Any = found.original
         if leave_parametrized:
             with no_grad():
                 values = getattr(module, tensor_name)
@@ -305,7 +316,7 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
             "of tensors."
         )
     delattr(type(module), tensor_name)
-    del module.parametrizations[tensor_name]
+    del _lists_of(module)[tensor_name]
     _register(module, tensor_name, plain)
     if not is_parametrized(module):
         delattr(module, "parametrizations")
@@ -324,13 +335,13 @@ def transfer_parametrizations_and_params(
     """Return ``to_module`` with the parametrizations of ``from_module``, of one tensor or of all, and their originals."""
     if not is_parametrized(from_module):
         return to_module
-    for name in list(from_module.parametrizations) if tensor_name is None else [tensor_name]:
+    for name in list(_lists_of(from_module)) if tensor_name is None else [tensor_name]:
         if not hasattr(to_module, name):
             setattr(to_module, name, Parameter(getattr(from_module, name).detach()))
-        source = from_module.parametrizations[name]
+        source = _list_of(from_module, name)
         for parametrization in source:
             register_parametrization(to_module, name, parametrization)
-        target = to_module.parametrizations[name]
+        target = _list_of(to_module, name)
         for original in ["original"] if source.is_tensor else [f"original{at}" for at in range(source.ntensors)]:
             setattr(target, original, getattr(source, original))
     return to_module

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
+from typing import Any
 
 from facula.creation import ones_like, zeros_like
 from facula.nn.module import Module
@@ -105,7 +106,7 @@ class BasePruningMethod(ABC):
             )
         if not found:
             return method
-        there = hooks.pop(found[0])
+        there: Any = hooks.pop(found[0])
         container = there if isinstance(there, PruningContainer) else PruningContainer(there)
         container.add_pruning_method(method)
         return container
@@ -125,7 +126,7 @@ class BasePruningMethod(ABC):
         pruned = self.apply_mask(module)
         if hasattr(module, name):
             delattr(module, name)
-        original = module._parameters.pop(name + "_orig")
+        original: Any = module._parameters.pop(name + "_orig")
         original.data = pruned.detach()
         del module._buffers[name + "_mask"]
         setattr(module, name, original)
@@ -251,6 +252,7 @@ class L1Unstructured(_Amount):
 
 class _Structured(_Amount):
     PRUNING_TYPE = "structured"
+    dim: int
 
     def _channels(self, t: Tensor) -> tuple[int, int]:
         """Return how many channels there are, and how many are pruned."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from facula.graph.modes import no_grad
 from facula.nn import functional as F
 from facula.nn.module import Module
@@ -143,7 +146,7 @@ class SpectralNormStateDictHook:
     def __init__(self, fn: SpectralNorm) -> None:
         self.fn = fn
 
-    def __call__(self, module: Module, state_dict: object, prefix: str, local_metadata: dict[str, object]) -> None:
+    def __call__(self, module: Module, state_dict: object, prefix: str, local_metadata: dict[str, Any]) -> None:
         """Note the version, in place."""
         versions = local_metadata.setdefault("spectral_norm", {})
         key = self.fn.name + ".version"
@@ -162,9 +165,9 @@ def spectral_norm(
     return module
 
 
-def _remove(hooks: dict[int, object], kind: type, name: str) -> None:
+def _remove(hooks: dict[int, Callable[..., Any]], kind: type, name: str) -> None:
     for key, hook in list(hooks.items()):
-        if isinstance(hook, kind) and hook.fn.name == name:
+        if isinstance(hook, kind) and hook.fn.name == name:  # type: ignore[attr-defined]  # both kinds have it
             del hooks[key]
             return
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from facula.nn.module import Module
 from facula.tensor import Tensor
@@ -28,7 +29,7 @@ class NamedMemberAccessor:
         self.module.set_submodule(path, value)
         return before
 
-    def _table(self, name: str) -> tuple[dict[str, Tensor], str]:
+    def _table(self, name: str) -> tuple[dict[str, Any], str]:
         """Return the table a tensor is in, and its name there; KeyError when there is none."""
         path, _, key = name.rpartition(".")
         try:

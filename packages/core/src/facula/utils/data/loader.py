@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from multiprocessing.context import BaseContext
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from facula.creation import empty
 from facula.dtypes import int64
@@ -17,6 +17,8 @@ from facula.utils.data.pool import Pool
 from facula.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from facula.utils.data.worker import End, Fetcher, has_state
 
+Item = TypeVar("Item")
+
 
 class _Forever(Sampler[Any]):
     """What a stream has for a sampler: one empty request after the other."""
@@ -26,7 +28,7 @@ class _Forever(Sampler[Any]):
             yield None
 
 
-class DataLoader:
+class DataLoader(Generic[Item]):
     """Batches of a dataset.
 
     With ``num_workers`` processes, batches come in the same order as without. ``state_dict()`` between two batches says
@@ -39,7 +41,7 @@ class DataLoader:
 
     def __init__(
         self,
-        dataset: Dataset[Any],
+        dataset: Dataset[Item],
         batch_size: int | None = 1,
         shuffle: bool | None = None,
         sampler: Sampler[Any] | Iterable[Any] | None = None,
@@ -185,7 +187,7 @@ class _Position:
         "turns": [],
     }
 
-    def __init__(self, loader: DataLoader, resume: dict[str, Any] | None) -> None:
+    def __init__(self, loader: DataLoader[Any], resume: dict[str, Any] | None) -> None:
         resume = resume or self.NONE
         self.batches = int(resume["batches"])
         self.streams: dict[int, Any] = dict(resume["streams"])
@@ -226,7 +228,7 @@ class _Position:
         }
 
 
-def _here(loader: DataLoader, position: _Position) -> Iterator[Any]:
+def _here(loader: DataLoader[Any], position: _Position) -> Iterator[Any]:
     """Yield batches made in this process."""
     fetch = loader._fetcher().start(position.streams.get(0))
     for request in position.requests:
@@ -241,7 +243,7 @@ def _here(loader: DataLoader, position: _Position) -> Iterator[Any]:
     _finish(loader, position)
 
 
-def _elsewhere(loader: DataLoader, position: _Position, pool: Pool) -> Iterator[Any]:
+def _elsewhere(loader: DataLoader[Any], position: _Position, pool: Pool) -> Iterator[Any]:
     """Yield batches made by worker processes."""
     kept = False
     try:
@@ -274,7 +276,7 @@ def _elsewhere(loader: DataLoader, position: _Position, pool: Pool) -> Iterator[
                 loader._pool = None
 
 
-def _finish(loader: DataLoader, position: _Position) -> None:
+def _finish(loader: DataLoader[Any], position: _Position) -> None:
     """The epoch is over: the next one begins at its start."""
     if loader._position is position:
         loader._position = None

@@ -37,13 +37,13 @@ class CustomOp:
 
         class Differentiable(Function):
             @staticmethod
-            def forward(ctx: Any, *inputs: object) -> object:
+            def forward(ctx: Any, *inputs: object) -> object:  # type: ignore[override]  # as everybody writes it
                 output = function(*inputs)
                 if setup_context is not None:
                     setup_context(ctx, inputs, output)
                 return output
 
-        Differentiable.backward = staticmethod(backward)
+        Differentiable.backward = staticmethod(backward)  # type: ignore[method-assign]
         Differentiable.__name__ = self.__name__
         self._differentiable = Differentiable
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from typing import Final as Final
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from facula.nn import Module
 
@@ -20,7 +20,7 @@ class ScriptFunction:
 class Attribute:
     """A value with its type for the compiler; the value alone here."""
 
-    def __new__(cls, value: object, type: object) -> object:
+    def __new__(cls, value: Any, type: object) -> Any:
         """Return the value."""
         return value
 
