@@ -266,8 +266,8 @@ class Tensor(TensorProperties, layouts.LayoutMethods):
     polygamma_ = inplace(elementary.polygamma_method)
     rad2deg = elementary.rad2deg
     rad2deg_ = inplace(elementary.rad2deg, saves_input=False)
-    real = property(elementary.real)
-    imag = property(elementary.imag)
+    real: Tensor = property(elementary.real)  # type: ignore[assignment]
+    imag: Tensor = property(elementary.imag)  # type: ignore[assignment]
     resolve_conj = elementary.resolve_conj
     resolve_neg = elementary.resolve_neg
     sigmoid = elementary.sigmoid
@@ -490,10 +490,10 @@ class Tensor(TensorProperties, layouts.LayoutMethods):
     view_as = shape.view_as
     vsplit = splitting.vsplit
     adjoint = shape.adjoint
-    T = property(shape.reversed_dims)
-    mT = property(shape.matrix_transpose)
-    H = property(shape.conjugate_transpose)
-    mH = property(shape.adjoint)
+    T: Tensor = property(shape.reversed_dims)  # type: ignore[assignment]
+    mT: Tensor = property(shape.matrix_transpose)  # type: ignore[assignment]
+    H: Tensor = property(shape.conjugate_transpose)  # type: ignore[assignment]
+    mH: Tensor = property(shape.adjoint)  # type: ignore[assignment]
     _slice = splitting.slice_view
     _put_slice = splitting.put_slice
 

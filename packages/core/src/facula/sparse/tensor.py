@@ -148,7 +148,7 @@ class SparseTensor(Tensor):
         return self.detach()
 
     @property
-    def T(self) -> Tensor:
+    def T(self) -> Tensor:  # type: ignore[override]  # which cannot be set either
         """The transpose."""
         return self.t()
 
