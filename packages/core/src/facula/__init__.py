@@ -390,5 +390,9 @@ def __dir__() -> list[str]:
 
 
 if _collects:
+    if not _gc.get_freeze_count():
+        # Both together put everything into the oldest generation, unsearched.
+        _gc.freeze()
+        _gc.unfreeze()
     _gc.enable()
 del _collects, _gc
