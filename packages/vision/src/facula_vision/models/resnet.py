@@ -5,20 +5,14 @@ Sources: He et al. 2015 (arXiv 1512.03385), Xie et al. 2016 (arXiv 1611.05431), 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import facula
 from facula import Tensor, nn
 
-from facula_vision.models._api import (
-    WeightsEnum,
-    WeightsLike,
-    default_num_classes,
-    load_weights,
-    register_model,
-    resolve_weights,
-)
-from facula_vision.models._utils import handle_legacy_interface
+from facula_vision.models._api import WeightsEnum, WeightsLike, register_model
+from facula_vision.models._utils import build_model, handle_legacy_interface
 from facula_vision.models.resnet_weights import (
     ResNet18_Weights,
     ResNet34_Weights,
@@ -257,11 +251,7 @@ def _resnet(
     for name, value in fixed.items():
         if options.setdefault(name, value) != value:
             raise ValueError(f"The parameter '{name}' expected value {value} but got {options[name]} instead.")
-    resolved = resolve_weights(enumeration, weights)
-    num_classes = default_num_classes(resolved, options.pop("num_classes", None))
-    model = ResNet(block, layers, num_classes=num_classes, **options)
-    load_weights(model, resolved, progress)
-    return model
+    return build_model(partial(ResNet, block, layers), enumeration, weights, progress, options)
 
 
 @register_model(weights=ResNet18_Weights)

@@ -6,17 +6,8 @@ from typing import Any
 import facula
 from facula import Tensor, nn
 
-from facula_vision.models._api import (
-    Weights,
-    WeightsEnum,
-    WeightsLike,
-    default_num_classes,
-    load_weights,
-    register_model,
-    resolve_weights,
-)
-from facula_vision.models._utils import handle_legacy_interface
-from facula_vision.transforms._presets import ImageClassification
+from facula_vision.models._api import WeightsEnum, WeightsLike, register_model, resolve_weights
+from facula_vision.models._utils import build_model, handle_legacy_interface, imagenet_weights
 
 __all__ = [
     "VGG",
@@ -103,73 +94,63 @@ class VGG(nn.Module):
         return self.classifier(facula.flatten(x, 1))
 
 
-def _imagenet(file: str, num_params: int, top1: float, top5: float) -> Weights:
-    """Return the weights in that file; ``top1`` and ``top5`` are the percentages right on ImageNet-1K's validation."""
-    return Weights(
-        url=f"https://download.pytorch.org/models/{file}",
-        transforms=partial(ImageClassification, crop_size=224),
-        meta={
-            "num_classes": 1000,
-            "num_params": num_params,
-            "min_size": (32, 32),
-            "_metrics": {"ImageNet-1K": {"acc@1": top1, "acc@5": top5}},
-        },
-    )
+#: Every network has five halvings.
+_weights = partial(imagenet_weights, min_size=(32, 32))
 
 
 class VGG11_Weights(WeightsEnum):
     """Published weights of ``vgg11``."""
 
-    IMAGENET1K_V1 = _imagenet("vgg11-8a719046.pth", 132_863_336, 69.020, 88.628)
+    IMAGENET1K_V1 = _weights("vgg11-8a719046.pth", 132_863_336, 69.020, 88.628)
     DEFAULT = IMAGENET1K_V1
 
 
 class VGG11_BN_Weights(WeightsEnum):
     """Published weights of ``vgg11_bn``."""
 
-    IMAGENET1K_V1 = _imagenet("vgg11_bn-6002323d.pth", 132_868_840, 70.370, 89.810)
+    IMAGENET1K_V1 = _weights("vgg11_bn-6002323d.pth", 132_868_840, 70.370, 89.810)
     DEFAULT = IMAGENET1K_V1
 
 
 class VGG13_Weights(WeightsEnum):
     """Published weights of ``vgg13``."""
 
-    IMAGENET1K_V1 = _imagenet("vgg13-19584684.pth", 133_047_848, 69.928, 89.246)
+    IMAGENET1K_V1 = _weights("vgg13-19584684.pth", 133_047_848, 69.928, 89.246)
     DEFAULT = IMAGENET1K_V1
 
 
 class VGG13_BN_Weights(WeightsEnum):
     """Published weights of ``vgg13_bn``."""
 
-    IMAGENET1K_V1 = _imagenet("vgg13_bn-abd245e5.pth", 133_053_736, 71.586, 90.374)
+    IMAGENET1K_V1 = _weights("vgg13_bn-abd245e5.pth", 133_053_736, 71.586, 90.374)
     DEFAULT = IMAGENET1K_V1
 
 
 class VGG16_Weights(WeightsEnum):
     """Published weights of ``vgg16``."""
 
-    IMAGENET1K_V1 = _imagenet("vgg16-397923af.pth", 138_357_544, 71.592, 90.382)
+    IMAGENET1K_V1 = _weights("vgg16-397923af.pth", 138_357_544, 71.592, 90.382)
     DEFAULT = IMAGENET1K_V1
 
 
 class VGG16_BN_Weights(WeightsEnum):
     """Published weights of ``vgg16_bn``."""
 
-    IMAGENET1K_V1 = _imagenet("vgg16_bn-6c64b313.pth", 138_365_992, 73.360, 91.516)
+    IMAGENET1K_V1 = _weights("vgg16_bn-6c64b313.pth", 138_365_992, 73.360, 91.516)
     DEFAULT = IMAGENET1K_V1
 
 
 class VGG19_Weights(WeightsEnum):
     """Published weights of ``vgg19``."""
 
-    IMAGENET1K_V1 = _imagenet("vgg19-dcbb9e9d.pth", 143_667_240, 72.376, 90.876)
+    IMAGENET1K_V1 = _weights("vgg19-dcbb9e9d.pth", 143_667_240, 72.376, 90.876)
     DEFAULT = IMAGENET1K_V1
 
 
 class VGG19_BN_Weights(WeightsEnum):
     """Published weights of ``vgg19_bn``."""
 
-    IMAGENET1K_V1 = _imagenet("vgg19_bn-c79401a0.pth", 143_678_248, 74.218, 91.842)
+    IMAGENET1K_V1 = _weights("vgg19_bn-c79401a0.pth", 143_678_248, 74.218, 91.842)
     DEFAULT = IMAGENET1K_V1
 
 
@@ -181,13 +162,10 @@ def _vgg(
     progress: bool,
     options: dict[str, Any],
 ) -> VGG:
-    resolved = resolve_weights(enumeration, weights)
-    if resolved is not None:
+    if resolve_weights(enumeration, weights) is not None:
         options.setdefault("init_weights", False)
-    num_classes = default_num_classes(resolved, options.pop("num_classes", None))
-    model = VGG(make_layers(_LAYERS[layers], batch_norm), num_classes=num_classes, **options)
-    load_weights(model, resolved, progress)
-    return model
+    make = partial(VGG, make_layers(_LAYERS[layers], batch_norm))
+    return build_model(make, enumeration, weights, progress, options)
 
 
 @register_model(weights=VGG11_Weights)

@@ -102,6 +102,9 @@ class TVTensor(Tensor):
         shown = "".join(f", {name}={value}" for name, value in facts.items())
         return f"{type(self).__name__}{repr(self.as_subclass(Tensor)).removeprefix('tensor')[:-1]}{shown})"
 
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return self._make_repr()
+
     def __deepcopy__(self: Kind, memo: dict[int, Any]) -> Kind:
         copy = self.as_subclass(Tensor).detach().clone().requires_grad_(self.requires_grad)
         made: Kind = type(self).wrap(copy, self)

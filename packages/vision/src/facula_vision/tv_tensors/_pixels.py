@@ -37,9 +37,6 @@ class Image(TVTensor):
             raise ValueError(f"expected an image with height and width, got {tensor.ndim} dimensions")
         return (tensor.unsqueeze(0) if tensor.ndim == 2 else tensor).as_subclass(cls)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return self._make_repr()
-
 
 class Video(TVTensor):
     """A video (..., T, C, H, W)."""
@@ -57,9 +54,6 @@ class Video(TVTensor):
             raise ValueError(f"expected a video (..., T, C, H, W), got {tensor.ndim} dimensions")
         return tensor.as_subclass(cls)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return self._make_repr()
-
 
 class Mask(TVTensor):
     """A segmentation (..., H, W), or one mask an object; of a Pillow image of one channel, (H, W)."""
@@ -76,6 +70,3 @@ class Mask(TVTensor):
         if isinstance(data, PIL.Image.Image) and pixels.shape[0] == 1:
             pixels = pixels[0]
         return cls._to_tensor(pixels, dtype, device, requires_grad).as_subclass(cls)
-
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return self._make_repr()
