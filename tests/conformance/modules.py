@@ -12,7 +12,7 @@ from torch.testing._internal import common_modules as database
 
 from tests.conformance.comparison import Tolerances, difference, tensors
 from tests.conformance.inputs import Carrier, Copier, NotCarried, carried_function, returned
-from tests.conformance.operators import SEED, NoCase, _same_kind, _widened, drew, seed, spread, words
+from tests.conformance.operators import SEED, NoCase, _widened, drew, first_reason, refusal_reason, seed, spread, words
 
 #: How many samples are tried for each type, in training and in evaluation.
 SAMPLES = 8
@@ -96,20 +96,17 @@ class ModuleChecks:
                     )
 
     def _each(self, check: Callable[[Made], str | None]) -> str | None:
-        ran = False
-        for where, dtype, training, sample in self._samples():
+        def compare(case: tuple[torch.dtype, bool, Any]) -> str | None:
             try:
-                reason = check(Made(self.info, dtype, training, sample))
-            except (NoCase, NotCarried):
-                continue
+                return check(Made(self.info, *case))
+            except NotCarried as error:
+                raise NoCase(str(error)) from None
+            except NoCase:
+                raise
             except Exception as error:
-                reason = words(error)
-            ran = True
-            if reason is not None:
-                return f"{reason} ({where})"
-        if not ran:
-            raise NoCase("no sample")
-        return None
+                return words(error)
+
+        return first_reason(((where, tuple(case)) for where, *case in self._samples()), compare)
 
     def names(self, made: Made) -> str | None:
         """Compare what the modules are printed as."""
@@ -224,10 +221,9 @@ class ModuleChecks:
             if expected is None:
                 continue
             ran = True
-            if found is None:
-                return f"accepted, expected {words(expected)} (error {number})"
-            if not _same_kind(found, expected):
-                return f"{words(found)}, expected {type(expected).__name__} (error {number})"
+            reason = refusal_reason(expected, found)
+            if reason is not None:
+                return f"{reason} (error {number})"
         if not ran:
             raise NoCase("nothing is refused")
         return None

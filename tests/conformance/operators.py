@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import facula
@@ -97,6 +97,29 @@ def words(error: BaseException) -> str:
     if isinstance(error, Absent):
         return str(error)
     return f"raised {type(error).__name__}: {error}".strip().split("\n")[0][:160]
+
+
+def first_reason(cases: Iterable[tuple[str, Any]], compare: Callable[[Any], str | None]) -> str | None:
+    """Return the first difference that is found in a case, with the words that find the case again."""
+    ran = False
+    for where, case in cases:
+        try:
+            reason = compare(case)
+        except NoCase:
+            continue
+        ran = True
+        if reason is not None:
+            return f"{reason} ({where})"
+    if not ran:
+        raise NoCase("no sample")
+    return None
+
+
+def refusal_reason(expected: BaseException, found: BaseException | None) -> str | None:
+    """Return how what was raised here, if anything, differs from what PyTorch raised."""
+    if found is None:
+        return f"accepted, expected {words(expected)}"
+    return None if _same_kind(found, expected) else f"{words(found)}, expected {type(expected).__name__}"
 
 
 def drew(state: torch.Tensor) -> bool:
@@ -202,19 +225,8 @@ class OperatorChecks:
 
     def forward(self) -> str | None:
         """Compare results."""
-        ran = False
-        for dtype in types_of(self.op):
-            for where, sample in samples(self.op, dtype, SAMPLES["forward"]):
-                try:
-                    reason = self.call(self.op.op, (sample.input, sample.args, sample.kwargs))
-                except NoCase:
-                    continue
-                ran = True
-                if reason is not None:
-                    return f"{reason} ({where})"
-        if not ran:
-            raise NoCase("no sample")
-        return None
+        cases = (pair for dtype in types_of(self.op) for pair in samples(self.op, dtype, SAMPLES["forward"]))
+        return first_reason(cases, lambda each: self.call(self.op.op, (each.input, each.args, each.kwargs)))
 
     def seeded(self) -> str | None:
         """Compare what is drawn from the same seed."""
@@ -230,20 +242,12 @@ class OperatorChecks:
 
     def variant(self, function: Callable[..., Any], writes: bool) -> str | None:
         """Compare a form of the operator: its method, or the one that writes into its input."""
-        ran = False
-        for where, sample in self._some():
-            if not isinstance(sample.input, torch.Tensor) or (writes and sample.broadcasts_input):
-                continue
-            try:
-                reason = self.call(function, (sample.input, sample.args, sample.kwargs), writes)
-            except NoCase:
-                continue
-            ran = True
-            if reason is not None:
-                return f"{reason} ({where})"
-        if not ran:
-            raise NoCase("no sample")
-        return None
+        cases = (
+            (where, sample)
+            for where, sample in self._some()
+            if isinstance(sample.input, torch.Tensor) and not (writes and sample.broadcasts_input)
+        )
+        return first_reason(cases, lambda each: self.call(function, (each.input, each.args, each.kwargs), writes))
 
     def out(self) -> str | None:
         """Compare what is written to ``out=``, of the result's shape and without elements."""
@@ -310,13 +314,14 @@ class OperatorChecks:
             except Exception as error:
                 expected = error
             ran = True
+            found = None
             try:
                 function(carried[0], *carried[1], **carried[2])
             except Exception as error:
-                if not _same_kind(error, expected):
-                    return f"{words(error)}, expected {type(expected).__name__} (error {number})"
-            else:
-                return f"accepted, expected {type(expected).__name__}: {expected}"[:160] + f" (error {number})"
+                found = error
+            reason = refusal_reason(expected, found)
+            if reason is not None:
+                return f"{reason} (error {number})"
         if not ran:
             raise NoCase("nothing is refused")
         return None

@@ -12,7 +12,7 @@ from torch.testing._internal import common_optimizers as database
 
 from tests.conformance.comparison import Tolerances, difference
 from tests.conformance.inputs import Carrier, Copier, NotCarried, carried_function, named
-from tests.conformance.operators import FACULA, PYTORCH, NoCase, Side, _same_kind, seed, words
+from tests.conformance.operators import FACULA, PYTORCH, NoCase, Side, refusal_reason, seed, words
 
 STEPS = 5
 #: One step adds up roundings of several operations; five of them a little more.
@@ -171,10 +171,9 @@ class OptimizerChecks:
                 continue
             ran = True
             expected, found = failures
-            if found is None:
-                return f"accepted, expected {words(expected)} (error {number})"
-            if not _same_kind(found, expected):
-                return f"{words(found)}, expected {type(expected).__name__} (error {number})"
+            reason = refusal_reason(expected, found)
+            if reason is not None:
+                return f"{reason} (error {number})"
         if not ran:
             raise NoCase("nothing is refused")
         return None
