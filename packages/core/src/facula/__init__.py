@@ -293,82 +293,45 @@ _LATER = frozenset(
         "utils",
     }
 )
-#: What PyTorch has here with another argument order than in ``nn.functional``, and PyTorch's ``native_`` functions.
-_TORCH_SIGNATURES = """
+#: The same for functions, by the module they are in: layers, what few programs use, and what PyTorch has here with
+#: another argument order than in ``nn.functional``.
+_LATER_BY_MODULE = {
+    "facula.amp": """
+GradScaler autocast get_autocast_dtype is_autocast_available is_autocast_enabled set_autocast_dtype
+set_autocast_enabled
+""",
+    "facula.cuda": "Event OutOfMemoryError Stream",
+    "facula.func": "vmap",
+    "facula.futures": "Future",
+    "facula.ops.convolution": "conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d",
+    "facula.ops.distance": "pdist",
+    "facula.ops.eigenpairs": "lobpcg",
+    "facula.ops.gamma_sampling": "_sample_dirichlet _standard_gamma",
+    "facula.ops.grid_sampling": "affine_grid_generator grid_sampler grid_sampler_2d grid_sampler_3d",
+    "facula.ops.interpolation": "channel_shuffle pixel_shuffle pixel_unshuffle",
+    "facula.ops.layouts": "smm spmm",
+    "facula.ops.lowrank": "pca_lowrank svd_lowrank",
+    "facula.ops.margin_loss": "cosine_similarity pairwise_distance",
+    "facula.ops.normalization": "rms_norm",
+    "facula.ops.pooling": "adaptive_avg_pool1d avg_pool1d",
+    "facula.ops.recurrent": "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell",
+    "facula.ops.windows": "bartlett_window blackman_window hamming_window hann_window kaiser_window",
+    "facula.serialization": "load save",
+    "facula.sparse.construction": "sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor",
+    "facula.ops.native": """
+_batch_norm_with_update _log_softmax_backward_data _native_batch_norm_legit _safe_softmax _softmax_backward_data
+_upsample_bilinear2d_aa native_batch_norm native_channel_shuffle native_dropout native_dropout_backward
+native_group_norm native_layer_norm native_norm
+""",
+    "facula.ops.torch_signatures": """
 adaptive_max_pool1d alpha_dropout alpha_dropout_ batch_norm binary_cross_entropy_with_logits constant_pad_nd
 convolution cosine_embedding_loss ctc_loss dropout dropout_ embedding embedding_bag embedding_renorm_
 feature_alpha_dropout feature_alpha_dropout_ feature_dropout feature_dropout_ group_norm hinge_embedding_loss
 instance_norm kl_div layer_norm margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d
 norm_except_dim poisson_nll_loss rrelu rrelu_ triplet_margin_loss
-""".split()
-_NATIVE = """
-_batch_norm_with_update _log_softmax_backward_data _native_batch_norm_legit _safe_softmax
-_softmax_backward_data _upsample_bilinear2d_aa native_batch_norm native_channel_shuffle native_dropout
-native_dropout_backward native_group_norm native_layer_norm native_norm
-""".split()
-#: The same for functions, by the module they are in.
-_LATER_FUNCTIONS = {
-    "vmap": "facula.func",
-    "_sample_dirichlet": "facula.ops.gamma_sampling",
-    "_standard_gamma": "facula.ops.gamma_sampling",
-    "Event": "facula.cuda",
-    "Future": "facula.futures",
-    "OutOfMemoryError": "facula.cuda",
-    "Stream": "facula.cuda",
-    "GradScaler": "facula.amp",
-    "autocast": "facula.amp",
-    "get_autocast_dtype": "facula.amp",
-    "is_autocast_available": "facula.amp",
-    "is_autocast_enabled": "facula.amp",
-    "set_autocast_dtype": "facula.amp",
-    "set_autocast_enabled": "facula.amp",
-    "load": "facula.serialization",
-    "lobpcg": "facula.ops.eigenpairs",
-    "pdist": "facula.ops.distance",
-    "smm": "facula.ops.layouts",
-    "sparse_compressed_tensor": "facula.sparse.construction",
-    "sparse_coo_tensor": "facula.sparse.construction",
-    "sparse_csc_tensor": "facula.sparse.construction",
-    "sparse_csr_tensor": "facula.sparse.construction",
-    "spmm": "facula.ops.layouts",
-    "pca_lowrank": "facula.ops.lowrank",
-    "save": "facula.serialization",
-    "svd_lowrank": "facula.ops.lowrank",
-    "conv1d": "facula.ops.convolution",
-    "conv2d": "facula.ops.convolution",
-    "conv3d": "facula.ops.convolution",
-    "conv_tbc": "facula.ops.convolution",
-    "conv_transpose1d": "facula.ops.convolution",
-    "conv_transpose2d": "facula.ops.convolution",
-    "conv_transpose3d": "facula.ops.convolution",
-    "affine_grid_generator": "facula.ops.grid_sampling",
-    "grid_sampler": "facula.ops.grid_sampling",
-    "grid_sampler_2d": "facula.ops.grid_sampling",
-    "grid_sampler_3d": "facula.ops.grid_sampling",
-    "channel_shuffle": "facula.ops.interpolation",
-    "pixel_shuffle": "facula.ops.interpolation",
-    "pixel_unshuffle": "facula.ops.interpolation",
-    "cosine_similarity": "facula.ops.margin_loss",
-    "pairwise_distance": "facula.ops.margin_loss",
-    "rms_norm": "facula.ops.normalization",
-    "adaptive_avg_pool1d": "facula.ops.pooling",
-    "avg_pool1d": "facula.ops.pooling",
-    "gru": "facula.ops.recurrent",
-    "gru_cell": "facula.ops.recurrent",
-    "lstm": "facula.ops.recurrent",
-    "lstm_cell": "facula.ops.recurrent",
-    "rnn_relu": "facula.ops.recurrent",
-    "rnn_relu_cell": "facula.ops.recurrent",
-    "rnn_tanh": "facula.ops.recurrent",
-    "rnn_tanh_cell": "facula.ops.recurrent",
-    "bartlett_window": "facula.ops.windows",
-    "blackman_window": "facula.ops.windows",
-    "hamming_window": "facula.ops.windows",
-    "hann_window": "facula.ops.windows",
-    "kaiser_window": "facula.ops.windows",
-    **dict.fromkeys(_TORCH_SIGNATURES, "facula.ops.torch_signatures"),
-    **dict.fromkeys(_NATIVE, "facula.ops.native"),
+""",
 }
+_LATER_FUNCTIONS = {name: module for module, names in _LATER_BY_MODULE.items() for name in names.split()}
 
 
 if not TYPE_CHECKING:  # type checkers read the imports above, and report a name that does not exist
