@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from facula.ops.loss import _reduce, _reduction, _softplus
+from facula.ops.loss import _known, _reduce, _reduction, _softplus
 from facula.types import Tensor
 
 __all__ = [
@@ -18,12 +18,6 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
 ]
-
-
-def _known(reduction: str) -> str:
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not a valid value for reduction")
-    return reduction
 
 
 def _refuse_no_classes(input: Tensor) -> None:

@@ -433,7 +433,7 @@ def _bounds(length: int, count: int) -> list[tuple[int, int]]:
 
 
 def _targets(input: Tensor, output_size: Size | None, rank: int, name: str) -> tuple[int, ...]:
-    if input.dim() <= rank < 4 and rank > 1:
+    if rank > 1 and input.dim() <= rank:
         raise ValueError(f"{name}: Input dimension should be at least {rank + 1}, got {list(input.shape)}")
     if input.dim() not in (rank + 1, rank + 2):
         raise RuntimeError(f"{name}: Expected {rank + 1}D or {rank + 2}D tensor, but got {list(input.shape)}")

@@ -22,6 +22,7 @@ from facula.sparse.tensor import (
     compressed_pattern,
     coordinates,
     sparse,
+    values_of,
 )
 from facula.tensor import Tensor
 from facula.tensor_base import wrap
@@ -276,8 +277,6 @@ def indices(input: Tensor) -> Tensor:
 
 def values(input: Tensor) -> Tensor:
     """Return the values that are stored."""
-    from facula.sparse.tensor import values_of
-
     if not isinstance(input, SparseTensor):
         raise RuntimeError(f"values expected sparse tensor layout but got {LAYOUT_NAMES[input.layout]}")
     return values_of(_require_coalesced(input, "values") if input.is_sparse else input)

@@ -26,8 +26,7 @@ from facula.sparse.tensor import (
 )
 from facula.tensor import Tensor
 from facula.tensor_base import storage_of, wrap
-
-Number = int | float | complex
+from facula.types import Number
 
 
 def zero_preserving(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -273,8 +272,9 @@ def unsqueeze(input: SparseTensor, dim: int) -> Tensor:
 
 def select(input: SparseTensor, dim: int, index: int) -> Tensor:
     """Return the part at one index: dense where no dimension with indices is left."""
-    pattern = as_coordinates(input)._pattern
-    at, values = wrap_dim(dim, len(pattern.shape)), values_of(as_coordinates(input))
+    whole = as_coordinates(input)
+    pattern, values = whole._pattern, values_of(whole)
+    at = wrap_dim(dim, len(pattern.shape))
     length = pattern.shape[at]
     if not -length <= index < length:
         raise IndexError(

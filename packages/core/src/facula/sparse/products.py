@@ -23,8 +23,7 @@ from facula.sparse.tensor import (
 )
 from facula.tensor import Tensor
 from facula.tensor_base import wrap
-
-Number = int | float | complex
+from facula.types import Number
 
 
 def _check_sizes(left: Tensor, right: Tensor) -> None:

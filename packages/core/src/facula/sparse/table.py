@@ -24,10 +24,6 @@ def _dense(input: SparseTensor, dtype: dtypes.dtype | None = None, *, masked_gra
     return whole if dtype is None else whole.to(dtype)
 
 
-def _layout_of(name: str) -> Callable[[Tensor], Tensor]:
-    return lambda input: construction.compressed_indices(input, name)
-
-
 def _cpu(input: SparseTensor, memory_format: object = None) -> Tensor:
     return input
 
@@ -48,14 +44,14 @@ def _refuse_item(input: SparseTensor) -> Any:
 
 TABLE: dict[str, Callable[..., Any]] = {
     # layouts
-    "ccol_indices": _layout_of("ccol_indices"),
+    "ccol_indices": layouts.ccol_indices,
     "coalesce": construction.coalesce,
-    "col_indices": _layout_of("col_indices"),
-    "crow_indices": _layout_of("crow_indices"),
+    "col_indices": layouts.col_indices,
+    "crow_indices": layouts.crow_indices,
     "dense_dim": lambda input: len(input._pattern.shape) - input._pattern.sparse_dim,
     "indices": construction.indices,
     "is_coalesced": construction.is_coalesced,
-    "row_indices": _layout_of("row_indices"),
+    "row_indices": layouts.row_indices,
     "sparse_dim": lambda input: input._pattern.sparse_dim,
     "sparse_mask": elementwise.sparse_mask,
     "to_dense": _dense,

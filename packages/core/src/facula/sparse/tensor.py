@@ -91,8 +91,6 @@ def coordinates(shape: Sequence[int], indices: np.ndarray, coalesced: bool = Fal
 def compressed_pattern(layout: Layout, shape: Sequence[int], compressed: np.ndarray, plain: np.ndarray) -> Pattern:
     """Return the pattern of a CSR or CSC tensor."""
     long = np.repeat(np.arange(len(compressed) - 1), np.diff(compressed))
-    if len(long) != len(plain):  # indices that contradict each other are refused only where invariants are checked
-        long = np.resize(long, len(plain))
     rows = layout is conversion.sparse_csr
     return Pattern(layout, tuple(shape), np.stack([long, plain] if rows else [plain, long]), compressed, True)
 
@@ -328,12 +326,15 @@ def values_at(tensor: Tensor, pattern: Pattern) -> Tensor:
 
 def to_dense(tensor: SparseTensor) -> Tensor:
     """Return the tensor with all its elements."""
-    pattern, values = tensor._pattern, values_of(tensor)
-    rest = pattern.shape[pattern.sparse_dim :]
+    pattern = tensor._pattern
+    return _summed(values_of(tensor), pattern.flat(), pattern.places()).reshape(pattern.shape)
+
+
+def _summed(values: Tensor, places: np.ndarray, count: int) -> Tensor:
+    """Return ``count`` values: at each place the sum of those that belong there, or whether any is true."""
     if values.dtype is dtypes.bool_:
-        return to_dense(sparse(pattern, values.to(dtypes.uint8))).to(dtypes.bool_)
-    whole = values.new_zeros((pattern.places(), *rest)).index_add(0, wrap(pattern.flat()), values)
-    return whole.reshape(pattern.shape)
+        return _summed(values.to(dtypes.uint8), places, count).to(dtypes.bool_)
+    return values.new_zeros((count, *values.shape[1:])).index_add(0, wrap(places), values)
 
 
 def _target(tensor: Tensor) -> Target | None:
@@ -359,14 +360,10 @@ def coalesced(tensor: SparseTensor) -> SparseTensor:
     if pattern.coalesced:
         return tensor
     flat, where = np.unique(pattern.flat(), return_inverse=True)
-    values = values_of(tensor)
-    summed = values.dtype is not dtypes.bool_
-    numbers = values if summed else values.to(dtypes.uint8)
-    total = numbers.new_zeros((len(flat), *values.shape[1:])).index_add(0, wrap(where.reshape(-1)), numbers)
     sizes = pattern.shape[: pattern.sparse_dim]
     indices = np.stack(np.unravel_index(flat, sizes)) if sizes and len(flat) else np.zeros((len(sizes), len(flat)))
-    made = coordinates(pattern.shape, indices.astype(np.int64), True)
-    return sparse(made, total if summed else total.to(dtypes.bool_))
+    total = _summed(values_of(tensor), where.reshape(-1), len(flat))
+    return sparse(coordinates(pattern.shape, indices.astype(np.int64), True), total)
 
 
 def compress(tensor: SparseTensor, layout: Layout) -> SparseTensor:

@@ -105,9 +105,14 @@ def assert_allclose(
     assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, msg=msg or None, **options)
 
 
-def _fail(text: str, place: tuple[object, ...]) -> None:
+def _located(text: str, place: tuple[object, ...]) -> str:
+    """Return the text, with the place in the nesting where there is one."""
     where = "".join(f"[{each!r}]" for each in place)
-    raise _Difference(text + (f"\n\nThe failure occurred for item {where}" if place else ""))
+    return text + (f"\n\nThe failure occurred for item {where}" if place else "")
+
+
+def _fail(text: str, place: tuple[object, ...]) -> None:
+    raise _Difference(_located(text, place))
 
 
 def _compare(actual: Any, expected: Any, settings: Settings, place: tuple[object, ...]) -> None:
@@ -127,10 +132,8 @@ def _compare(actual: Any, expected: Any, settings: Settings, place: tuple[object
     elif _are_related(actual, expected, settings):
         _compare_tensors(facula.as_tensor(actual), facula.as_tensor(expected), settings, place)
     else:
-        raise TypeError(
-            f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}."
-            + (f"\n\nThe failure occurred for item {''.join(f'[{each!r}]' for each in place)}" if place else "")
-        )
+        text = f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}."
+        raise TypeError(_located(text, place))
 
 
 def _are_related(actual: object, expected: object, settings: Settings) -> bool:

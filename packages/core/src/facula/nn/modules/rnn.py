@@ -128,7 +128,8 @@ class RNNBase(Module):
     def _run(self, input: Tensor | PackedSequence, hx: Any) -> tuple[Any, ...]:
         """Return the output and last states, in the form of the input; ``hx`` is None or a tuple of states."""
         data = input.data if isinstance(input, PackedSequence) else input
-        kind = self._flat_weights[0].dtype
+        weights = self._flat_weights
+        kind = weights[0].dtype
         if data.dtype != kind and not types_may_differ():
             raise ValueError(
                 f"RNN input dtype ({data.dtype}) does not match weight dtype ({kind}). Convert input: input.to({kind}), or "
@@ -140,7 +141,7 @@ class RNNBase(Module):
             data, batch_sizes, sorted_indices, unsorted_indices = input
             batch = int(batch_sizes[0])
             states = self._states(data, hx, batch, sorted_indices)
-            output, *last = function(data, batch_sizes, states, self._flat_weights, *settings)
+            output, *last = function(data, batch_sizes, states, weights, *settings)
             if unsorted_indices is not None:
                 last = [each.index_select(1, unsorted_indices) for each in last]
             return PackedSequence(output, batch_sizes, sorted_indices, unsorted_indices), last
@@ -155,7 +156,7 @@ class RNNBase(Module):
             input = input.unsqueeze(0 if self.batch_first else 1)
             hx = None if hx is None else tuple(each.unsqueeze(1) for each in hx)
         states = self._states(input, hx, input.shape[0 if self.batch_first else 1], None)
-        output, *last = function(input, states, self._flat_weights, *settings, self.batch_first)
+        output, *last = function(input, states, weights, *settings, self.batch_first)
         if alone:
             output = output.squeeze(0 if self.batch_first else 1)
             last = [each.squeeze(1) for each in last]
