@@ -14,6 +14,7 @@ import facula
 import facula.ops
 import numpy as np
 import pytest
+from facula import native
 from facula.primitive import Primitive
 from samples import ROWS
 from samples.exceptions import EXCEPTIONS
@@ -368,11 +369,14 @@ def without_signs(u: np.ndarray, s: np.ndarray, vh: np.ndarray) -> tuple[np.ndar
 COMPARED_BY = {"_svd": without_signs}
 
 
-def test_kernels_give_what_the_array_code_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["cpu", "native"])
+def test_kernels_give_what_the_array_code_gives(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    if kind == "native" and not native.available:
+        pytest.skip("the compiled kernels were not built, or are switched off")
     compared: set[str] = set()
 
     def comparing(primitive: Primitive) -> Callable:
-        kernel = primitive.kernels["cpu"]
+        kernel = primitive.kernels[kind]
 
         def compute(*arrays: Any, **options: Any) -> Any:
             result = kernel(*arrays, **options)
@@ -390,7 +394,7 @@ def test_kernels_give_what_the_array_code_gives(monkeypatch: pytest.MonkeyPatch)
         return compute
 
     # What moves an array to another device is no computation, and has no array code.
-    with_kernels = [each for each in primitives() if "cpu" in each.kernels and each.name != "_move"]
+    with_kernels = [each for each in primitives() if kind in each.kernels and each.name != "_move"]
     for each in with_kernels:
         monkeypatch.setattr(each, "_compute_on_cpu", comparing(each))
     for row in ROWS:

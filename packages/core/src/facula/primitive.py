@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from facula import backend, dtypes, overrides, recording, tensor_base
+from facula import backend, dtypes, native, overrides, recording, tensor_base
 from facula.dtype_rules import Kind, Rule, computed_in, promote, to_float, to_integer
 from facula.graph.modes import state, watch
 from facula.graph.node import _next_number
@@ -108,24 +108,27 @@ class Primitive:
         return Formula(targets, function, tuple(needs))
 
     def kernel(self, device: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Register a faster forward for ``"cpu"`` or ``"cuda"``: the same parameters without ``xp``.
+        """Register a faster forward: the same parameters without ``xp``.
 
-        It returns NotImplemented for what it does not do; the array code computes that.
+        ``"cpu"`` is for one in Python, ``"native"`` for a compiled kernel, or a function that calls one, and ``"cuda"``
+        for the GPU. It returns NotImplemented for what it does not do; what was there before computes that.
         """
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self.kernels[device] = function
-            if device == "cpu":
+            if device == "cpu" or (device == "native" and native.available):
                 # A NumPy function or method takes every array; a kernel of ours may decline.
                 numpy_function = isinstance(function, np.ufunc) or getattr(function, "__module__", "numpy") == "numpy"
-                self._compute_on_cpu = function if numpy_function else self._kernel_or_array_code
+                everything = numpy_function and device == "cpu"
+                self._compute_on_cpu = function if everything else _with_fallback(function, self._compute_on_cpu)
             return function
 
         return register
 
-    def _kernel_or_array_code(self, *arrays: object, **options: object) -> object:
-        result = self.kernels["cpu"](*arrays, **options)
-        return self.forward(np, *arrays, **options) if result is NotImplemented else result
+    def native(self, name: str) -> None:
+        """Compute with the compiled kernel of this name, which takes the inputs and has no options."""
+        if native.available:
+            self.kernel("native")(getattr(native.kernels, name))
 
     # Calling it.
 
@@ -435,6 +438,16 @@ class PairPrimitive(Primitive):
                     saved.append((left, storage, storage.version))
         tensor._node = node
         return tensor
+
+
+def _with_fallback(kernel: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that computes with ``kernel``, and with ``otherwise`` what that declines."""
+
+    def compute(*arrays: object, **options: object) -> object:
+        result = kernel(*arrays, **options)
+        return otherwise(*arrays, **options) if result is NotImplemented else result
+
+    return compute
 
 
 _NO_OPTIONS: dict[str, object] = {}

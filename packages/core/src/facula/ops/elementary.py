@@ -26,6 +26,7 @@ def _exp(xp, x):
 
 
 _exp.kernel("cpu")(np.exp)
+_exp.native("exp")
 
 
 def exp(input: Tensor, *, out: Tensor | None = None) -> Tensor:

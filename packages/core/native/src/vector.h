@@ -1,0 +1,123 @@
+// Short vectors of floats, as wide as the CPU level allows, and their mathematics.
+//
+// `Floats` is a GCC vector: +, -, *, / and comparisons work lane by lane, and the compiler chooses the instructions.
+// A comparison gives a `Ints` mask of 0 and -1; `mask ? a : b` chooses by lane.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace facula {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+// How many floats, and how many doubles, one vector holds.
+constexpr int kLanes = kVectorBytes / 4;
+constexpr int kDoubleLanes = kVectorBytes / 8;
+
+typedef float Floats __attribute__((vector_size(kVectorBytes)));
+typedef int32_t Ints __attribute__((vector_size(kVectorBytes)));
+typedef double Doubles __attribute__((vector_size(kVectorBytes)));
+typedef int64_t Longs __attribute__((vector_size(kVectorBytes)));
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+// From and to memory at any address.
+ALWAYS_INLINE Floats load(const float* from) {
+  Floats x;
+  std::memcpy(&x, from, sizeof x);
+  return x;
+}
+ALWAYS_INLINE void store(float* to, Floats x) { std::memcpy(to, &x, sizeof x); }
+ALWAYS_INLINE Doubles load(const double* from) {
+  Doubles x;
+  std::memcpy(&x, from, sizeof x);
+  return x;
+}
+ALWAYS_INLINE void store(double* to, Doubles x) { std::memcpy(to, &x, sizeof x); }
+
+// The last `count` < kLanes elements of a row: the other lanes are zero, or not written.
+ALWAYS_INLINE Floats load_part(const float* from, int64_t count) {
+  Floats x = {};
+  std::memcpy(&x, from, static_cast<size_t>(count) * sizeof(float));
+  return x;
+}
+ALWAYS_INLINE void store_part(float* to, Floats x, int64_t count) {
+  std::memcpy(to, &x, static_cast<size_t>(count) * sizeof(float));
+}
+
+ALWAYS_INLINE Floats all(float x) { return x - Floats{}; }
+ALWAYS_INLINE Doubles all(double x) { return x - Doubles{}; }
+ALWAYS_INLINE Ints all(int32_t x) { return x - Ints{}; }
+ALWAYS_INLINE Floats maximum(Floats a, Floats b) { return a > b ? a : b; }
+ALWAYS_INLINE Floats minimum(Floats a, Floats b) { return a < b ? a : b; }
+ALWAYS_INLINE Ints bits_of(Floats x) { return reinterpret_cast<Ints>(x); }
+ALWAYS_INLINE Floats of_bits(Ints x) { return reinterpret_cast<Floats>(x); }
+ALWAYS_INLINE Floats absolute(Floats x) { return of_bits(bits_of(x) & 0x7fffffff); }
+ALWAYS_INLINE Floats with_sign_of(Floats size, Floats sign) {
+  return of_bits((bits_of(size) & 0x7fffffff) | (bits_of(sign) & static_cast<int32_t>(0x80000000)));
+}
+
+// The sum over lanes, always in the same order.
+ALWAYS_INLINE float total(Floats x) {
+  float lanes[kLanes];
+  store(lanes, x);
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+  }
+  return lanes[0];
+}
+ALWAYS_INLINE double total(Doubles x) {
+  double lanes[kDoubleLanes];
+  store(lanes, x);
+  for (int width = kDoubleLanes / 2; width > 0; width /= 2) {
+    for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+  }
+  return lanes[0];
+}
+ALWAYS_INLINE float largest(Floats x) {
+  float lanes[kLanes];
+  store(lanes, x);
+  float found = lanes[0];
+  for (int lane = 1; lane < kLanes; ++lane) found = lanes[lane] > found ? lanes[lane] : found;
+  return found;
+}
+
+// e to the power x, to about one unit in the last place; inf above 88.73, denormal and then 0 below -87.34; NaN stays.
+// x = n log 2 + r with |r| <= log(2) / 2; then 2**n times a polynomial in r, whose coefficients are a minimax
+// fit (largest relative error 6e-11).
+ALWAYS_INLINE Floats exp(Floats x) {
+  const Floats clamped = minimum(maximum(x, all(-104.0f)), all(89.0f));
+  // Adding and taking away 1.5 * 2**23 rounds to a whole number.
+  const Floats shifted = clamped * 1.44269504088896341f + 12582912.0f;
+  const Floats n = shifted - 12582912.0f;
+  Floats r = clamped - n * 0.693145751953125f;
+  r = r - n * 1.42860682030941723e-6f;
+  Floats p = r * 1.97901352e-4f + 1.39448685e-3f;
+  p = p * r + 8.33349834e-3f;
+  p = p * r + 4.16662922e-2f;
+  p = p * r + 1.66666659e-1f;
+  p = p * r + 5.00000000e-1f;
+  p = p * r * r + r + 1.0f;
+  // 2**n in two steps, since it may be no float while the product is one.
+  const Ints whole = __builtin_convertvector(n, Ints);
+  const Ints half = whole >> 1;
+  const Floats first = of_bits((half + 127) << 23);
+  const Floats second = of_bits((whole - half + 127) << 23);
+  const Floats result = p * first * second;
+  return x == x ? result : x;
+}
+
+ALWAYS_INLINE Floats sigmoid(Floats x) { return 1.0f / (1.0f + exp(-x)); }
+
+}  // namespace facula
