@@ -1,7 +1,8 @@
 """Compile the kernels: ``python packages/core/native/build.py [--all-levels]``.
 
-Every file of ``src/`` is compiled once for each CPU level and linked into one extension module a level, which lies in
-``src/facula/_native/`` beside the Python code; `facula.native` imports the one this CPU can run. Objects are kept in
+Every file of ``src/`` is compiled once for each CPU level and linked into one extension module a level, and those of
+``src/base/`` once, into a module that says which level this CPU can run. The modules lie in ``src/facula/_native/``
+beside the Python code, where `facula.native` imports them. Objects are kept in
 ``build/`` by a hash of what they were made of, so that a second run compiles only what has changed.
 
 Without a C++ compiler nothing is built and `NoCompiler` is raised; facula then computes with its array code.
@@ -76,10 +77,10 @@ def levels(every: bool) -> dict[int, list[str]]:
 def _level_of_this_cpu() -> int:
     sys.path.insert(0, str(TARGET))
     try:
-        import cpu  # type: ignore[import-not-found]  # made a moment ago
+        import base  # type: ignore[import-not-found]  # made a moment ago
     finally:
         sys.path.remove(str(TARGET))
-    return int(cpu.level())
+    return int(base.level())
 
 
 def build(every_level: bool = False, quiet: bool = True, extra_flags: tuple[str, ...] = ()) -> list[Path]:
@@ -92,13 +93,13 @@ def build(every_level: bool = False, quiet: bool = True, extra_flags: tuple[str,
     OBJECTS.mkdir(parents=True, exist_ok=True)
     common = [*command, *FLAGS, *extra_flags, *includes]
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    headers = b"".join(path.read_bytes() for path in sorted(SOURCES.glob("*.h")))
+    headers = b"".join(path.read_bytes() for path in sorted(SOURCES.rglob("*.h")))
 
-    cpu = _object(common, SOURCES / "cpu.cpp", headers, quiet)
-    made = [_link(command, [cpu], TARGET / f"cpu{suffix}", extra_flags)]
-    sources = sorted(path for path in SOURCES.glob("*.cpp") if path.name != "cpu.cpp")
-    wanted = levels(every_level)
+    sources = sorted(SOURCES.glob("*.cpp"))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        base = pool.map(lambda path: _object(common, path, headers, quiet), sorted((SOURCES / "base").glob("*.cpp")))
+        made = [_link(command, list(base), TARGET / f"base{suffix}", extra_flags)]
+        wanted = levels(every_level)
         jobs = {
             level: [
                 pool.submit(_object, [*common, *flags, f"-DFACULA_MODULE=level{level}"], path, headers, quiet)
@@ -114,7 +115,7 @@ def build(every_level: bool = False, quiet: bool = True, extra_flags: tuple[str,
 
 def _object(command: list[str], source: Path, headers: bytes, quiet: bool) -> Path:
     what = source.read_bytes() + headers + "\0".join(command).encode()
-    made = OBJECTS / f"{source.stem}-{hashlib.sha256(what).hexdigest()[:16]}.o"
+    made = OBJECTS / f"{source.parent.name}-{source.stem}-{hashlib.sha256(what).hexdigest()[:16]}.o"
     if made.exists():
         return made
     if not quiet:

@@ -14,8 +14,8 @@ def _load() -> Any:
     if os.environ.get("FACULA_NATIVE", "1") in ("0", "off", "false"):
         return None
     try:
-        cpu = importlib.import_module("facula._native.cpu")
-        return importlib.import_module(f"facula._native.level{cpu.level()}")
+        base = importlib.import_module("facula._native.base")
+        return importlib.import_module(f"facula._native.level{base.level()}")
     except ModuleNotFoundError:
         return None  # built without a compiler
 
