@@ -6,10 +6,11 @@ from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.graph.modes import state
 from facula.graph.views import check_writable, refresh, rewrite_history
 from facula.overlap import refuse_partial_overlap
+from facula.primitive import Primitive
 from facula.promotion import can_cast
 from facula.tensor_base import TensorBase, storage_of, wrap
 from facula.types import Tensor, TensorLike
@@ -99,8 +100,14 @@ def write(target: Tensor, value: Tensor) -> Tensor:
     return target
 
 
-def operator(function: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensor, Operand], Tensor]:
-    """Return the method behind an operator: NotImplemented for what is neither tensor nor number."""
+def operator(
+    function: Callable[[Tensor, Any], Tensor], primitive: Primitive | None = None, matrices_only: bool = False
+) -> Callable[[Tensor, Operand], Tensor]:
+    """Return the method behind an operator: NotImplemented for what is neither tensor nor number.
+
+    ``primitive`` is what the function comes to for two tensors (``matrices_only``: of two dimensions); the compiled call
+    then goes there at once.
+    """
 
     def method(self: Tensor, other: Operand) -> Tensor:
         if isinstance(other, TensorBase) or isinstance(other, _NUMBERS):
@@ -108,6 +115,8 @@ def operator(function: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensor, Ope
         return function(self, wrap(other)) if isinstance(other, np.ndarray) else NotImplemented
 
     method.__name__ = function.__name__
+    if primitive is not None and native.base is not None:
+        return native.base.Operator(primitive, method, matrices_only)
     return method
 
 

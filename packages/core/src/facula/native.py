@@ -1,8 +1,9 @@
-"""The door to the compiled kernels: the extension module for this CPU, where one was built and is not switched off.
+"""The door to what is compiled: the extension modules for this CPU, where they were built and are not switched off.
 
 The environment variable ``FACULA_NATIVE=0`` switches the kernels off; every primitive then computes with its array
 code. `kernels` holds the functions of ``native/src/*.cpp``; each is registered on its primitive in `facula.ops`, takes
-NumPy arrays, and returns NotImplemented for what it does not do.
+NumPy arrays, and returns NotImplemented for what it does not do. `base` does the usual case of what `facula.primitive`,
+`facula.recording` and `facula.graph.engine` say in Python, which remain for everything else.
 """
 
 import importlib
@@ -10,18 +11,27 @@ import os
 from typing import Any
 
 
-def _load() -> Any:
+def _load() -> tuple[Any, Any]:
     if os.environ.get("FACULA_NATIVE", "1") in ("0", "off", "false"):
-        return None
+        return None, None
     try:
         base = importlib.import_module("facula._native.base")
-        return importlib.import_module(f"facula._native.level{base.level()}")
+        return base, importlib.import_module(f"facula._native.level{base.level()}")
     except ModuleNotFoundError:
-        return None  # built without a compiler
+        return None, None  # built without a compiler
 
 
-#: The module of compiled kernels, or None.
-kernels: Any = _load()
+#: The compiled call of a primitive and walk of the recorded graph, and the fields of the classes these work on, or
+#: None; and the module of compiled kernels, or None.
+base: Any
+kernels: Any
+base, kernels = _load()
 
 #: Whether primitives compute with compiled kernels.
 available: bool = kernels is not None
+
+
+def know(**named: Any) -> None:
+    """Tell the compiled call and walk of a class, or of a function for what is rare."""
+    if base is not None:
+        base.know(**named)

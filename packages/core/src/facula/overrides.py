@@ -14,6 +14,7 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from facula import native
 from facula.graph.modes import state
 from facula.tensor_base import OverridingArray, TensorBase, storage_of, wrap
 
@@ -290,11 +291,15 @@ def _tensor_class() -> type[TensorBase]:
     return importlib.import_module("facula.tensor").Tensor
 
 
+#: What methods are: functions, and the compiled operators that stand for some of them.
+_METHODS = (types.FunctionType,) if native.base is None else (types.FunctionType, native.base.Operator)
+
+
 def _methods_of(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
     for name in dir(cls):
         function = getattr(cls, name)
         internal = name.startswith("_") and not name.startswith("__")
-        if isinstance(function, types.FunctionType) and not internal and name not in _NOT_METHODS:
+        if isinstance(function, _METHODS) and not internal and name not in _NOT_METHODS:
             yield name, function
 
 

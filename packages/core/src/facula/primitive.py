@@ -21,7 +21,7 @@ import functools
 import inspect
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,7 +49,7 @@ from facula.types import Tensor
 
 __all__ = ["Primitive", "primitive", "promote", "to_float", "to_integer"]
 
-_new = object.__new__
+_new = TensorBase.__new__
 _ndarray = np.ndarray
 _FLOAT32 = dtypes.float32.numpy
 
@@ -67,7 +67,16 @@ def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[st
     return (*positional, names[count + keywords]), options, count - 1
 
 
-class Primitive:
+class _Fields:
+    """The fields that the compiled call reads, as the class has them without it."""
+
+
+_IN_PYTHON = TYPE_CHECKING or native.base is None
+if not _IN_PYTHON:
+    _Fields = native.base.PrimitiveFields  # type: ignore[misc]  # the same fields
+
+
+class Primitive(_Fields):
     """An operation on tensors: call it with tensors, numbers or None for its inputs, and its options by name."""
 
     def __init__(
@@ -90,6 +99,10 @@ class Primitive:
         self._plans: dict[tuple[bool, ...], Plan] = {}
         self._types: dict[tuple[Any, ...], tuple[np.dtype | None, np.dtype | None]] = {}
         self._compute_on_cpu: Callable[..., Any] = functools.partial(forward, np)
+        # What the compiled call asks: whether an input may be a Python number, and whether a whole one becomes a float.
+        self._takes_numbers = dtype is None or not dtype.names
+        self._rounds_numbers = dtype is not None
+        self._is_variadic = self.variadic is not None
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join([*self.inputs, *self.options])})>"
@@ -132,7 +145,7 @@ class Primitive:
 
     # Calling it.
 
-    def __call__(self, *inputs: Any, out: Tensor | None = None, **options: Any) -> Any:
+    def _call(self, *inputs: Any, out: Tensor | None = None, **options: Any) -> Any:
         """Return the result of the operation, recorded where gradients are wanted."""
         if watch.active and state.interceptors:
             return self._intercepted(inputs, out, options)
@@ -162,6 +175,9 @@ class Primitive:
             result = np.asarray(result)
         return self._wrap(inputs, result, recorded, out, options)
 
+    if _IN_PYTHON:
+        __call__ = _call  # else the compiled call, which leaves all but the usual case to `_call`
+
     def _wrap(
         self, inputs: tuple[Any, ...], result: np.ndarray, recorded: bool, out: Tensor | None, options: dict[str, Any]
     ) -> Tensor:
@@ -182,7 +198,7 @@ class Primitive:
     def _record(
         self, kind: type[RecordedCall], inputs: tuple[Any, ...], result: Any, options: dict[str, Any]
     ) -> RecordedCall | None:
-        node = _new(kind)
+        node = kind.__new__(kind)
         edges = [each._node if isinstance(each, TensorBase) else None for each in inputs]
         wanted = tuple([edge is not None for edge in edges])
         plan = self._plans.get(wanted) or self._make_plan(wanted)
@@ -391,10 +407,10 @@ class PairPrimitive(Primitive):
         try:
             left, right = x._array, other._array
         except AttributeError:
-            return Primitive.__call__(self, x, other, out=out)
+            return self._call(x, other, out=out)
         plain = left.dtype is _FLOAT32 and right.dtype is _FLOAT32 and type(left) is type(right) is _ndarray
         if not plain or out is not None or watch.active:
-            return Primitive.__call__(self, x, other, out=out)
+            return self._call(x, other, out=out)
         grad_enabled = state.grad_enabled
         try:
             result = self._compute_on_cpu(left, right)
@@ -417,7 +433,7 @@ class PairPrimitive(Primitive):
         plan = self._pair_plans[x_node is not None][other_node is not None]
         if not (plan.pairs or plan.run) or result.dtype is not _FLOAT32:
             return tensor
-        node = _new(RecordedCall)
+        node = RecordedCall.__new__(RecordedCall)
         node.primitive = self
         node.plan = plan
         node.edges = (x_node, other_node)
@@ -460,6 +476,7 @@ def _learn_tensor_class(cls: type[TensorBase]) -> None:
 
 
 tensor_base.on_tensor_class(_learn_tensor_class)
+native.know(primitive_class=Primitive)
 
 
 def _number(value: Any, compute: np.dtype) -> Any:
@@ -541,7 +558,8 @@ def primitive(
 
     def make(forward: Callable[..., Any]) -> Primitive:
         made = Primitive(forward, vjp=vjp, dtype=dtype, view=view)
-        if len(made.inputs) == 2 and not made.options and made.variadic is None and not view:
+        pair = len(made.inputs) == 2 and not made.options and made.variadic is None and not view
+        if pair and _IN_PYTHON:
             made.__class__ = PairPrimitive
             made._pair_plans = tuple(  # type: ignore[attr-defined]  # it has become a PairPrimitive
                 tuple(made._make_plan((x, other)) for other in (False, True)) for x in (False, True)

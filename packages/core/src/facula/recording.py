@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from facula import tensor_base
+from facula import native, tensor_base
 from facula.graph.modes import state
 from facula.graph.node import Node, Output, Target
 from facula.tensor_base import Storage, TensorBase, storage_of, wrap
@@ -14,7 +14,7 @@ from facula.types import Tensor
 if TYPE_CHECKING:
     from facula.primitive import Primitive
 
-_new = object.__new__
+_new = TensorBase.__new__
 _Tensor: Any = TensorBase
 
 
@@ -37,7 +37,7 @@ class Formula(NamedTuple):
     needs: tuple[str, ...]
 
 
-class Plan(NamedTuple):
+class _Plan(NamedTuple):
     """What to save, and what to run, when a given set of inputs needs gradients.
 
     ``save``: for each value, what it is and which (an input's position or a name). ``run``: for each formula that is
@@ -51,6 +51,10 @@ class Plan(NamedTuple):
     run: tuple[tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...]], ...]
     inputs: tuple[int, ...] | None
 
+
+Plan = _Plan
+if not TYPE_CHECKING and native.base is not None:
+    Plan = native.base.Plan
 
 #: A saved tensor: its array, its storage, and the version that storage had.
 Saved = tuple[np.ndarray, Storage, int]
@@ -126,7 +130,7 @@ def collect(plan: Plan, inputs: tuple[Any, ...], result: Any, options: dict[str,
 class RecordedCall(Node):
     """A recorded call of a primitive with one result."""
 
-    __slots__ = ("primitive", "plan", "saved")
+    __slots__ = ()
 
     primitive: "Primitive"
     plan: Plan
@@ -203,6 +207,9 @@ class RecordedCall(Node):
     def release(self) -> None:
         """Forget what was saved."""
         self.saved = None
+
+
+native.know(recorded_call=RecordedCall)
 
 
 class RecordedCallOfSeveral(RecordedCall):

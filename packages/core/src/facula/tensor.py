@@ -144,16 +144,16 @@ class Tensor(TensorProperties, layouts.LayoutMethods):
     igammac = special.igammac
     igammac_ = inplace(special.igammac)
     __abs__ = pointwise.abs
-    __add__ = operator(pointwise.add)
+    __add__ = operator(pointwise.add, pointwise._add)  # type: ignore[has-type]  # see `_mm`
     __radd__ = reflected(pointwise.add)
     __iadd__ = operator(add_)
-    __sub__ = operator(pointwise.sub)
+    __sub__ = operator(pointwise.sub, pointwise._sub)  # type: ignore[has-type]  # see `_mm`
     __rsub__ = reflected(pointwise.sub)
     __isub__ = operator(sub_)
-    __mul__ = operator(pointwise.mul)
+    __mul__ = operator(pointwise.mul, pointwise._mul)  # type: ignore[has-type]  # see `_mm`
     __rmul__ = reflected(pointwise.mul)
     __imul__ = operator(mul_)
-    __truediv__ = operator(pointwise.div)
+    __truediv__ = operator(pointwise.div, pointwise._div)  # type: ignore[has-type]  # see `_mm`
     __rtruediv__ = reflected(pointwise.div)
     __itruediv__ = operator(div_)
     __div__, __rdiv__, __idiv__ = __truediv__, __rtruediv__, __itruediv__
@@ -451,7 +451,7 @@ class Tensor(TensorProperties, layouts.LayoutMethods):
     mv = matmul_family.mv
     outer = ger = matmul_family.outer
     vdot = matmul_family.vdot
-    __matmul__ = operator(matmul_family.matmul)
+    __matmul__ = operator(matmul_family.matmul, matmul_family._mm, matrices_only=True)  # type: ignore[has-type]  # decorated, in a cycle of imports
     __rmatmul__ = reflected(matmul_family.matmul)
 
     # shape

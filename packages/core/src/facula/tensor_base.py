@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facula import native
 from facula.backend import Array
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from facula.types import Tensor
 
 
-class Storage:
+class _Storage:
     """What a tensor shares with its views and with ``detach()``: how often their memory was written to in place.
 
     ``rewrites`` counts the recorded writes: after one, a view made before it has another history than it knows of.
@@ -22,6 +23,23 @@ class Storage:
     rewrites = 0
 
 
+class _Fields:
+    """The fields that the compiled call reads, as the class has them without it."""
+
+    #: The accumulated gradient of a leaf, or of a tensor whose gradient was retained.
+    grad: "Tensor | None" = None
+    #: Made when first needed: when a view is taken or the tensor is saved for a gradient.
+    _storage: _Storage | None = None
+
+
+if TYPE_CHECKING or native.base is None:
+    Storage = _Storage
+    Fields = _Fields
+else:
+    Storage = native.base.Storage
+    Fields = native.base.TensorFields
+
+
 class OverridingArray(np.ndarray):
     """The array of a tensor whose class overrides operations by ``__torch_function__``.
 
@@ -29,7 +47,7 @@ class OverridingArray(np.ndarray):
     """
 
 
-class TensorBase:
+class TensorBase(Fields):
     """An array with a place in the graph.
 
     ``_array``  the NumPy or CuPy array; views of one memory are views here too.
@@ -44,10 +62,6 @@ class TensorBase:
     _node: "Target | None"
     _base: "Tensor | None"
 
-    #: The accumulated gradient of a leaf, or of a tensor whose gradient was retained.
-    grad: "Tensor | None" = None
-    #: Made when first needed: when a view is taken or the tensor is saved for a gradient.
-    _storage: Storage | None = None
     #: For a view: how many recorded writes to the memory its ``_node`` takes account of.
     _rewrites_seen = 0
     _retains_grad = False
@@ -56,7 +70,7 @@ class TensorBase:
     _overrides = False
 
 
-_new = object.__new__
+_new = TensorBase.__new__
 
 #: The class of new tensors; `facula.tensor` puts ``Tensor`` here.
 tensor_class: type[TensorBase] = TensorBase
@@ -66,6 +80,7 @@ def register_tensor_class(cls: type[TensorBase]) -> None:
     """Make ``cls`` the class of the tensors that operations return."""
     global tensor_class
     tensor_class = cls
+    native.know(tensor_class=cls)
     for listener in _listeners:
         listener(cls)
 

@@ -353,17 +353,26 @@ struct Operator {
   char matrices_only;
 };
 
-bool is_usual(PyObject* input, bool matrices_only) {
-  if (!is_tensor(input)) return false;
+// The array of a float32 tensor in main memory, or null.
+PyArrayObject* usual_array(PyObject* input) {
+  if (!is_tensor(input)) return nullptr;
   PyObject* array = as_tensor(input)->array;
-  return is_plain(array) && (!matrices_only || PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array)) == 2);
+  return is_plain(array) && descriptor_of(array) == known.float32 ? reinterpret_cast<PyArrayObject*>(array) : nullptr;
+}
+
+bool are_matrices_that_fit(PyArrayObject* left, PyArrayObject* right) {
+  return PyArray_NDIM(left) == 2 && PyArray_NDIM(right) == 2 && PyArray_DIM(left, 1) == PyArray_DIM(right, 0);
 }
 
 PyObject* call_operator(PyObject* self, PyObject* const* args, size_t given, PyObject* names) {
   auto* op = reinterpret_cast<Operator*>(self);
-  const bool usual = names == nullptr && PyVectorcall_NARGS(given) == 2 && watched == 0 &&
-                     is_usual(args[0], op->matrices_only) && is_usual(args[1], op->matrices_only);
-  if (usual) return call_primitive(op->primitive, args, 2, nullptr);
+  if (names == nullptr && PyVectorcall_NARGS(given) == 2 && watched == 0) {
+    PyArrayObject* left = usual_array(args[0]);
+    PyArrayObject* right = left == nullptr ? nullptr : usual_array(args[1]);
+    if (right != nullptr && (!op->matrices_only || are_matrices_that_fit(left, right))) {
+      return call_primitive(op->primitive, args, 2, nullptr);
+    }
+  }
   return PyObject_Vectorcall(op->method, args, given, names);
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import Any
 
+from facula import native
 from facula.graph.modes import state, watch
 from facula.graph.node import AccumulateGrad, Node, Target
 from facula.types import Tensor
@@ -30,6 +31,28 @@ def run(
     goals = wanted if wanted is not None else accumulate_into
     useful = None if goals is None else _nodes_leading_to({goal.node for goal in goals}, roots)
     found: dict[Target, Tensor] = {}
+    grad_enabled = state.grad_enabled
+    # Where nobody records or watches, further gradients are added in place to a sum that was made here.
+    observed = create_graph or watch.active > 0
+    state.grad_enabled = create_graph
+    try:
+        _walk(roots, gradients, retain_graph, create_graph, observed, state.anomaly, useful, wanted, found)
+    finally:
+        state.grad_enabled = grad_enabled
+    return found
+
+
+def _walk(
+    roots: Sequence[Target],
+    gradients: Sequence[Tensor],
+    retain_graph: bool,
+    create_graph: bool,
+    observed: bool,
+    anomaly: bool,
+    useful: set[Node] | None,
+    wanted: set[Target] | None,
+    found: dict[Target, Tensor],
+) -> None:
     # A gradient for each node; a list of them for a node of several results.
     pending: dict[Any, Any] = {}
     queue: list[tuple[int, Node]] = []
@@ -55,71 +78,59 @@ def run(
         earlier = slots[target.index]
         slots[target.index] = gradient if earlier is None else earlier + gradient
 
-    grad_enabled, anomaly = state.grad_enabled, state.anomaly
-    # Where nobody records or watches, further gradients are added in place to a sum that was made here.
-    observed = create_graph or watch.active > 0
     owned: dict[Any, Any] = {}
     target: Any
     gradient: Any
     produced: Any
     earlier: Any
-    state.grad_enabled = create_graph
-    try:
-        for target, gradient in zip(roots, gradients, strict=True):
-            arrive(target, gradient)
-        while queue:
-            node = heappop(queue)[1]
-            received = pending.pop(node)
-            if owned:
-                owned.pop(node, None)
-            hooked = node.hooked
-            if hooked and node.tensor_hooks is not None:
-                received = _run_tensor_hooks(node, received)
-            if wanted is not None:
-                _capture(node, received, wanted, found)
-            if useful is not None and node not in useful:
+    for target, gradient in zip(roots, gradients, strict=True):
+        arrive(target, gradient)
+    while queue:
+        node = heappop(queue)[1]
+        received = pending.pop(node)
+        if owned:
+            owned.pop(node, None)
+        hooked = node.hooked
+        if hooked and node.tensor_hooks is not None:
+            received = _run_tensor_hooks(node, received)
+        if wanted is not None:
+            _capture(node, received, wanted, found)
+        if useful is not None and node not in useful:
+            continue
+        if type(node) is AccumulateGrad:
+            if wanted is None:
+                node.accumulate(received, create_graph=create_graph)
+            continue
+        if hooked and node.pre_hooks is not None:
+            received = _run_pre_hooks(node, received)
+        produced = _differentiate(node, received) if anomaly else node.gradients(received)
+        if hooked and node.hooks is not None:
+            produced = _run_hooks(node, produced, received)
+        edges = node.edges
+        if not retain_graph:
+            node.release()
+        del received
+        for target, gradient in zip(edges, produced):
+            if target is None or gradient is None:
                 continue
-            if type(node) is AccumulateGrad:
-                if wanted is None:
-                    node.accumulate(received, create_graph=create_graph)
-                continue
-            if hooked and node.pre_hooks is not None:
-                received = _run_pre_hooks(node, received)
-            produced = _differentiate(node, received) if anomaly else node.gradients(received)
-            if hooked and node.hooks is not None:
-                produced = _run_hooks(node, produced, received)
-            edges = node.edges
-            if not retain_graph:
-                node.release()
-            del received
-            for target, gradient in zip(edges, produced):
-                if target is None or gradient is None:
-                    continue
-                if (
-                    target.outputs == 1
-                    and gradient._array.shape == target.shape
-                    and gradient._array.dtype is target.dtype
-                ):
-                    # The usual case of `arrive`, without the call.
-                    earlier = pending.get(target)
-                    if earlier is None:
-                        pending[target] = gradient
-                        heappush(queue, (-target.number, target))
-                    elif observed:
-                        pending[target] = earlier + gradient
-                    elif owned.get(target) is earlier and not (earlier._overrides or gradient._overrides):  # type: ignore[union-attr]
-                        array = earlier._array  # type: ignore[union-attr]
-                        array += gradient._array
-                    else:
-                        pending[target] = owned[target] = earlier + gradient
-                    earlier = None
+            if target.outputs == 1 and gradient._array.shape == target.shape and gradient._array.dtype is target.dtype:
+                # The usual case of `arrive`, without the call.
+                earlier = pending.get(target)
+                if earlier is None:
+                    pending[target] = gradient
+                    heappush(queue, (-target.number, target))
+                elif observed:
+                    pending[target] = earlier + gradient
+                elif owned.get(target) is earlier and not (earlier._overrides or gradient._overrides):  # type: ignore[union-attr]
+                    array = earlier._array  # type: ignore[union-attr]
+                    array += gradient._array
                 else:
-                    arrive(target, gradient)
-            # A gradient held by nothing else may become a leaf's grad without a copy.
-            gradient = produced = None
-    finally:
-        state.grad_enabled = grad_enabled
-    return found
+                    pending[target] = owned[target] = earlier + gradient
+                earlier = None
+            else:
+                arrive(target, gradient)
+        # A gradient held by nothing else may become a leaf's grad without a copy.
+        gradient = produced = None
 
 
 def _differentiate(node: Node, received: Any) -> "Sequence[Tensor | None]":
@@ -208,3 +219,16 @@ def _run_hooks(node: Node, produced: "Sequence[Tensor | None]", received: Any) -
         if replaced is not None:
             produced = replaced if isinstance(replaced, tuple) else (replaced,)
     return produced
+
+
+if native.base is not None:
+    native.know(
+        sum_to_size=lambda gradient, shape: gradient.sum_to_size(shape),
+        cast=_cast,
+        capture=_capture,
+        differentiate=_differentiate,
+        run_tensor_hooks=_run_tensor_hooks,
+        run_pre_hooks=_run_pre_hooks,
+        run_hooks=_run_hooks,
+    )
+    _walk = native.base.walk

@@ -9,6 +9,8 @@ from typing import Any, Protocol, TypeVar, overload
 
 import numpy as np
 
+from facula import native
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -19,7 +21,11 @@ class Interceptor(Protocol):
         """Return what the call returns; usually by calling ``primitive.compute(*inputs, **options)``."""
 
 
-class ThreadState(threading.local):
+class _NoFields:
+    """Nothing: without the compiled call, a thread's state has all its fields of its own."""
+
+
+class ThreadState(_NoFields if native.base is None else native.base.Modes, threading.local):  # type: ignore[misc]
     """What is switched on in this thread."""
 
     def __init__(self) -> None:
@@ -45,7 +51,7 @@ class Watch:
     active = 0
 
 
-watch = Watch()
+watch: Watch = Watch() if native.base is None else native.base.Watch()
 
 
 def set_anomaly(mode: bool) -> None:

@@ -4,34 +4,51 @@ import itertools
 import weakref
 from collections.abc import Callable, Sequence
 from sys import getrefcount
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facula import native
 from facula.tensor_base import TensorBase
 from facula.types import Tensor
 
-_next_number = itertools.count().__next__
+_next_number: Callable[[], int] = itertools.count().__next__ if native.base is None else native.base.next_number
 
 #: References to a gradient inside `AccumulateGrad.accumulate` when only the engine holds it: the engine's variable,
 #: the parameter, and the argument of ``getrefcount``.
 _HELD_BY_ENGINE = 3
 
 
-class Node:
+class _Fields:
+    """The fields that the compiled walk reads, as the class has them without it; the last three are a recorded call's."""
+
+    __slots__ = ("edges", "number", "shape", "dtype", "primitive", "plan", "saved")
+
+    hooked = False
+
+
+if not TYPE_CHECKING and native.base is not None:
+    _Fields = native.base.NodeFields
+
+
+class Node(_Fields):
     """One recorded operation.
 
     ``edges`` has, for each input, the target its gradient goes to: the node that made the input, one `Output` of a
     node with several, an `AccumulateGrad` for a leaf, or None. A node never holds its input tensors themselves: an
     in-place operation may give such a tensor another history later. ``number`` grows with time, so walking by falling
     numbers visits a node after everything that depends on it. ``shape`` and ``dtype`` are those of the result, and
-    thus of its gradient.
+    thus of its gradient. ``hooked`` says whether any of the three tables of hooks has something in it.
     """
 
-    __slots__ = ("edges", "number", "shape", "dtype", "__dict__", "__weakref__")
+    __slots__ = ("__dict__", "__weakref__")
 
-    #: Whether any of the three tables of hooks below has something in it.
-    hooked = False
+    edges: Sequence["Target | None"]
+    number: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    hooked: bool
+
     #: For each output index, the functions that see (and may replace) its gradient.
     tensor_hooks: dict[int, dict[int, Callable[..., Any]]] | None = None
     #: Functions of (gradients of inputs, gradients of outputs), after the node has run.
@@ -163,6 +180,8 @@ class AccumulateGrad(Node):
         """Return nothing: there is no further node."""
         return ()
 
+
+native.know(accumulate_grad=AccumulateGrad)
 
 Target = Node | Output
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from facula import native
 from facula.graph.node import AccumulateGrad, Node
 from facula.tensor_base import TensorBase, storage_of
 from facula.types import Tensor
@@ -88,6 +89,9 @@ def refresh(view: TensorBase) -> None:
         base: Any = view._base
         view._node = None if base._node is None else ViewNode(view, base)
         view._rewrites_seen = storage.rewrites
+
+
+native.know(refresh=refresh)
 
 
 def rewrite_history(target: Tensor, value: Tensor) -> None:

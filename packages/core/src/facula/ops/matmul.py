@@ -124,7 +124,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
         _check_types(input, other)
     left, right = x.shape, y.shape
     if len(left) == 2 == len(right) and left[1] == right[0]:
-        return _mm(input, other, out)
+        return _mm(input, other, out=out)
     if not x.ndim or not y.ndim:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D")
     if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:

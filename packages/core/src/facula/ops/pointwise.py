@@ -106,7 +106,7 @@ def add(
     >>> facula.add(facula.tensor([1, 2]), 10)
     tensor([11, 12])
     """
-    return _add(input, other if alpha == 1 else _scaled(other, alpha, input), out)
+    return _add(input, other if alpha == 1 else _scaled(other, alpha, input), out=out)
 
 
 def sub(
@@ -144,7 +144,7 @@ def mul(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> T
     >>> facula.mul(facula.tensor([1.0, 2.0]), 3)
     tensor([3., 6.])
     """
-    return _mul(input, other, out)
+    return _mul(input, other, out=out)
 
 
 def div(
