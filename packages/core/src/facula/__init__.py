@@ -138,6 +138,7 @@ if TYPE_CHECKING:
     from facula import (
         amp as amp,
         autograd as autograd,
+        cpu as cpu,
         cuda as cuda,
         distributions as distributions,
         fft as fft,
@@ -273,6 +274,7 @@ _LATER = frozenset(
     {
         "amp",
         "autograd",
+        "cpu",
         "cuda",
         "distributions",
         "fft",

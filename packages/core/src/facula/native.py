@@ -1,7 +1,7 @@
 """The door to what is compiled: the extension modules for this CPU, where they were built and are not switched off.
 
-The environment variable ``FACULA_NATIVE=0`` switches the kernels off; every primitive then computes with its array
-code. `kernels` holds the functions of ``native/src/*.cpp``; each is registered on its primitive in `facula.ops`, takes
+The environment variable ``FACULA_NATIVE=0`` switches it all off; every primitive then computes with its array code.
+``FACULA_MEMORY_CACHE`` is the number of bytes to keep for later arrays, see `facula.cpu`. `kernels` holds the functions of ``native/src/*.cpp``; each is registered on its primitive in `facula.ops`, takes
 NumPy arrays, and returns NotImplemented for what it does not do. `base` does the usual case of what `facula.primitive`,
 `facula.recording` and `facula.graph.engine` say in Python, which remain for everything else.
 """
@@ -16,6 +16,11 @@ def _load() -> tuple[Any, Any]:
         return None, None
     try:
         base = importlib.import_module("facula._native.base")
+        kept = os.environ.get("FACULA_MEMORY_CACHE")
+        if kept is not None:
+            base.set_memory_limit(int(kept))
+        if kept is None or int(kept) > 0:
+            base.use_allocator(True)
         return base, importlib.import_module(f"facula._native.level{base.level()}")
     except ModuleNotFoundError:
         return None, None  # built without a compiler

@@ -5,7 +5,9 @@ What has no meaning here is kept and given back, so that programs which set it r
 
 import os
 
-from facula import devices, dtypes
+import numpy as np
+
+from facula import devices, dtypes, native
 from facula.devices import device as Device
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "set_num_interop_threads",
     "set_num_threads",
     "set_warn_always",
+    "show_config",
     "use_deterministic_algorithms",
 ]
 
@@ -103,19 +106,42 @@ def get_num_threads() -> int:
     """Return how many threads an operation on the CPU may use."""
     if _settings.threads is not None:
         return _settings.threads
+    if native.available:
+        return int(native.kernels.get_num_threads())
     return int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 
 
 def set_num_threads(int: int) -> None:
-    """Let an operation on the CPU use that many threads, matrix products through threadpoolctl where it is installed."""
+    """Let an operation on the CPU use that many threads; NumPy's products through threadpoolctl where it is installed."""
     if int < 1:
         raise RuntimeError(f"set_num_threads expects a positive integer, got {int}")
     _settings.threads = int
+    if native.available:
+        native.kernels.set_num_threads(int)
     try:
         import threadpoolctl
     except ImportError:
         return
     threadpoolctl.threadpool_limits(int)
+
+
+def show_config() -> None:
+    """Print the version of NumPy, which compiled code is in use, the threads, and the memory that is kept."""
+    print(describe_config())
+
+
+def describe_config() -> str:
+    """Return what `show_config` prints: one ``name: value`` a line."""
+    names = {1: "for every CPU of the kind", 3: "x86-64-v3 (AVX2)", 4: "x86-64-v4 (AVX-512)"}
+    lines = {
+        "numpy": np.__version__,
+        "compiled code": names[native.base.level()] if native.available else "none, array code only",
+        "threads": get_num_threads(),
+        "memory kept for later arrays": f"at most {native.base.memory_statistics()['limit']} bytes"
+        if native.available
+        else "none",
+    }
+    return "\n".join(f"{name}: {value}" for name, value in lines.items())
 
 
 def get_num_interop_threads() -> int:

@@ -141,6 +141,13 @@ PyObject* gradients_of(Node* node, PyObject* received);
 // The functions of `engine.cpp`.
 PyObject* walk(PyObject* module, PyObject* const* args, Py_ssize_t count);
 
+// The functions of `allocator.cpp`.
+PyObject* use_allocator(PyObject* module, PyObject* on);
+PyObject* set_memory_limit(PyObject* module, PyObject* bytes);
+PyObject* empty_cache(PyObject* module, PyObject*);
+PyObject* reset_peak_memory(PyObject* module, PyObject*);
+PyObject* memory_statistics(PyObject* module, PyObject*);
+
 bool learn_names_of_calls();
 bool learn_names_of_walks();
 

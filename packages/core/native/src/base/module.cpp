@@ -61,6 +61,11 @@ PyMethodDef methods[] = {
      "know(name=object, ...): the classes and functions of Python that this module uses"},
     {"walk", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(walk)), METH_FASTCALL,
      "walk(...): the backward pass, as facula.graph.engine has it"},
+    {"use_allocator", use_allocator, METH_O, "use_allocator(on): keep the memory of NumPy's arrays for the next ones"},
+    {"set_memory_limit", set_memory_limit, METH_O, "set_memory_limit(bytes): keep at most this many"},
+    {"empty_cache", empty_cache, METH_NOARGS, "empty_cache(): give what is kept back to the system"},
+    {"reset_peak_memory", reset_peak_memory, METH_NOARGS, "reset_peak_memory(): start the peak anew from what is in use"},
+    {"memory_statistics", memory_statistics, METH_NOARGS, "memory_statistics(): a dict of numbers of bytes and blocks"},
     {nullptr, nullptr, 0, nullptr},
 };
 
