@@ -5,10 +5,9 @@ import subprocess
 import sys
 import threading
 
+import facula
 import numpy as np
 import pytest
-
-import facula
 from facula import native
 
 compiled = pytest.mark.skipif(not native.available, reason="the compiled code was not built, or is switched off")
