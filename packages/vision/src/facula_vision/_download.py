@@ -67,7 +67,7 @@ def fetch(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     redirects = urllib.request.HTTPRedirectHandler()
-    redirects.max_redirections = max_redirections
+    redirects.max_redirections = max_redirections  # type: ignore[misc]  # urllib reads it from the instance
     opener = urllib.request.build_opener(redirects)
     request = urllib.request.Request(url, headers={"User-Agent": "facula-vision"})
     # Two processes may want the same file at the same time: each writes its own.

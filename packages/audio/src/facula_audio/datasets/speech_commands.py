@@ -21,7 +21,7 @@ _SEPARATOR = "_nohash_"
 _BACKGROUND_NOISE = "_background_noise_"
 
 
-class SPEECHCOMMANDS(Dataset):
+class SPEECHCOMMANDS(Dataset[tuple[Tensor, int, str, str, int]]):
     """Reads the Speech Commands dataset (CC BY 4.0).
 
     An item is ``(waveform, sample_rate, label, speaker_id, utterance_number)``: float32 of shape ``(1, frames)``,

@@ -20,7 +20,7 @@ _SAMPLE_RATE = 8000
 _FILE_NAME = re.compile(r"(?P<label>[0-9])_(?P<speaker>[^_/]+)_(?P<number>[0-9]+)\.wav")
 
 
-class SpokenDigits(Dataset):
+class SpokenDigits(Dataset[tuple[Tensor, int, int, str, int]]):
     """Reads the Free Spoken Digit Dataset (Jackson et al., CC BY-SA 4.0): digits spoken by a few people, 50 times each.
 
     An item is ``(waveform, sample_rate, label, speaker, number)``: float32 of shape ``(1, frames)``, 8000, the digit,

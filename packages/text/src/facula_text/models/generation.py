@@ -151,7 +151,7 @@ def _generate(
         output = model(window, past_key_values=past, attention_mask=window_mask, use_cache=use_cache and not is_long)
         past = output.past_key_values
         following = choose(output.logits[:, -1])
-        if eos is not None:
+        if eos is not None and pad is not None:
             following = following.masked_fill(finished, pad)
             finished = finished | (following == eos)
         tokens = facula.cat((tokens, following), dim=1)

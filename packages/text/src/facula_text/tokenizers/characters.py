@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from os import PathLike
+from typing import overload
 
 import facula
 from facula import Tensor
@@ -66,15 +67,21 @@ class CharTokenizer:
         """Return the token at ``index``, None outside the vocabulary."""
         return self._tokens[index] if 0 <= index < len(self._tokens) else None
 
+    @overload
+    def encode(self, text: str, return_tensors: None = None) -> list[int]: ...
+    @overload
+    def encode(self, text: str, return_tensors: str) -> Tensor: ...
     def encode(self, text: str, return_tensors: str | None = None) -> list[int] | Tensor:
         """Return one index a character, as a list, or with ``return_tensors="pt"`` as an int64 tensor (1, L)."""
         if return_tensors not in (None, "pt"):
             raise ValueError(f"expected return_tensors None or 'pt', got {return_tensors!r}")
         unknown = None if self.unk_token is None else self._indices[self.unk_token]
-        indices = [self._indices.get(character, unknown) for character in text]
-        if unknown is None and None in indices:
-            position = indices.index(None)
-            raise ValueError(f"character {text[position]!r} at position {position} is not in the vocabulary")
+        indices: list[int] = []
+        for position, character in enumerate(text):
+            index = self._indices.get(character, unknown)
+            if index is None:
+                raise ValueError(f"character {character!r} at position {position} is not in the vocabulary")
+            indices.append(index)
         return indices if return_tensors is None else facula.tensor([indices], dtype=facula.int64)
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:

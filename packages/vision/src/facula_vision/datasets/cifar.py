@@ -43,6 +43,7 @@ class CIFAR10(VisionDataset):
     fetches them. Raises ``RuntimeError`` when they are missing or not the published ones.
     """
 
+    root: str | os.PathLike[str]
     base_folder = "cifar-10-batches-py"
     url = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
     filename = "cifar-10-python.tar.gz"

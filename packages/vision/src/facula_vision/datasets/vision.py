@@ -9,7 +9,7 @@ from facula.utils.data import Dataset
 __all__ = ["StandardTransform", "VisionDataset"]
 
 
-class VisionDataset(Dataset):
+class VisionDataset(Dataset[tuple[Any, Any]]):
     """A map-style data set of images under ``root``, with transforms for the image, the target, or both together.
 
     A subclass writes ``__getitem__`` and ``__len__``. ``transforms`` takes and returns the pair (image, target) and

@@ -200,9 +200,9 @@ class ResNet(nn.Module):
                 nn.init.constant_(module.bias, 0)
         if zero_init_residual:
             for module in self.modules():
-                if isinstance(module, Bottleneck) and module.bn3.weight is not None:
+                if isinstance(module, Bottleneck) and isinstance(module.bn3.weight, Tensor):
                     nn.init.constant_(module.bn3.weight, 0)
-                elif isinstance(module, BasicBlock) and module.bn2.weight is not None:
+                elif isinstance(module, BasicBlock) and isinstance(module.bn2.weight, Tensor):
                     nn.init.constant_(module.bn2.weight, 0)
 
     def _make_layer(

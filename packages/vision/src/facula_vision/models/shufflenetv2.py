@@ -68,6 +68,10 @@ class ShuffleNetV2(nn.Module):
     convolution, the stages and the last convolution.
     """
 
+    stage2: nn.Sequential
+    stage3: nn.Sequential
+    stage4: nn.Sequential
+
     def __init__(
         self,
         stages_repeats: Sequence[int],

@@ -1,6 +1,7 @@
 """Blocks that models of images share."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import facula
 from facula import Tensor, nn
@@ -20,6 +21,11 @@ Layer = Callable[..., nn.Module]
 class FrozenBatchNorm2d(nn.Module):
     """Batch normalisation ``[N, C, H, W]`` with statistics and scale that never change: all four are buffers."""
 
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(self, num_features: int, eps: float = 1e-5) -> None:
         super().__init__()
         self.eps = eps
@@ -28,7 +34,7 @@ class FrozenBatchNorm2d(nn.Module):
         self.register_buffer("running_mean", facula.zeros(num_features))
         self.register_buffer("running_var", facula.ones(num_features))
 
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: object) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         # Weights of a trained BatchNorm2d carry a counter that nothing here needs.
         state_dict.pop(prefix + "num_batches_tracked", None)
         super()._load_from_state_dict(state_dict, prefix, *args)

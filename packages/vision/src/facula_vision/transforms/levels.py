@@ -131,7 +131,7 @@ class GaussianBlur(nn.Module):
             raise ValueError(f"sigma should be a single number or a list/tuple with length 2, got {sigma!r}")
         if not 0.0 < interval[0] <= interval[1]:
             raise ValueError(f"sigma values should be positive and of the form (min, max). Got {interval}")
-        self.sigma = interval
+        self.sigma: Sequence[float] = interval
 
     @staticmethod
     def get_params(sigma_min: float, sigma_max: float) -> float:

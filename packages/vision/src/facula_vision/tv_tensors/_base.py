@@ -102,8 +102,13 @@ class TVTensor(Tensor):
         shown = "".join(f", {name}={value}" for name, value in facts.items())
         return f"{type(self).__name__}{repr(self.as_subclass(Tensor)).removeprefix('tensor')[:-1]}{shown})"
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return self._make_repr()
+    def _facts(self) -> dict[str, Any]:
+        """Return what the tensor says of itself beside its values."""
+        return {}
+
+    # mypy leaves the names of the arguments of special methods out, and then finds that no keyword fits another.
+    def __repr__(self, *, tensor_contents: str | None = None) -> str:  # type: ignore[override]
+        return self._make_repr(**self._facts())
 
     def __deepcopy__(self: Kind, memo: dict[int, Any]) -> Kind:
         copy = self.as_subclass(Tensor).detach().clone().requires_grad_(self.requires_grad)

@@ -91,8 +91,8 @@ class BoundingBoxes(TVTensor):
             return output
         return super()._wrap_output(output, like)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return self._make_repr(format=self.format, canvas_size=self.canvas_size, clamping_mode=self.clamping_mode)
+    def _facts(self) -> dict[str, Any]:
+        return {"format": self.format, "canvas_size": self.canvas_size, "clamping_mode": self.clamping_mode}
 
 
 class KeyPoints(TVTensor):
@@ -124,7 +124,8 @@ class KeyPoints(TVTensor):
     @classmethod
     def wrap(cls, tensor: Tensor, like: TVTensor, **kwargs: Any) -> "KeyPoints":
         """Return the tensor as points with the canvas of ``like``, or of the keywords."""
-        return cls._made(tensor, kwargs.get("canvas_size", getattr(like, "canvas_size", None)))
+        canvas_size: Any = kwargs.get("canvas_size", getattr(like, "canvas_size", None))
+        return cls._made(tensor, canvas_size)
 
     @classmethod
     def _wrap_output(cls, output: Any, like: TVTensor) -> Any:
@@ -132,5 +133,5 @@ class KeyPoints(TVTensor):
             return output
         return super()._wrap_output(output, like)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return self._make_repr(canvas_size=self.canvas_size)
+    def _facts(self) -> dict[str, Any]:
+        return {"canvas_size": self.canvas_size}

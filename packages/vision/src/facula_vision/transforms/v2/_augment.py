@@ -117,6 +117,7 @@ class _MixesBatch(Transform):
         if inpt is params["labels"]:
             labels = inpt
             if labels.ndim == 1:
+                assert self.num_classes is not None  # _labels refuses such labels without it
                 labels = facula.nn.functional.one_hot(labels, num_classes=self.num_classes)
             labels = labels if labels.is_floating_point() else labels.float()
             return labels.roll(1, 0) * (1.0 - params["lam"]) + labels * params["lam"]

@@ -11,9 +11,10 @@ from facula_vision.transforms.v2._transform import Transform
 __all__ = ["Compose", "RandomApply", "RandomChoice", "RandomOrder"]
 
 AnyTransform = Callable[..., Any]
+Transforms = Sequence[AnyTransform] | nn.ModuleList
 
 
-def _checked(transforms: Any) -> Any:
+def _checked(transforms: Any) -> Transforms:
     if not isinstance(transforms, Sequence | nn.ModuleList):
         raise TypeError(f"Argument transforms should be a sequence of callables, got {type(transforms).__name__!r}")
     if not transforms:
@@ -22,9 +23,9 @@ def _checked(transforms: Any) -> Any:
 
 
 class _Several(Transform):
-    transforms: Sequence[AnyTransform]
+    transforms: Transforms
 
-    def __init__(self, transforms: Sequence[AnyTransform]) -> None:
+    def __init__(self, transforms: Transforms) -> None:
         super().__init__()
         self.transforms = _checked(transforms)
 
@@ -33,7 +34,7 @@ class _Several(Transform):
         return "\n".join(f"    {transform}" for transform in self.transforms)
 
 
-def _in_turn(transforms: Sequence[AnyTransform], inputs: tuple[Any, ...]) -> Any:
+def _in_turn(transforms: Transforms, inputs: tuple[Any, ...]) -> Any:
     """Return what the transforms make of the inputs, one after the other."""
     outputs: Any = inputs if len(inputs) > 1 else inputs[0]
     for transform in transforms:
@@ -60,7 +61,7 @@ class Compose(_Several):
 class RandomApply(_Several):
     """Apply all the transforms with probability ``p``, else none."""
 
-    def __init__(self, transforms: Sequence[AnyTransform] | nn.ModuleList, p: float = 0.5) -> None:
+    def __init__(self, transforms: Transforms, p: float = 0.5) -> None:
         super().__init__(transforms)
         if not 0.0 <= p <= 1.0:
             raise ValueError(f"`p` should be a floating point value in the interval [0.0, 1.0], got {p}.")
@@ -76,7 +77,7 @@ class RandomApply(_Several):
 class RandomChoice(_Several):
     """Apply one of the transforms, drawn with the weights ``p``."""
 
-    def __init__(self, transforms: Sequence[AnyTransform], p: Sequence[float] | None = None) -> None:
+    def __init__(self, transforms: Transforms, p: Sequence[float] | None = None) -> None:
         super().__init__(transforms)
         weights = [1.0] * len(transforms) if p is None else list(p)
         if len(weights) != len(transforms):

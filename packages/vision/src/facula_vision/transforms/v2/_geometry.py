@@ -205,7 +205,18 @@ class RandomZoomOut(RandomApplyTransform):
         return self._call_kernel(F.pad, inpt, **params, fill=fill_for(self._fill, inpt))
 
 
-class RandomRotation(Transform, v1.RandomRotation):
+class _KeepsAsGiven(Transform):
+    """Keeps ``interpolation`` and ``fill`` as they are given, where transforms of images keep what these stand for."""
+
+    interpolation: Any
+    fill: Any
+
+    def _keep(self, interpolation: Interpolation, fill: Fill) -> None:
+        self.interpolation = interpolation
+        self.fill, self._fill = fill, filled(fill)
+
+
+class RandomRotation(_KeepsAsGiven, v1.RandomRotation):
     """Turn by a random angle, in degrees against the clock, from ``degrees`` (low, high) or from -degrees to degrees."""
 
     def __init__(
@@ -217,8 +228,7 @@ class RandomRotation(Transform, v1.RandomRotation):
         fill: Fill = 0,
     ) -> None:
         v1.RandomRotation.__init__(self, degrees, named_interpolation_mode(interpolation), expand, center)
-        self.interpolation = interpolation
-        self.fill, self._fill = fill, filled(fill)
+        self._keep(interpolation, fill)
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw the angle."""
@@ -230,7 +240,7 @@ class RandomRotation(Transform, v1.RandomRotation):
         return self._call_kernel(F.rotate, inpt, **params, **options, fill=fill_for(self._fill, inpt))
 
 
-class RandomAffine(Transform, v1.RandomAffine):
+class RandomAffine(_KeepsAsGiven, v1.RandomAffine):
     """Turn, move, scale and shear by random amounts."""
 
     def __init__(
@@ -245,8 +255,7 @@ class RandomAffine(Transform, v1.RandomAffine):
     ) -> None:
         mode = named_interpolation_mode(interpolation)
         v1.RandomAffine.__init__(self, degrees, translate, scale, shear, mode, center=center)
-        self.interpolation = interpolation
-        self.fill, self._fill = fill, filled(fill)
+        self._keep(interpolation, fill)
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw the amounts."""
@@ -338,7 +347,7 @@ class RandomPerspective(RandomApplyTransform):
         return self._call_kernel(F.perspective, inpt, **params, **options)
 
 
-class ElasticTransform(Transform, v1.ElasticTransform):
+class ElasticTransform(_KeepsAsGiven, v1.ElasticTransform):
     """Move each pixel by a random amount of strength ``alpha``, smoothed by a Gaussian of width ``sigma``."""
 
     def __init__(
@@ -349,8 +358,7 @@ class ElasticTransform(Transform, v1.ElasticTransform):
         fill: Fill = 0,
     ) -> None:
         v1.ElasticTransform.__init__(self, alpha, sigma, named_interpolation_mode(interpolation))
-        self.interpolation = interpolation
-        self.fill, self._fill = fill, filled(fill)
+        self._keep(interpolation, fill)
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw the displacement."""

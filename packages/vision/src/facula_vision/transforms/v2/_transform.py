@@ -36,6 +36,7 @@ class Transform(nn.Module):
     _transformed_types: ClassVar[tuple[Check, ...]] = (Tensor, PIL.Image.Image)
     #: The transform of images only whose ``get_params`` this one has, too.
     _v1_transform_cls: ClassVar[type | None] = None
+    get_params: ClassVar[Callable[..., Any]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

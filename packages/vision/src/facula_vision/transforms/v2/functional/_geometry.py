@@ -1,6 +1,7 @@
 """Resizing, cropping, padding, flipping, turning and warping of images, masks, boxes and points."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import facula
 import PIL.Image
@@ -415,6 +416,7 @@ def ten_crop(inpt: AnyImage, size: int | Sequence[int], vertical_flip: bool = Fa
 
 hflip, vflip = horizontal_flip, vertical_flip
 
+_function: Callable[..., Any]
 for _function in (horizontal_flip, vertical_flip, pad, crop, center_crop):
     add_kernel(_function, tv_tensors.Mask, image_kernel(_function))
 for _function in (resize, resized_crop, rotate, affine, perspective, elastic):
