@@ -3,7 +3,7 @@ export HATCH_DATA_DIR := $(CURDIR)/.hatch
 PYTHON ?= python3
 HATCH = .venv/bin/hatch
 
-.PHONY: demo test lint types contracts conformance bench docs clean
+.PHONY: demo test test-without-compiler lint types contracts conformance bench docs clean
 
 $(HATCH):
 	$(PYTHON) -m venv .venv
@@ -14,6 +14,10 @@ demo: $(HATCH)
 
 test: $(HATCH)
 	@$(HATCH) run test
+
+# What a machine without a C++ compiler has: array code only.
+test-without-compiler: $(HATCH)
+	@FACULA_NATIVE=0 $(HATCH) run test packages
 
 lint: $(HATCH)
 	@$(HATCH) run lint
@@ -34,4 +38,5 @@ docs: $(HATCH)
 	@$(HATCH) run docs:build
 
 clean:
+	rm -rf packages/core/native/build packages/core/src/facula/_native
 	rm -rf .venv .hatch dist site demo-output .pytest_cache .mypy_cache .ruff_cache

@@ -89,20 +89,21 @@ def build(every_level: bool = False, quiet: bool = True, extra_flags: tuple[str,
 
     command = compiler()
     includes = [f"-I{sysconfig.get_paths()['include']}", f"-I{numpy.get_include()}"]
+    versions = f"{sys.implementation.cache_tag} numpy {numpy.__version__}"
     TARGET.mkdir(parents=True, exist_ok=True)
     OBJECTS.mkdir(parents=True, exist_ok=True)
-    common = [*command, *FLAGS, *extra_flags, *includes]
+    common = [*command, *FLAGS, *extra_flags]
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    headers = b"".join(path.read_bytes() for path in sorted(SOURCES.rglob("*.h")))
+    headers = versions.encode() + b"".join(path.read_bytes() for path in sorted(SOURCES.rglob("*.h")))
 
     sources = sorted(SOURCES.glob("*.cpp"))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        base = pool.map(lambda path: _object(common, path, headers, quiet), sorted((SOURCES / "base").glob("*.cpp")))
+        base = pool.map(lambda path: _object(common, includes, path, headers, quiet), sorted((SOURCES / "base").glob("*.cpp")))
         made = [_link(command, list(base), TARGET / f"base{suffix}", extra_flags)]
         wanted = levels(every_level)
         jobs = {
             level: [
-                pool.submit(_object, [*common, *flags, f"-DFACULA_MODULE=level{level}"], path, headers, quiet)
+                pool.submit(_object, [*common, *flags, f"-DFACULA_MODULE=level{level}"], includes, path, headers, quiet)
                 for path in sources
             ]
             for level, flags in wanted.items()
@@ -113,7 +114,8 @@ def build(every_level: bool = False, quiet: bool = True, extra_flags: tuple[str,
     return made
 
 
-def _object(command: list[str], source: Path, headers: bytes, quiet: bool) -> Path:
+def _object(command: list[str], includes: list[str], source: Path, headers: bytes, quiet: bool) -> Path:
+    # By what the headers are, not where: each isolated build has NumPy's in a folder of its own.
     what = source.read_bytes() + headers + "\0".join(command).encode()
     made = OBJECTS / f"{source.parent.name}-{source.stem}-{hashlib.sha256(what).hexdigest()[:16]}.o"
     if made.exists():
@@ -121,7 +123,7 @@ def _object(command: list[str], source: Path, headers: bytes, quiet: bool) -> Pa
     if not quiet:
         print(f"compiling {source.name}", file=sys.stderr)
     partial = made.with_suffix(f".{os.getpid()}.tmp")
-    _run([*command, "-c", str(source), "-o", str(partial)])
+    _run([*command, *includes, "-c", str(source), "-o", str(partial)])
     partial.replace(made)
     return made
 
