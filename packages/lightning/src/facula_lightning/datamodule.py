@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 from facula.utils.data import DataLoader, Dataset, IterableDataset
 
@@ -13,6 +14,7 @@ from facula_lightning.hooks import DataHooks
 from facula_lightning.hparams import HyperparametersMixin
 
 if TYPE_CHECKING:
+    from facula_lightning.checkpointing.io import MapLocation
     from facula_lightning.trainer import Trainer
 
 
@@ -37,21 +39,21 @@ class LightningDataModule(DataHooks, HyperparametersMixin):
     @classmethod
     def from_datasets(
         cls,
-        train_dataset: Dataset | Sequence[Dataset] | Mapping[str, Dataset] | None = None,
-        val_dataset: Dataset | Sequence[Dataset] | None = None,
-        test_dataset: Dataset | Sequence[Dataset] | None = None,
-        predict_dataset: Dataset | Sequence[Dataset] | None = None,
+        train_dataset: Dataset[Any] | Sequence[Dataset[Any]] | Mapping[str, Dataset[Any]] | None = None,
+        val_dataset: Dataset[Any] | Sequence[Dataset[Any]] | None = None,
+        test_dataset: Dataset[Any] | Sequence[Dataset[Any]] | None = None,
+        predict_dataset: Dataset[Any] | Sequence[Dataset[Any]] | None = None,
         batch_size: int = 1,
         num_workers: int = 0,
         **datamodule_kwargs: object,
     ) -> LightningDataModule:
         """Return a data module with a loader for each dataset; that for training shuffles."""
 
-        def loader(dataset: Dataset, shuffle: bool = False) -> DataLoader:
+        def loader(dataset: Dataset[Any], shuffle: bool = False) -> DataLoader[Any]:
             shuffle = shuffle and not isinstance(dataset, IterableDataset)
             return DataLoader(dataset, batch_size=batch_size, shuffle=shuffle, num_workers=num_workers)
 
-        def loaders(dataset: object, shuffle: bool = False) -> object:
+        def loaders(dataset: Any, shuffle: bool = False) -> object:
             if isinstance(dataset, Mapping):
                 return {key: loader(each, shuffle) for key, each in dataset.items()}
             if isinstance(dataset, Sequence):
@@ -59,21 +61,21 @@ class LightningDataModule(DataHooks, HyperparametersMixin):
             return loader(dataset, shuffle)
 
         module = cls(**datamodule_kwargs)
-        if train_dataset is not None:
-            module.train_dataloader = lambda: loaders(train_dataset, shuffle=True)  # type: ignore[method-assign]
-        if val_dataset is not None:
-            module.val_dataloader = lambda: loaders(val_dataset)  # type: ignore[method-assign]
-        if test_dataset is not None:
-            module.test_dataloader = lambda: loaders(test_dataset)  # type: ignore[method-assign]
-        if predict_dataset is not None:
-            module.predict_dataloader = lambda: loaders(predict_dataset)  # type: ignore[method-assign]
+        for stage, dataset in (
+            ("train", train_dataset),
+            ("val", val_dataset),
+            ("test", test_dataset),
+            ("predict", predict_dataset),
+        ):
+            if dataset is not None:
+                setattr(module, f"{stage}_dataloader", partial(loaders, dataset, shuffle=stage == "train"))
         return module
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint should keep of the data module."""
         return {}
 
-    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
 
     def on_exception(self, exception: BaseException) -> None:
@@ -83,10 +85,10 @@ class LightningDataModule(DataHooks, HyperparametersMixin):
     def load_from_checkpoint(
         cls,
         checkpoint_path: str | os.PathLike[str],
-        map_location: object = None,
+        map_location: MapLocation = None,
         hparams_file: str | os.PathLike[str] | None = None,
         weights_only: bool | None = None,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> Self:
         """Return a data module made with the hyper-parameters in a checkpoint; ``kwargs`` take their place."""
         module, checkpoint = construct_from_checkpoint(cls, checkpoint_path, map_location, kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facula_lightning.utilities.data import move_data_to_device
 
@@ -10,9 +10,17 @@ if TYPE_CHECKING:
     import facula
     from facula.optim import Optimizer
 
+    from facula_lightning.trainer import Trainer
+
 
 class ModelHooks:
     """Hooks of a module, all empty; `facula_lightning.Trainer` says when each is called."""
+
+    if TYPE_CHECKING:
+        # What the hooks use of the module.
+        @property
+        def trainer(self) -> Trainer: ...  # noqa: D102
+        def zero_grad(self, set_to_none: bool = True) -> None: ...  # noqa: D102
 
     def on_fit_start(self) -> None:
         """Called at the very beginning of fit."""
@@ -44,54 +52,53 @@ class ModelHooks:
     def on_predict_end(self) -> None:
         """Called at the end of predicting."""
 
-    def on_train_batch_start(self, batch: object, batch_idx: int) -> int | None:
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
         """Called before a training batch; returning -1 skips the rest of the epoch."""
 
-    def on_train_batch_end(self, outputs: object, batch: object, batch_idx: int) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Called after a training batch, with what ``training_step`` returned."""
 
-    def on_validation_batch_start(self, batch: object, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def on_validation_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Called before a validation batch."""
 
-    def on_validation_batch_end(self, outputs: object, batch: object, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def on_validation_batch_end(self, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Called after a validation batch, with what ``validation_step`` returned."""
 
-    def on_test_batch_start(self, batch: object, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def on_test_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Called before a test batch."""
 
-    def on_test_batch_end(self, outputs: object, batch: object, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def on_test_batch_end(self, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Called after a test batch, with what ``test_step`` returned."""
 
-    def on_predict_batch_start(self, batch: object, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def on_predict_batch_start(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Called before a batch to predict."""
 
-    def on_predict_batch_end(self, outputs: object, batch: object, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def on_predict_batch_end(self, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Called after a predicted batch, with what ``predict_step`` returned."""
 
     def on_validation_model_zero_grad(self) -> None:
         """Called before validation inside fit, to free the gradients' memory."""
-        zero_grad = self.zero_grad  # type: ignore[attr-defined]
-        zero_grad()
+        self.zero_grad()
 
     def on_validation_model_eval(self) -> None:
         """Called when validation begins; puts the module into evaluation mode."""
-        self.trainer.model.eval()  # type: ignore[attr-defined]
+        self.trainer._module.eval()
 
     def on_validation_model_train(self) -> None:
         """Called when validation has ended; what it does replaces restoring each submodule's mode."""
-        self.trainer.model.train()  # type: ignore[attr-defined]
+        self.trainer._module.train()
 
     def on_test_model_eval(self) -> None:
         """Called when testing begins; puts the module into evaluation mode."""
-        self.trainer.model.eval()  # type: ignore[attr-defined]
+        self.trainer._module.eval()
 
     def on_test_model_train(self) -> None:
         """Called when testing has ended; what it does replaces restoring each submodule's mode."""
-        self.trainer.model.train()  # type: ignore[attr-defined]
+        self.trainer._module.train()
 
     def on_predict_model_eval(self) -> None:
         """Called when predicting begins; puts the module into evaluation mode."""
-        self.trainer.model.eval()  # type: ignore[attr-defined]
+        self.trainer._module.eval()
 
     def on_train_epoch_start(self) -> None:
         """Called at the beginning of each training epoch."""
@@ -164,15 +171,15 @@ class DataHooks:
         """Return one loader, or a list of them, to predict on."""
         raise NotImplementedError("`predict_dataloader` must be implemented to be used with the Lightning Trainer")
 
-    def on_before_batch_transfer(self, batch: object, dataloader_idx: int) -> object:
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Return the batch, changed on its way to the device."""
         return batch
 
-    def transfer_batch_to_device(self, batch: object, device: facula.device, dataloader_idx: int) -> object:
+    def transfer_batch_to_device(self, batch: Any, device: facula.device, dataloader_idx: int) -> Any:
         """Return the batch on ``device``."""
         return move_data_to_device(batch, device)
 
-    def on_after_batch_transfer(self, batch: object, dataloader_idx: int) -> object:
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Return the batch, changed on the device."""
         return batch
 
@@ -180,8 +187,8 @@ class DataHooks:
 class CheckpointHooks:
     """Hooks that add to a checkpoint."""
 
-    def on_load_checkpoint(self, checkpoint: dict[str, object]) -> None:
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Called with the whole checkpoint before the module's weights are restored."""
 
-    def on_save_checkpoint(self, checkpoint: dict[str, object]) -> None:
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Called with the whole checkpoint before it is written; add to it here."""

@@ -7,12 +7,17 @@ import inspect
 import types
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from facula_lightning.utilities.attribute_dict import AttributeDict
 
 
 class HyperparametersMixin:
     """Gives `save_hyperparameters`, `hparams` and `hparams_initial`."""
+
+    # The names under which a checkpoint keeps them.
+    CHECKPOINT_HYPER_PARAMS_KEY: str
+    CHECKPOINT_HYPER_PARAMS_NAME: str
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +46,10 @@ class HyperparametersMixin:
             return
         self._log_hyperparams = logger
         ignored = {ignore} if isinstance(ignore, str) else set(ignore or ())
-        given = _init_arguments(self, frame or inspect.currentframe().f_back)
+        if frame is None:
+            here = inspect.currentframe()
+            frame = None if here is None else here.f_back
+        given = _init_arguments(self, frame)
         name = None
         if not args:
             chosen = {key: value for key, value in given.items() if key not in ignored}
@@ -72,7 +80,7 @@ class HyperparametersMixin:
         return AttributeDict(_deep_copy_what_can_be(self.__dict__.get("_hparams_initial", {})))
 
 
-def _as_mapping(given: object) -> dict:
+def _as_mapping(given: object) -> dict[str, Any]:
     if isinstance(given, Namespace):
         return dict(vars(given))
     if isinstance(given, Mapping):
@@ -82,7 +90,7 @@ def _as_mapping(given: object) -> dict:
     raise ValueError(f"Unsupported config type of {type(given)}.")
 
 
-def _deep_copy_what_can_be(values: Mapping) -> dict:
+def _deep_copy_what_can_be(values: Mapping[str, Any]) -> dict[str, Any]:
     copied = {}
     for key, value in values.items():
         try:
@@ -92,9 +100,9 @@ def _deep_copy_what_can_be(values: Mapping) -> dict:
     return copied
 
 
-def _init_arguments(owner: object, frame: types.FrameType | None) -> dict[str, object]:
+def _init_arguments(owner: object, frame: types.FrameType | None) -> dict[str, Any]:
     """Return the arguments of the ``__init__`` calls of ``owner`` that are running, the outermost class's first."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     while frame is not None and frame.f_code.co_name == "__init__":
         local = frame.f_locals
         names = inspect.getargs(frame.f_code)

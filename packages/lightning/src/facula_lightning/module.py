@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import facula
 from facula import Tensor
@@ -20,6 +20,7 @@ from facula_lightning.utilities.rank_zero import rank_zero_warn
 
 if TYPE_CHECKING:
     from facula_lightning.callbacks.callback import Callback
+    from facula_lightning.checkpointing.io import MapLocation
     from facula_lightning.loggers.logger import Logger
     from facula_lightning.trainer import Trainer
 
@@ -46,7 +47,7 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
     def __init__(self) -> None:
         super().__init__()
         self._trainer: Trainer | None = None
-        self.example_input_array: object = None
+        self.example_input_array: Any = None
         self._automatic_optimization = True
         self._strict_loading: bool | None = None
         self._toggled: dict[int, dict[Tensor, bool]] = {}
@@ -129,7 +130,7 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
         """The trainer's loggers."""
         return [] if self._trainer is None else self._trainer.loggers
 
-    def print(self, *args: object, **kwargs: object) -> None:
+    def print(self, *args: object, **kwargs: Any) -> None:
         """Print, in the first process only, without tearing the progress bar."""
         if self._trainer is None:
             print(*args, **kwargs)
@@ -138,23 +139,23 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
 
     # Steps
 
-    def forward(self, *args: object, **kwargs: object) -> object:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the model's answer."""
         return super().forward(*args, **kwargs)
 
-    def training_step(self, *args: object, **kwargs: object) -> Tensor | Mapping[str, object] | None:
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor | Mapping[str, object] | None:
         """Return the loss of a batch, or a dictionary with the key "loss", or None to skip the batch."""
         raise MisconfigurationException("`training_step` must be implemented to be used with the Lightning Trainer")
 
-    def validation_step(self, *args: object, **kwargs: object) -> Tensor | Mapping[str, object] | None:
+    def validation_step(self, *args: Any, **kwargs: Any) -> Tensor | Mapping[str, object] | None:
         """Evaluate a batch for validation."""
         raise MisconfigurationException("`validation_step` must be implemented to be used with the Lightning Trainer")
 
-    def test_step(self, *args: object, **kwargs: object) -> Tensor | Mapping[str, object] | None:
+    def test_step(self, *args: Any, **kwargs: Any) -> Tensor | Mapping[str, object] | None:
         """Evaluate a batch for the test."""
         raise MisconfigurationException("`test_step` must be implemented to be used with the Lightning Trainer")
 
-    def predict_step(self, *args: object, **kwargs: object) -> object:
+    def predict_step(self, *args: Any, **kwargs: Any) -> object:
         """Return the prediction for a batch; unless overridden, `forward` of the batch."""
         return self(args[0] if args else kwargs["batch"])
 
@@ -229,23 +230,23 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
 
     # Optimization
 
-    def optimizers(self, use_pl_optimizer: bool = True) -> object:
+    def optimizers(self, use_pl_optimizer: bool = True) -> Any:
         """Return the optimizer, or the list of them when there are several; for manual optimization."""
         found = self.trainer._optimization.wrapped if use_pl_optimizer else self.trainer.optimizers
         return found[0] if len(found) == 1 else list(found)
 
-    def lr_schedulers(self) -> object:
+    def lr_schedulers(self) -> Any:
         """Return the learning rate scheduler, or the list of them when there are several, or None."""
         found = [config.scheduler for config in self.trainer.lr_scheduler_configs]
         if not found:
             return None
         return found[0] if len(found) == 1 else found
 
-    def backward(self, loss: Tensor, *args: object, **kwargs: object) -> None:
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Compute the gradients; override to do it in another way."""
         loss.backward(*args, **kwargs)
 
-    def manual_backward(self, loss: Tensor, *args: object, **kwargs: object) -> None:
+    def manual_backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Compute the gradients, with the trainer's hooks; call it instead of ``loss.backward()``."""
         if self.automatic_optimization:
             raise MisconfigurationException("`manual_backward` needs `self.automatic_optimization = False`.")
@@ -256,7 +257,7 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
         epoch: int,
         batch_idx: int,
         optimizer: Optimizer | LightningOptimizer,
-        optimizer_closure: Callable[[], object] | None = None,
+        optimizer_closure: Callable[[], Any] | None = None,
     ) -> None:
         """Step the optimizer; the closure runs the training step, clears gradients and computes them."""
         optimizer.step(closure=optimizer_closure)
@@ -265,7 +266,7 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
         """Clear the gradients."""
         optimizer.zero_grad()
 
-    def lr_scheduler_step(self, scheduler: object, metric: object) -> None:
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Step a learning rate scheduler, with the monitored metric when it wants one."""
         if metric is None:
             scheduler.step()
@@ -292,7 +293,7 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
 
     def toggle_optimizer(self, optimizer: Optimizer | LightningOptimizer) -> None:
         """Let only the parameters of one optimizer require gradients, until `untoggle_optimizer`."""
-        state = {}
+        state: dict[Tensor, bool] = {}
         for each in self.trainer.optimizers:
             for group in each.param_groups:
                 for parameter in group["params"]:
@@ -334,11 +335,11 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
     def load_from_checkpoint(
         cls,
         checkpoint_path: str | os.PathLike[str],
-        map_location: object = None,
+        map_location: MapLocation = None,
         hparams_file: str | os.PathLike[str] | None = None,
         strict: bool | None = None,
         weights_only: bool | None = None,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> Self:
         """Return the module in a checkpoint, made with its hyper-parameters; ``kwargs`` take their place.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facula.optim import Optimizer
 from facula.optim.lr_scheduler import ReduceLROnPlateau
@@ -30,7 +30,7 @@ class LightningOptimizer:
         """The optimizer itself."""
         return self._optimizer
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._optimizer, name)
 
     def __repr__(self) -> str:
@@ -43,7 +43,7 @@ class LightningOptimizer:
         with nullcontext() if module is None else module.toggled_optimizer(self):
             yield
 
-    def step(self, closure: Callable[[], object] | None = None, **kwargs: object) -> object:
+    def step(self, closure: Callable[[], Any] | None = None, **kwargs: Any) -> object:
         """Step the optimizer after the hooks before a step; return what ``closure`` returned."""
         if closure is not None and not callable(closure):
             raise MisconfigurationException("When `optimizer.step(closure)` is called, the closure should be callable")
@@ -56,7 +56,7 @@ class LightningOptimizer:
 class LRSchedulerConfig:
     """A learning rate scheduler and when to step it."""
 
-    scheduler: object
+    scheduler: Any
     name: str | None = None
     interval: str = "epoch"
     frequency: int = 1
@@ -114,7 +114,7 @@ def read_configuration(module: LightningModule, returned: object) -> tuple[list[
     return optimizers, [_scheduler_config(each, monitor, module.automatic_optimization) for each in schedulers]
 
 
-def _read_dictionary(given: dict) -> tuple[list[Optimizer], list[object], str | None]:
+def _read_dictionary(given: dict[str, Any]) -> tuple[list[Optimizer], list[object], str | None]:
     unknown = set(given) - {"optimizer", "lr_scheduler", "monitor"}
     if unknown:
         rank_zero_warn(f"Found unsupported keys in the optimizer configuration: {sorted(unknown)}")
@@ -124,7 +124,7 @@ def _read_dictionary(given: dict) -> tuple[list[Optimizer], list[object], str | 
     return [given["optimizer"]], schedulers, given.get("monitor")
 
 
-def _with_monitor(scheduler: object, monitor: str | None) -> dict:
+def _with_monitor(scheduler: object, monitor: str | None) -> dict[str, Any]:
     config = dict(scheduler) if isinstance(scheduler, dict) else {"scheduler": scheduler}
     if monitor is not None:
         config.setdefault("monitor", monitor)

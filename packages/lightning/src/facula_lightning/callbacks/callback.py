@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facula import Tensor
 from facula.optim import Optimizer
@@ -23,14 +23,14 @@ class Callback:
         """The name of the callback's state in a checkpoint."""
         return type(self).__qualname__
 
-    def _generate_state_key(self, **kwargs: object) -> str:
+    def _generate_state_key(self, **kwargs: Any) -> str:
         return f"{type(self).__qualname__}{kwargs!r}"
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint should keep of the callback."""
         return {}
 
-    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -63,11 +63,11 @@ class Callback:
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Called when a training epoch ends."""
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Called when a training batch begins."""
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Called when a training batch ends."""
 
@@ -86,10 +86,10 @@ class Callback:
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Called when any exception interrupts the run."""
 
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, object]) -> None:
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Called when a checkpoint is saved; may add to it."""
 
-    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, object]) -> None:
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Called when a checkpoint is loaded."""
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -105,7 +105,7 @@ class Callback:
         """Called after the last validation batch."""
 
     def on_validation_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int, dataloader_idx: int = 0
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Called when a validation batch begins."""
 
@@ -113,8 +113,8 @@ class Callback:
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: object,
-        batch: object,
+        outputs: Any,
+        batch: Any,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
@@ -133,7 +133,7 @@ class Callback:
         """Called after the last test batch."""
 
     def on_test_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int, dataloader_idx: int = 0
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Called when a test batch begins."""
 
@@ -141,8 +141,8 @@ class Callback:
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: object,
-        batch: object,
+        outputs: Any,
+        batch: Any,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
@@ -161,7 +161,7 @@ class Callback:
         """Called after the last prediction batch."""
 
     def on_predict_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int, dataloader_idx: int = 0
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Called when a prediction batch begins."""
 
@@ -169,8 +169,8 @@ class Callback:
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: object,
-        batch: object,
+        outputs: Any,
+        batch: Any,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:

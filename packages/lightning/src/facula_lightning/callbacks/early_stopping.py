@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import facula
 from facula import Tensor
@@ -78,12 +78,12 @@ class EarlyStopping(Callback):
         """The name of the callback's state in a checkpoint."""
         return self._generate_state_key(monitor=self.monitor, mode=self.mode)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return the counters."""
         names = ("wait_count", "stopped_epoch", "best_score", "patience")
         return {name: getattr(self, name) for name in names}
 
-    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the counters back."""
         for name, value in state_dict.items():
             setattr(self, name, value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -50,7 +50,7 @@ class LearningRateMonitor(Callback):
             self._log(trainer)
 
     def _log(self, trainer: Trainer) -> None:
-        numbers: dict[str, object] = {}
+        numbers: dict[str, float] = {}
         for name, _, group in _groups(trainer):
             numbers[name] = float(group["lr"])
             self.lrs.setdefault(name, []).append(numbers[name])
@@ -62,7 +62,7 @@ class LearningRateMonitor(Callback):
         trainer._logging.write(numbers)
 
 
-def _groups(trainer: Trainer) -> list[tuple[str, Optimizer, dict]]:
+def _groups(trainer: Trainer) -> list[tuple[str, Optimizer, dict[str, Any]]]:
     """Return the name, optimizer and group of every learning rate; a scheduler's name comes first."""
     named = {id(config.scheduler.optimizer): config.name for config in trainer.lr_scheduler_configs if config.name}
     found = []

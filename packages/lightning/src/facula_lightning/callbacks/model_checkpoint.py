@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import facula
 from facula import Tensor
@@ -121,7 +121,7 @@ class ModelCheckpoint(Checkpoint):
             train_time_interval=self._train_time_interval,
         )
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return the best checkpoints so far and their scores."""
         names = (
             *("monitor", "best_model_score", "best_model_path", "current_score", "dirpath", "kth_best_model_path"),
@@ -129,7 +129,7 @@ class ModelCheckpoint(Checkpoint):
         )
         return {**{name: getattr(self, name) for name in names}, "best_k_models": dict(self.best_k_models)}
 
-    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take back what `state_dict` returned; in another folder, only the best checkpoint's path is kept."""
         if self.dirpath is None or state_dict.get("dirpath", self.dirpath) == self.dirpath:
             for name in ("best_model_score", "kth_best_model_path", "kth_value", "best_k_models", "last_model_path"):

@@ -7,7 +7,7 @@ import math
 import shutil
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -44,7 +44,7 @@ class ProgressBar(Callback):
         """Draw nothing."""
         self._enabled = False
 
-    def print(self, *args: object, **kwargs: object) -> None:
+    def print(self, *args: object, **kwargs: Any) -> None:
         """Print without tearing the bar."""
         print(*args, **kwargs)
 
@@ -169,7 +169,7 @@ class ProgressBar(Callback):
         self.finish()
 
 
-def _loader_title(stage: str, loaders: list, index: int) -> str:
+def _loader_title(stage: str, loaders: list[int | float], index: int) -> str:
     return stage if len(loaders) == 1 else f"{stage} loader {index}"
 
 
@@ -218,7 +218,7 @@ class PlainProgressBar(ProgressBar):
             self.stream.flush()
         self._title = None
 
-    def print(self, *args: object, **kwargs: object) -> None:
+    def print(self, *args: object, **kwargs: Any) -> None:
         """Print above the bar."""
         if self._title is not None and self._enabled and self._is_terminal():
             self.stream.write("\r\x1b[2K")
@@ -240,7 +240,7 @@ class PlainProgressBar(ProgressBar):
         total = f"/{self._total}" if known else ""
         parts.append(f"{self._count}{total} [{_clock(seconds)}, {self._count / seconds:.1f} it/s]")
         if self._trainer is not None:
-            metrics = self.get_metrics(self._trainer, self._trainer.lightning_module)
+            metrics = self.get_metrics(self._trainer, self._trainer._module)
             parts.append(" ".join(f"{name}={_number(value)}" for name, value in metrics.items()))
         line = " ".join(part for part in parts if part)
         return line[: shutil.get_terminal_size((100, 20)).columns - 1] if bar else line
@@ -274,7 +274,7 @@ class TQDMProgressBar(ProgressBar):
         self.refresh_rate = refresh_rate
         self.process_position = process_position
         self.leave = leave
-        self._bar: object = None
+        self._bar: Any = None
         self._enabled = refresh_rate > 0
 
     def begin(self, title: str, total: int | float) -> None:
@@ -288,11 +288,11 @@ class TQDMProgressBar(ProgressBar):
 
     def advance(self, count: int) -> None:
         """Show that ``count`` batches are done."""
-        if self._bar is None or not self._enabled:
+        if self._bar is None or self._trainer is None or not self._enabled:
             return
         if count % self.refresh_rate == 0 or count == self._bar.total:
             self._bar.n = count
-            metrics = self.get_metrics(self._trainer, self._trainer.lightning_module)
+            metrics = self.get_metrics(self._trainer, self._trainer._module)
             self._bar.set_postfix({name: _number(value) for name, value in metrics.items()})
 
     def finish(self) -> None:
@@ -301,6 +301,6 @@ class TQDMProgressBar(ProgressBar):
             self._bar.close()
             self._bar = None
 
-    def print(self, *args: object, **kwargs: object) -> None:
+    def print(self, *args: object, **kwargs: Any) -> None:
         """Print above the bar."""
         self._tqdm.write(str(kwargs.get("sep", " ")).join(map(str, args)))

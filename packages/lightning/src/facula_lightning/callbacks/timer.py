@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -109,10 +109,10 @@ class Timer(Callback):
             rank_zero_info(f"Time limit reached. Elapsed time is {timedelta(seconds=int(self.time_elapsed()))}.")
         trainer.should_stop = True
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return the time that training has taken."""
         return {"time_elapsed": {"train": self.time_elapsed()}}
 
-    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Count on from the time that training had taken."""
         self._offset = state_dict["time_elapsed"]["train"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
 from facula_lightning.checkpointing.io import PathLike, read_checkpoint, write_checkpoint
@@ -28,11 +28,11 @@ class CheckpointConnector:
         """Write a checkpoint."""
         write_checkpoint(self.collect(weights_only), path)
 
-    def collect(self, weights_only: bool) -> dict[str, object]:
+    def collect(self, weights_only: bool) -> dict[str, Any]:
         """Return the checkpoint: the model's weights and, unless told otherwise, all that training needs to go on."""
         trainer = self.trainer
-        module = trainer.lightning_module
-        checkpoint: dict[str, object] = {
+        module = trainer._module
+        checkpoint: dict[str, Any] = {
             "epoch": trainer.current_epoch,
             "global_step": trainer.global_step,
             "facula-lightning_version": __version__,
@@ -58,7 +58,7 @@ class CheckpointConnector:
         call_module(trainer, "on_save_checkpoint", checkpoint)
         return checkpoint
 
-    def _callback_states(self) -> dict[str, object]:
+    def _callback_states(self) -> dict[str, Any]:
         states = {}
         for callback in self.trainer.callbacks:
             state = callback.state_dict()
@@ -102,26 +102,26 @@ class CheckpointConnector:
             return max(files, key=lambda name: (os.path.getmtime(name), name))
         return text
 
-    def read(self, path: str) -> dict[str, object]:
+    def read(self, path: str) -> dict[str, Any]:
         """Return the checkpoint in a file."""
         rank_zero_info(f"Restoring states from the checkpoint path at {path}")
         return read_checkpoint(path, map_location=self.trainer.device)
 
-    def restore_module(self, checkpoint: dict[str, object]) -> None:
+    def restore_module(self, checkpoint: dict[str, Any]) -> None:
         """Give the module and the data module their state back."""
         trainer = self.trainer
-        module = trainer.lightning_module
+        module = trainer._module
         datamodule = trainer.datamodule
         if datamodule is not None and type(datamodule).__qualname__ in checkpoint:
             datamodule.load_state_dict(checkpoint[type(datamodule).__qualname__])
         call_module(trainer, "on_load_checkpoint", checkpoint)
         module.load_state_dict(checkpoint["state_dict"], strict=module.strict_loading)
 
-    def restore_callbacks(self, checkpoint: dict[str, object]) -> None:
+    def restore_callbacks(self, checkpoint: dict[str, Any]) -> None:
         """Give the callbacks their state back."""
         trainer = self.trainer
         for callback in trainer.callbacks:
-            callback.on_load_checkpoint(trainer, trainer.lightning_module, checkpoint)
+            callback.on_load_checkpoint(trainer, trainer._module, checkpoint)
         states = checkpoint.get("callbacks") or {}
         keys = {callback.state_key for callback in trainer.callbacks}
         missing = sorted(set(states) - keys)
@@ -134,7 +134,7 @@ class CheckpointConnector:
             if callback.state_key in states:
                 callback.load_state_dict(states[callback.state_key])
 
-    def restore_training(self, checkpoint: dict[str, object]) -> None:
+    def restore_training(self, checkpoint: dict[str, Any]) -> None:
         """Give optimizers, schedulers, loops and random generators their state back."""
         trainer = self.trainer
         if "rng" not in checkpoint:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import facula
 
 PathLike = str | os.PathLike[str]
+MapLocation = facula.device | str | dict[str, str] | Callable[[object, str], object] | None
 
 
 class CheckpointFileError(RuntimeError):
     """Raised for a checkpoint file that is damaged or is no checkpoint."""
 
 
-def write_checkpoint(checkpoint: dict[str, object], path: PathLike) -> None:
+def write_checkpoint(checkpoint: dict[str, Any], path: PathLike) -> None:
     """Write ``checkpoint`` to ``path``: a temporary file beside it is written, synchronised, and then renamed.
 
     Whoever reads ``path``, after a crash too, finds the old file or the new one.
@@ -50,7 +53,7 @@ def _synchronise_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def read_checkpoint(path: PathLike, map_location: object = None) -> dict[str, object]:
+def read_checkpoint(path: PathLike, map_location: MapLocation = None) -> dict[str, Any]:
     """Return the checkpoint in ``path``, tensors on ``map_location``; nothing in the file is executed.
 
     Raises FileNotFoundError, or CheckpointFileError naming the file and what is wrong with it.

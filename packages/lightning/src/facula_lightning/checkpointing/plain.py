@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import facula
 import numpy as np
@@ -15,7 +16,7 @@ class _NotPlain(Exception):
     """A value that a checkpoint cannot hold."""
 
 
-def plain_hparams(hparams: Mapping) -> dict[str, object]:
+def plain_hparams(hparams: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``hparams`` with paths as text and NumPy numbers as numbers; leaves out, with a warning, what is no data."""
     kept = {}
     for key, value in hparams.items():

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from facula_lightning.checkpointing.io import PathLike, read_checkpoint
+from facula_lightning.checkpointing.io import MapLocation, PathLike, read_checkpoint
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from facula_lightning.hparams import HyperparametersMixin
+
+T = TypeVar("T", bound="HyperparametersMixin")
 
 
 def construct_from_checkpoint(
-    cls: type[T], path: PathLike, map_location: object, kwargs: dict[str, object]
-) -> tuple[T, dict[str, object]]:
+    cls: type[T], path: PathLike, map_location: MapLocation, kwargs: dict[str, Any]
+) -> tuple[T, dict[str, Any]]:
     """Return an object of ``cls`` made with the hyper-parameters in a checkpoint, and the checkpoint."""
     checkpoint = read_checkpoint(path, map_location)
     saved = dict(checkpoint.get(cls.CHECKPOINT_HYPER_PARAMS_KEY) or {})

@@ -39,7 +39,7 @@ class ExperimentWriter:
         """Take in hyper-parameters."""
         self.hparams.update(params)
 
-    def log_metrics(self, metrics_dict: Mapping[str, object], step: int | None = None) -> None:
+    def log_metrics(self, metrics_dict: Mapping[str, Tensor | float], step: int | None = None) -> None:
         """Take in a row."""
         row = {key: value.item() if isinstance(value, Tensor) else value for key, value in metrics_dict.items()}
         row["step"] = len(self.metrics) if step is None else step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from argparse import Namespace
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facula_lightning.callbacks.checkpoint import Checkpoint
@@ -45,7 +45,7 @@ class Logger(ABC):
         return "/"
 
     @property
-    def experiment(self) -> object:
+    def experiment(self) -> Any:
         """What the logger writes through."""
         return None
 
@@ -80,7 +80,7 @@ class DummyExperiment:
     def __getitem__(self, index: int) -> DummyExperiment:
         return self
 
-    def _nothing(self, *args: object, **kwargs: object) -> None:
+    def _nothing(self, *args: object, **kwargs: Any) -> None:
         return None
 
 

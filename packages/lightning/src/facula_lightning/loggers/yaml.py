@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
 # A string that needs no quotes: it cannot be taken for anything else.
 _PLAIN = re.compile(r"[A-Za-z_/][\w./+-]*( [\w./+-]+)*")
@@ -26,7 +27,7 @@ def to_yaml(values: Mapping[str, object]) -> str:
     return "\n".join(_mapping(values, "")) + "\n"
 
 
-def _mapping(values: Mapping, indent: str) -> list[str]:
+def _mapping(values: Mapping[Any, Any], indent: str) -> list[str]:
     lines = []
     for key in sorted(values, key=str):
         lines += _entry(f"{indent}{_scalar(key)}:", values[key], indent + "  ", indent)

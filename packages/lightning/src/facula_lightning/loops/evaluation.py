@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facula import Tensor
 
@@ -26,7 +26,7 @@ class EvaluationLoop:
         self.stage = stage
         self.kind = "val" if stage == "validation" else "test"
         self.results = Results()
-        self.loaders: list[Iterable] = []
+        self.loaders: list[Iterable[Any]] = []
         self.batches: list[int | float] = []
         self.sanity_batches: list[int | float] = []
         self.verbose = True
@@ -74,7 +74,7 @@ class EvaluationLoop:
         call_both(self.trainer, f"on_{self.stage}_start")
         call_both(self.trainer, f"on_{self.stage}_epoch_start")
 
-    def _run_loader(self, index: int, loader: Iterable, limit: int | float) -> None:
+    def _run_loader(self, index: int, loader: Iterable[Any], limit: int | float) -> None:
         trainer = self.trainer
         module = trainer.lightning_module
         logging = trainer._logging

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from facula_lightning.utilities.data import sized_len
 from facula_lightning.utilities.seed import collect_rng_states, set_rng_states
@@ -17,14 +18,14 @@ class Fetcher:
     batch is read ahead.
     """
 
-    def __init__(self, loader: Iterable, limit: int | float) -> None:
+    def __init__(self, loader: Iterable[Any], limit: int | float) -> None:
         self.loader = loader
         self.limit = limit
         self.length = sized_len(loader)
         self.count = 0
         self._ahead: object = _NOTHING
-        self._iterator: Iterator | None = None
-        self._epoch_rng: dict[str, object] | None = None
+        self._iterator: Iterator[Any] | None = None
+        self._epoch_rng: dict[str, Any] | None = None
         self._position: object = None
 
     def begin(self) -> None:
@@ -33,7 +34,7 @@ class Fetcher:
         self._position = None
         self._start()
 
-    def resume(self, state: dict[str, object]) -> None:
+    def resume(self, state: dict[str, Any]) -> None:
         """Go to the place in an epoch where ``state`` was taken.
 
         The last batch that was used is read once more and dropped, so that whatever random numbers a loader draws when it
@@ -93,7 +94,7 @@ class Fetcher:
             return True
         return self._ahead is _NOTHING if self.length is None else self.count >= self.length
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return the place in the epoch."""
         position = self._position if self.length is None else self._loader_state()
         return {"batches": self.count, "epoch_rng": self._epoch_rng, "loader": position}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facula_lightning.loops.evaluation import EvaluationLoop
 from facula_lightning.loops.fetcher import Fetcher
@@ -40,11 +40,17 @@ class FitLoop:
         self.fetcher: Fetcher | None = None
         self.max_batches: int | float = math.inf
         self.position = EPOCH_START
-        self._restored: dict[str, object] | None = None
+        self._restored: dict[str, Any] | None = None
         self._loaded_epoch: int | None = None
         self._stop_was_refused = False
 
     # What there is to read
+
+    @property
+    def _batches(self) -> Fetcher:
+        """The fetcher, which is there from `setup_data` on."""
+        assert self.fetcher is not None
+        return self.fetcher
 
     def setup_data(self) -> None:
         """Ask for the training loader, where it is due."""
@@ -110,8 +116,7 @@ class FitLoop:
         self.position = FINISHED
         call_both(trainer, "on_train_end")
         logging.results = None
-        assert self.fetcher is not None
-        self.fetcher.close()
+        self._batches.close()
 
     def _is_done(self) -> bool:
         trainer = self.trainer
@@ -141,25 +146,25 @@ class FitLoop:
     def _run_epoch(self) -> None:
         trainer = self.trainer
         self.position = EPOCH_START
-        trainer.lightning_module.zero_grad()
+        trainer._module.zero_grad()
         self.results.reset()
         self.batch_progress.reset()
         self.epoch_progress.add("ready")
-        sampler = getattr(self.fetcher.loader, "sampler", None)
+        sampler: Any = getattr(self._batches.loader, "sampler", None)
         if hasattr(sampler, "set_epoch"):
             sampler.set_epoch(trainer.current_epoch)
         call_both(trainer, "on_train_epoch_start")
         self.epoch_progress.add("started")
-        self.fetcher.begin()
+        self._batches.begin()
         self._run_batches()
         self._end_epoch()
 
     def _run_batches(self) -> None:
         trainer = self.trainer
-        takes_index = accepts(trainer.lightning_module.training_step, "batch_idx", 2)
+        takes_index = accepts(trainer._module.training_step, "batch_idx", 2)
         if self._epoch_is_over():
             return
-        for batch in self.fetcher:
+        for batch in self._batches:
             skip_rest = self._run_batch(batch, takes_index)
             if skip_rest:
                 break
@@ -169,7 +174,7 @@ class FitLoop:
 
     def _epoch_is_over(self) -> bool:
         trainer = self.trainer
-        if self.batch_progress.current.ready and self.fetcher.is_last:
+        if self.batch_progress.current.ready and self._batches.is_last:
             return True
         if trainer.max_steps != -1 and trainer.global_step >= trainer.max_steps:
             return True
@@ -184,7 +189,7 @@ class FitLoop:
         trainer._logging.batch = batch
         self.results.begin_batch()
         self.batch_progress.add("ready")
-        trainer.is_last_batch = self.fetcher.is_last
+        trainer.is_last_batch = self._batches.is_last
         call_callbacks(trainer, "on_train_batch_start", batch, batch_idx)
         skip_rest = call_module(trainer, "on_train_batch_start", batch, batch_idx) == -1
         if not skip_rest:
@@ -193,7 +198,7 @@ class FitLoop:
             outputs = trainer._optimization.train_batch(arguments, batch_idx, self._accumulating())
         self.batch_progress.add("processed")
         trainer._optimization.step_schedulers_by_step(self._accumulating())
-        if self.fetcher.is_last or skip_rest:
+        if self._batches.is_last or skip_rest:
             trainer._optimization.step_schedulers("epoch", False, trainer.current_epoch + 1)
         if skip_rest:
             return True
@@ -205,7 +210,7 @@ class FitLoop:
 
     def _accumulating(self) -> bool:
         """Return whether gradients of this batch wait for more: never for the last batch."""
-        if self.fetcher.is_last:
+        if self._batches.is_last:
             return False
         return self.batch_progress.current.ready % self.trainer.accumulate_grad_batches != 0
 
@@ -242,7 +247,7 @@ class FitLoop:
         if not self._is_epoch_to_validate():
             return False
         every = trainer.check_val_every_n_epoch
-        last = self.fetcher.is_last
+        last = self._batches.is_last
         if last and math.isinf(self.max_batches):
             return True
         if trainer.should_stop and self._may_stop_early():
@@ -278,7 +283,7 @@ class FitLoop:
 
     # Saving and taking up
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return everything that is needed to take the loop up here."""
         in_epoch = self.position in (BATCH_START, BATCH_END, VALIDATION_END)
         return {
@@ -294,7 +299,7 @@ class FitLoop:
             "fetcher": self.fetcher.state_dict() if in_epoch and self.fetcher is not None else None,
         }
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned; `run` then goes on from there."""
         self.epoch_progress.load_state_dict(state["epoch_progress"])
         batches = {key: value for key, value in state["epoch_loop.batch_progress"].items() if key != "is_last_batch"}
@@ -304,13 +309,14 @@ class FitLoop:
         self.results.load_state_dict(state["results"])
         self._restored = state
 
-    def _take_up(self, state: dict[str, object]) -> None:
+    def _take_up(self, state: dict[str, Any]) -> None:
         """Do what was left to do of the epoch in which a checkpoint was saved."""
         trainer = self.trainer
         position = state["state_dict"]["position"]
         place = state["fetcher"]
         if place is not None:
-            self.fetcher.resume(place)
+            self._batches.resume(place)
+        assert trainer._restored_rng is not None
         set_rng_states(trainer._restored_rng)
         if position in (BATCH_END, VALIDATION_END):
             self._after_batch(position)

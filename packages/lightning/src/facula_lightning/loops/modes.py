@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import facula
 
@@ -21,6 +21,6 @@ def restored_modes(module: facula.nn.Module | None) -> Iterator[None]:
         each.training = training
 
 
-def inference_context(trainer: Trainer) -> AbstractContextManager:
+def inference_context(trainer: Trainer) -> AbstractContextManager[Any]:
     """Return the context without gradients that the trainer was told to evaluate in."""
     return facula.inference_mode() if trainer.inference_mode else facula.no_grad()

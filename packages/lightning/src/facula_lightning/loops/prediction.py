@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facula_lightning.loops.modes import inference_context, restored_modes
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module
@@ -18,16 +18,16 @@ class PredictionLoop:
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
-        self.loaders: list[Iterable] = []
+        self.loaders: list[Iterable[Any]] = []
         self.batches: list[int | float] = []
         self.return_predictions = True
 
-    def run(self) -> list | None:
+    def run(self) -> list[Any] | None:
         """Return the predictions of each batch; with several loaders, a list of such lists."""
         trainer = self.trainer
         self.loaders = trainer._data.loaders("predict")
         self.batches = [number_of_batches(each, trainer.limit_predict_batches, "predict") for each in self.loaders]
-        predictions: list[list] = []
+        predictions: list[list[Any]] = []
         with restored_modes(trainer.lightning_module), inference_context(trainer):
             call_module(trainer, "on_predict_model_eval")
             call_both(trainer, "on_predict_start")
@@ -40,11 +40,11 @@ class PredictionLoop:
             return None
         return predictions[0] if len(predictions) == 1 else predictions
 
-    def _run_loader(self, index: int, loader: Iterable, limit: int | float) -> list:
+    def _run_loader(self, index: int, loader: Iterable[Any], limit: int | float) -> list[Any]:
         trainer = self.trainer
         several = len(self.loaders) > 1
-        takes_index = accepts(trainer.lightning_module.predict_step, "batch_idx", 2)
-        predictions: list = []
+        takes_index = accepts(trainer._module.predict_step, "batch_idx", 2)
+        predictions: list[Any] = []
         if limit == 0:
             return predictions
         for batch_idx, batch in enumerate(loader):

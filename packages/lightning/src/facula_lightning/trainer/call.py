@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from facula_lightning.datamodule import LightningDataModule
+    from facula_lightning.module import LightningModule
     from facula_lightning.trainer.trainer import Trainer
 
 
@@ -21,7 +23,7 @@ def call_callbacks(trainer: Trainer, hook: str, *args: object, monitoring: bool 
     logging.current_hook = before
 
 
-def call_module(trainer: Trainer, hook: str, *args: object, **kwargs: object) -> object:
+def call_module(trainer: Trainer, hook: str, *args: object, **kwargs: Any) -> Any:
     """Call a hook of the module and return its result."""
     logging = trainer._logging
     before, logging.current_hook = logging.current_hook, hook
@@ -36,10 +38,10 @@ def call_both(trainer: Trainer, hook: str, *args: object) -> None:
     call_module(trainer, hook, *args)
 
 
-def call_data(trainer: Trainer, hook: str, *args: object) -> object:
+def call_data(trainer: Trainer, hook: str, *args: object) -> Any:
     """Call a data hook: the data module's where it has its own, else the module's."""
     logging = trainer._logging
-    owner = trainer.lightning_module
+    owner: LightningModule | LightningDataModule | None = trainer.lightning_module
     if trainer.datamodule is not None and is_overridden(hook, trainer.datamodule):
         owner = trainer.datamodule
     before, logging.current_hook = logging.current_hook, hook
@@ -63,7 +65,7 @@ def is_overridden(method: str, instance: object) -> bool:
     return getattr(own, "__func__", own) is not default
 
 
-def accepts(step: Callable, name: str, least: int) -> bool:
+def accepts(step: Callable[..., Any], name: str, least: int) -> bool:
     """Return whether a step has an argument of that name, or at least ``least`` arguments, or takes any."""
     parameters = inspect.signature(step).parameters
     if any(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from facula.utils.data import DataLoader, RandomSampler, SequentialSampler
+from facula.utils.data import DataLoader, RandomSampler
 
 from facula_lightning.trainer.call import call_data, is_overridden
 from facula_lightning.utilities.data import as_loaders, sized_len
@@ -31,7 +31,7 @@ class DataSource:
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
-        self.given: dict[str, object] = {}
+        self.given: dict[str, Any] = {}
 
     def has(self, kind: str) -> bool:
         """Return whether there is a source of loaders of a kind: train, val, test or predict."""
@@ -43,7 +43,7 @@ class DataSource:
             or is_overridden(hook, trainer.lightning_module)
         )
 
-    def loaders(self, kind: str) -> list[Iterable]:
+    def loaders(self, kind: str) -> list[Iterable[Any]]:
         """Return the loaders of a kind, prepared."""
         hook = _HOOKS[kind]
         given = self.given.get(kind)
@@ -64,7 +64,7 @@ class DataSource:
             self._prepare(loader, kind)
         return loaders
 
-    def _prepare(self, loader: Iterable, kind: str) -> None:
+    def _prepare(self, loader: Iterable[Any], kind: str) -> None:
         if not isinstance(loader, DataLoader):
             return
         if loader.num_workers and loader.worker_init_fn is None and os.environ.get("PL_SEED_WORKERS") == "1":
@@ -76,7 +76,7 @@ class DataSource:
             )
 
 
-def number_of_batches(loader: Iterable, limit: int | float, kind: str) -> int | float:
+def number_of_batches(loader: Iterable[Any], limit: int | float, kind: str) -> int | float:
     """Return how many batches of a loader are used under a limit; infinity when it does not know its length.
 
     Raises MisconfigurationException for a fraction of an unknown length, and for one that leaves nothing.
@@ -104,7 +104,7 @@ def number_of_batches(loader: Iterable, limit: int | float, kind: str) -> int | 
     return int(count * limit)
 
 
-def _without_shuffling(loader: Iterable) -> Iterable:
+def _without_shuffling(loader: Iterable[Any]) -> Iterable[Any]:
     """Return the loader, or one like it that reads in order, for overfitting on the same few batches."""
     if not isinstance(loader, DataLoader) or not isinstance(loader.sampler, RandomSampler):
         return loader
@@ -112,7 +112,6 @@ def _without_shuffling(loader: Iterable) -> Iterable:
     return DataLoader(
         loader.dataset,
         batch_size=loader.batch_size,
-        sampler=SequentialSampler(loader.dataset),
         num_workers=loader.num_workers,
         collate_fn=loader.collate_fn,
         drop_last=loader.drop_last,

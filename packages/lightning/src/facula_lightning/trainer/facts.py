@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
+import facula
 from facula import Tensor
 from facula.optim import Optimizer
 
@@ -15,9 +17,45 @@ from facula_lightning.module import LightningModule
 from facula_lightning.optimizer import LRSchedulerConfig
 from facula_lightning.trainer.call import is_overridden
 
+if TYPE_CHECKING:
+    from facula_lightning.callbacks.callback import Callback
+    from facula_lightning.loops.evaluation import EvaluationLoop
+    from facula_lightning.loops.fit import FitLoop
+    from facula_lightning.loops.prediction import PredictionLoop
+    from facula_lightning.trainer.data import DataSource
+    from facula_lightning.trainer.logging import Logging
+    from facula_lightning.trainer.optimization import Optimization
+
 
 class RunFacts:
     """The read-only side of `Trainer`."""
+
+    # What `Trainer` sets.
+    accumulate_grad_batches: int
+    callbacks: list[Callback]
+    default_root_dir: str
+    device: facula.device
+    fit_loop: FitLoop
+    lightning_module: LightningModule | None
+    limit_val_batches: int | float
+    loggers: list[Logger]
+    max_epochs: int
+    max_steps: int
+    predict_loop: PredictionLoop
+    sanity_checking: bool
+    test_loop: EvaluationLoop
+    training_stage: str | None
+    validate_loop: EvaluationLoop
+    validating: bool
+    _data: DataSource
+    _logging: Logging
+    _optimization: Optimization
+
+    @property
+    def _module(self) -> LightningModule:
+        """The module, for what is done only while there is one."""
+        assert self.lightning_module is not None
+        return self.lightning_module
 
     @property
     def current_epoch(self) -> int:
@@ -50,7 +88,7 @@ class RunFacts:
         return self._logging.callback_metrics
 
     @property
-    def logged_metrics(self) -> dict[str, Tensor]:
+    def logged_metrics(self) -> dict[str, Tensor | float]:
         """What the loggers were given."""
         return self._logging.logged_metrics
 

@@ -58,7 +58,7 @@ def _device_index(devices: object) -> int:
     raise MisconfigurationException(f"devices={devices!r} is not supported: expected one device, such as devices=1")
 
 
-def resolve_precision(precision: object) -> str:
+def resolve_precision(precision: str | int | None) -> str:
     """Return the full name of a precision; raises ValueError for one that is not supported."""
     try:
         return _PRECISIONS[precision]
@@ -88,7 +88,7 @@ def resolve_limit(value: int | float | None, name: str) -> int | float:
     return value
 
 
-def resolve_epochs_and_steps(max_epochs: int | None, max_steps: int, has_time: bool) -> tuple[int | None, int]:
+def resolve_epochs_and_steps(max_epochs: int | None, max_steps: int, has_time: bool) -> tuple[int, int]:
     """Return the limits of training: 1000 epochs when nothing limits it."""
     if not isinstance(max_steps, int) or max_steps < -1:
         raise MisconfigurationException(

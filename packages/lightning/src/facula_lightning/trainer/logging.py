@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import facula
 from facula import Tensor
@@ -45,7 +45,7 @@ class Logging:
         self.batch: object = None
         self.dataloader_idx: int | None = None
         self.callback_metrics: dict[str, Tensor] = {}
-        self.logged_metrics: dict[str, Tensor] = {}
+        self.logged_metrics: dict[str, Tensor | float] = {}
         self.progress_bar_metrics: dict[str, float] = {}
 
     def log(
@@ -104,7 +104,7 @@ class Logging:
             batch_size = extract_batch_size(self.batch) if needs_size else 1
         item.update(tensor, batch_size)
 
-    def _as_tensor(self, name: str, value: object, enable_graph: bool) -> Tensor:
+    def _as_tensor(self, name: str, value: Any, enable_graph: bool) -> Tensor:
         if isinstance(value, Tensor):
             if value.numel() != 1:
                 raise ValueError(
@@ -138,7 +138,7 @@ class Logging:
         if to_loggers:
             self.write(metrics["log"])
 
-    def write(self, metrics: dict[str, object], step: int | None = None) -> None:
+    def write(self, metrics: Mapping[str, Tensor | float], step: int | None = None) -> None:
         """Give metrics to the loggers, at the number of batches whose optimizer stepped."""
         if not metrics:
             return

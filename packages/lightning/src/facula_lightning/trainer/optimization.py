@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import facula
 from facula import Tensor
@@ -32,13 +32,13 @@ class Optimization:
     def configure(self) -> None:
         """Ask the module for its optimizers and schedulers."""
         returned = call_module(self.trainer, "configure_optimizers")
-        self.optimizers, self.schedulers = read_configuration(self.trainer.lightning_module, returned)
+        self.optimizers, self.schedulers = read_configuration(self.trainer._module, returned)
         self.wrapped = [LightningOptimizer(each, self) for each in self.optimizers]
 
-    def train_batch(self, arguments: tuple, batch_idx: int, accumulating: bool) -> object:
+    def train_batch(self, arguments: tuple[Any, ...], batch_idx: int, accumulating: bool) -> object:
         """Run the training step of a batch and what follows from it; return what the step gave."""
         trainer = self.trainer
-        if not trainer.lightning_module.automatic_optimization:
+        if not trainer._module.automatic_optimization:
             return call_module(trainer, "training_step", *arguments)
         outputs: list[object] = [None]
 
@@ -64,21 +64,21 @@ class Optimization:
                 call_module(trainer, "optimizer_step", trainer.current_epoch, batch_idx, self.wrapped[0], closure)
         return outputs[0]
 
-    def backward(self, loss: Tensor, *args: object, **kwargs: object) -> None:
+    def backward(self, loss: Tensor, *args: object, **kwargs: Any) -> None:
         """Compute gradients, with the hooks before and after."""
         trainer = self.trainer
         call_both(trainer, "on_before_backward", loss)
         call_module(trainer, "backward", loss, *args, **kwargs)
         call_both(trainer, "on_after_backward")
 
-    def step(self, optimizer: Optimizer, closure: Callable[[], object] | None, **kwargs: object) -> object:
+    def step(self, optimizer: Optimizer, closure: Callable[[], Any] | None, **kwargs: Any) -> object:
         """Step an optimizer, with the hook and the clipping between closure and step."""
         trainer = self.trainer
 
-        def wrapped() -> object:
+        def wrapped() -> Any:
             result = None if closure is None else closure()
             call_both(trainer, "on_before_optimizer_step", optimizer)
-            if trainer.lightning_module.automatic_optimization:
+            if trainer._module.automatic_optimization:
                 call_module(
                     trainer, "configure_gradient_clipping", optimizer,
                     gradient_clip_val=trainer.gradient_clip_val, gradient_clip_algorithm=trainer.gradient_clip_algorithm,
@@ -128,7 +128,7 @@ class Optimization:
     def step_schedulers(self, interval: str, plateau: bool, count: int) -> None:
         """Step the schedulers of an interval whose turn it is at ``count`` epochs or steps."""
         trainer = self.trainer
-        module = trainer.lightning_module
+        module = trainer._module
         if not module.automatic_optimization:
             return
         for config in self.schedulers:
@@ -136,7 +136,7 @@ class Optimization:
                 continue
             metric = None
             if config.reduce_on_plateau:
-                metric = trainer.callback_metrics.get(config.monitor)
+                metric = None if config.monitor is None else trainer.callback_metrics.get(config.monitor)
                 if metric is None:
                     message = (
                         f"ReduceLROnPlateau conditioned on metric {config.monitor}"
@@ -149,15 +149,16 @@ class Optimization:
                     continue
             call_module(trainer, "lr_scheduler_step", config.scheduler, metric)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Return the states of optimizers and schedulers as a checkpoint keeps them."""
         return {
             "optimizer_states": [optimizer.state_dict() for optimizer in self.optimizers],
             "lr_schedulers": [config.scheduler.state_dict() for config in self.schedulers],
         }
 
-    def load_state_dict(self, checkpoint: dict[str, object]) -> None:
+    def load_state_dict(self, checkpoint: dict[str, Any]) -> None:
         """Take the states of optimizers and schedulers from a checkpoint."""
+        owners: list[Any]
         for kind, owners in (
             ("optimizer_states", self.optimizers),
             ("lr_schedulers", [config.scheduler for config in self.schedulers]),

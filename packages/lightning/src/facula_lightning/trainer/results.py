@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import facula
 from facula import Tensor
@@ -26,7 +27,7 @@ class LoggedNumber:
     weight: float = 0
     fresh: bool = False
 
-    def settings(self) -> tuple:
+    def settings(self) -> tuple[bool, bool, bool, bool, str]:
         """Return what has to stay the same from call to call."""
         return (self.prog_bar, self.logger, self.on_step, self.on_epoch, self.reduce_fx)
 
@@ -65,7 +66,7 @@ class Results:
     """All that was logged in one epoch of one kind (training, validation, test)."""
 
     def __init__(self) -> None:
-        self.items: dict[tuple, LoggedNumber] = {}
+        self.items: dict[tuple[str | int, ...], LoggedNumber] = {}
 
     def reset(self) -> None:
         """Forget everything."""
@@ -81,7 +82,7 @@ class Results:
         found: dict[str, dict[str, Tensor]] = {"callback": {}, "log": {}, "pbar": {}}
         for item in self.items.values():
             if on_step:
-                if not item.on_step or not item.fresh:
+                if not item.on_step or not item.fresh or item.value is None:
                     continue
                 value = item.value
             else:
@@ -103,11 +104,11 @@ class Results:
                 found["pbar"][forked] = value
         return found
 
-    def state_dict(self) -> list[dict[str, object]]:
+    def state_dict(self) -> list[dict[str, Any]]:
         """Return everything as plain data and tensors."""
         return [{"key": list(key), **vars(item)} for key, item in self.items.items()]
 
-    def load_state_dict(self, state: list[dict[str, object]]) -> None:
+    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
         """Take back what `state_dict` returned."""
         self.items = {
             tuple(each["key"]): LoggedNumber(**{k: v for k, v in each.items() if k != "key"}) for each in state

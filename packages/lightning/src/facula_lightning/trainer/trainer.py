@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import facula
 from facula import Tensor
@@ -29,6 +30,8 @@ from facula_lightning.trainer.optimization import Optimization
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from facula_lightning.utilities.seed import isolate_rng
+
+Result = TypeVar("Result")
 
 
 class Trainer(RunFacts):
@@ -147,7 +150,7 @@ class Trainer(RunFacts):
         self.lightning_module: LightningModule | None = None
         self.datamodule: LightningDataModule | None = None
         self.ckpt_path: str | None = None
-        self._restored_rng: dict[str, object] | None = None
+        self._restored_rng: dict[str, Any] | None = None
         self._data = DataSource(self)
         self._logging = Logging(self)
         self._optimization = Optimization(self)
@@ -184,7 +187,7 @@ class Trainer(RunFacts):
             from facula_lightning.loggers.csv_logs import CSVLogger
 
             return [CSVLogger(self.default_root_dir)]
-        loggers = list(logger) if isinstance(logger, (list, tuple)) else [logger]
+        loggers: list[Any] = list(logger) if isinstance(logger, (list, tuple)) else [logger]
         for each in loggers:
             if not isinstance(each, Logger):
                 raise TypeError(f"expected a Logger, a list of them or a bool for `logger`, got {type(each).__name__}")
@@ -247,7 +250,7 @@ class Trainer(RunFacts):
         return_predictions: bool | None = None,
         ckpt_path: str | os.PathLike[str] | None = None,
         weights_only: bool | None = None,
-    ) -> list | None:
+    ) -> list[Any] | None:
         """Return the predictions for each batch; with several loaders, a list of such lists."""
         given_model = model is not None
         model = self._model_or_last(model)
@@ -324,9 +327,9 @@ class Trainer(RunFacts):
         for logger in self.loggers:
             logger.finalize("failed")
 
-    def _run(self, name: str, path: str | None, body: Callable[[], object]) -> object:
+    def _run(self, name: str, path: str | None, body: Callable[[], Result]) -> Result:
         """Do what is common to all four: set up, run ``body``, tear down."""
-        module = self.lightning_module
+        module = self._module
         self.ckpt_path = path
         self._restored_rng = None
         self.callbacks = attach_model_callbacks(self, self._own_callbacks)
@@ -420,7 +423,7 @@ class Trainer(RunFacts):
     def _log_hyperparams(self) -> None:
         if not self.enable_autolog_hparams:
             return
-        found: dict[str, object] = {}
+        found: dict[str, Any] = {}
         for owner in (self.datamodule, self.lightning_module):
             if owner is not None and getattr(owner, "_log_hyperparams", False):
                 found.update(owner.hparams_initial)
@@ -491,7 +494,7 @@ class Trainer(RunFacts):
             )
         self._checkpoints.save(filepath, bool(weights_only))
 
-    def print(self, *args: object, **kwargs: object) -> None:
+    def print(self, *args: object, **kwargs: Any) -> None:
         """Print, in the first process only, without tearing the progress bar."""
         bar = self.progress_bar_callback
         if bar is not None:

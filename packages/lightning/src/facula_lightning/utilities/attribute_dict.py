@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
 
-class AttributeDict(dict):
+
+class AttributeDict(dict[str, Any]):
     """A dictionary whose keys can be read and written as attributes.
 
     >>> settings = AttributeDict(lr=0.1)
@@ -11,7 +13,7 @@ class AttributeDict(dict):
     0.1
     """
 
-    def __getattr__(self, key: str) -> object:
+    def __getattr__(self, key: str) -> Any:
         try:
             return self[key]
         except KeyError:

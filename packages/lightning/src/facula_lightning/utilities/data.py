@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import facula
 from facula import Tensor
@@ -11,17 +12,18 @@ from facula import Tensor
 from facula_lightning.utilities.exceptions import MisconfigurationException
 
 
-def apply_to_collection(data: object, kind: type | tuple[type, ...], function: Callable[[object], object]) -> object:
+def apply_to_collection(data: Any, kind: type | tuple[type, ...], function: Callable[[Any], object]) -> Any:
     """Return ``data`` with ``function`` applied to everything of ``kind`` in it, in a container of the same type."""
     if isinstance(data, kind):
         return function(data)
+    make: Callable[..., Any] = type(data)
     if isinstance(data, Mapping):
         items = {key: apply_to_collection(value, kind, function) for key, value in data.items()}
-        return items if type(data) is dict else type(data)(items)
+        return items if make is dict else make(items)
     if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*(apply_to_collection(value, kind, function) for value in data))
+        return make(*(apply_to_collection(value, kind, function) for value in data))
     if isinstance(data, (list, tuple)):
-        return type(data)([apply_to_collection(value, kind, function) for value in data])
+        return make([apply_to_collection(value, kind, function) for value in data])
     if dataclasses.is_dataclass(data) and not isinstance(data, type):
         names = [field.name for field in dataclasses.fields(data) if field.init]
         return dataclasses.replace(data, **{n: apply_to_collection(getattr(data, n), kind, function) for n in names})
@@ -39,13 +41,13 @@ class Transferable(metaclass=_Movable):
     """A tensor, or an object with a method ``to(device)``."""
 
 
-def move_data_to_device(batch: object, device: facula.device | str | int) -> object:
+def move_data_to_device(batch: Any, device: facula.device | str | int) -> Any:
     """Return ``batch`` with every tensor (and object that has ``to``) in it on ``device``.
 
     Goes through tuples, lists, named tuples, mappings and dataclasses.
     """
 
-    def move(value: object) -> object:
+    def move(value: Any) -> object:
         moved = value.to(device)
         return value if moved is None else moved
 
@@ -84,7 +86,7 @@ def _first_size(batch: object) -> int | None:
     return None
 
 
-def sized_len(loader: object) -> int | None:
+def sized_len(loader: Any) -> int | None:
     """Return the number of batches of ``loader``, or None when it does not know."""
     try:
         return len(loader)
@@ -92,7 +94,7 @@ def sized_len(loader: object) -> int | None:
         return None
 
 
-def as_loaders(loaders: object) -> list[Iterable]:
+def as_loaders(loaders: Any) -> list[Iterable[Any]]:
     """Return one loader or a sequence of loaders as a list."""
     if loaders is None:
         return []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import facula
 import numpy as np
@@ -64,25 +65,29 @@ def pl_worker_init_function(worker_id: int, rank: int | None = None) -> None:
     random.seed((int(words[4]) << 32) + int(words[5]))
 
 
-def _has_gpu_generators() -> bool:
-    return facula.cuda.is_available() and hasattr(facula.cuda, "get_rng_state_all")
+def _of_gpus(name: str) -> Callable[..., Any] | None:
+    """Return a function for the generators of all GPUs, None where there are none."""
+    return getattr(facula.cuda, name, None) if facula.cuda.is_available() else None
 
 
-def collect_rng_states() -> dict[str, object]:
+def collect_rng_states() -> dict[str, Any]:
     """Return the states of Python's, NumPy's and facula's generators as tensors and plain data."""
     version, words, gauss = random.getstate()
-    kind, key, position, has_gauss, cached = np.random.get_state(legacy=True)
-    states: dict[str, object] = {
+    legacy = np.random.get_state(legacy=True)
+    assert isinstance(legacy, tuple)
+    kind, key, position, has_gauss, cached = legacy
+    states: dict[str, Any] = {
         "python": [version, facula.tensor(words, dtype=facula.int64), gauss],
         "numpy": [kind, facula.from_numpy(key.astype(np.int64)), position, has_gauss, cached],
         "facula": facula.get_rng_state(),
     }
-    if _has_gpu_generators():
-        states["cuda"] = facula.cuda.get_rng_state_all()
+    read = _of_gpus("get_rng_state_all")
+    if read is not None:
+        states["cuda"] = read()
     return states
 
 
-def set_rng_states(states: dict[str, object]) -> None:
+def set_rng_states(states: dict[str, Any]) -> None:
     """Give all generators the states that `collect_rng_states` returned."""
     version, words, gauss = states["python"]
     random.setstate((version, tuple(words.tolist()), gauss))
@@ -91,8 +96,9 @@ def set_rng_states(states: dict[str, object]) -> None:
     state = states["facula"]
     assert isinstance(state, Tensor)
     facula.set_rng_state(state)
-    if "cuda" in states and _has_gpu_generators():
-        facula.cuda.set_rng_state_all(states["cuda"])
+    write = _of_gpus("set_rng_state_all")
+    if "cuda" in states and write is not None:
+        write(states["cuda"])
 
 
 @contextmanager
