@@ -5,7 +5,11 @@ import os
 import sys
 import uuid
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+    from urllib.response import addinfourl
 
 CHUNK_BYTES = 1 << 16
 TIMEOUT_SECONDS = 60.0
@@ -88,8 +92,8 @@ def fetch(
         partial.unlink(missing_ok=True)
 
 
-def _copy(response: IO[bytes], file: IO[bytes], url: str, label: str, progress: bool) -> None:
-    length = response.headers.get("Content-Length")  # type: ignore[attr-defined]
+def _copy(response: "HTTPResponse | addinfourl", file: IO[bytes], url: str, label: str, progress: bool) -> None:
+    length = response.headers.get("Content-Length")
     total = int(length) if length else None
     line = ProgressLine(label, total, enabled=progress)
     try:

@@ -1,6 +1,7 @@
 """Modules that compute cepstral coefficients and their deltas."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import facula
 from facula import Tensor, nn
@@ -42,7 +43,7 @@ class MFCC(nn.Module):
         dct_type: int = 2,
         norm: str | None = "ortho",
         log_mels: bool = False,
-        melkwargs: Mapping[str, object] | None = None,
+        melkwargs: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         _check_dct_type(dct_type)
@@ -52,7 +53,7 @@ class MFCC(nn.Module):
         self.norm = norm
         self.top_db = 80.0
         self.amplitude_to_DB = AmplitudeToDB("power", self.top_db)
-        self.MelSpectrogram = MelSpectrogram(sample_rate=sample_rate, **(melkwargs or {}))  # type: ignore[arg-type]
+        self.MelSpectrogram = MelSpectrogram(sample_rate=sample_rate, **(melkwargs or {}))
         if n_mfcc > self.MelSpectrogram.n_mels:
             raise ValueError(
                 f"Cannot select more MFCC coefficients than # mel bins: n_mfcc is {n_mfcc}, "
@@ -95,7 +96,7 @@ class LFCC(nn.Module):
         dct_type: int = 2,
         norm: str | None = "ortho",
         log_lf: bool = False,
-        speckwargs: Mapping[str, object] | None = None,
+        speckwargs: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         _check_dct_type(dct_type)
@@ -108,7 +109,7 @@ class LFCC(nn.Module):
         self.norm = norm
         self.top_db = 80.0
         self.amplitude_to_DB = AmplitudeToDB("power", self.top_db)
-        self.Spectrogram = Spectrogram(**(speckwargs or {}))  # type: ignore[arg-type]
+        self.Spectrogram = Spectrogram(**(speckwargs or {}))
         if n_lfcc > self.Spectrogram.n_fft:
             raise ValueError(
                 f"Cannot select more LFCC coefficients than # fft bins: n_lfcc is {n_lfcc}, "

@@ -32,7 +32,7 @@ def pad(
 ) -> Image.Image:
     """Return the image with ``padding`` (left, top, right, bottom) pixels more."""
     if mode == "constant":
-        return ImageOps.expand(image, border=padding, fill=fill_colour(fill, image))  # type: ignore[arg-type]
+        return ImageOps.expand(image, border=padding, fill=fill_colour(fill, image))  # type: ignore[arg-type]  # mode F
     left, top, right, bottom = padding
     if min(padding) < 0:
         image = image.crop(
@@ -41,7 +41,7 @@ def pad(
         left, top, right, bottom = (max(amount, 0) for amount in padding)
     pixels = numpy.asarray(image)
     widths = [(top, bottom), (left, right)] + [(0, 0)] * (pixels.ndim - 2)
-    padded = Image.fromarray(numpy.pad(pixels, widths, mode=mode))  # type: ignore[call-overload]
+    padded = Image.fromarray(numpy.pad(pixels, widths, mode=mode))  # type: ignore[call-overload]  # one of three
     if image.mode == "P":
         padded.putpalette(image.getpalette() or [])
     return padded

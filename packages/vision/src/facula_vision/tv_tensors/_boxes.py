@@ -81,8 +81,9 @@ class BoundingBoxes(TVTensor):
     @classmethod
     def wrap(cls, tensor: Tensor, like: TVTensor, **kwargs: Any) -> "BoundingBoxes":
         """Return the tensor as boxes with the format, canvas and clamping of ``like``, or of the keywords."""
-        facts = (kwargs.get(name, getattr(like, name, None)) for name in ("format", "canvas_size", "clamping_mode"))
-        return cls._made(tensor, *facts)  # type: ignore[arg-type]  # like is one of this class
+        names = ("format", "canvas_size", "clamping_mode")
+        facts: list[Any] = [kwargs.get(name, getattr(like, name, None)) for name in names]
+        return cls._made(tensor, *facts)
 
     @classmethod
     def _wrap_output(cls, output: Any, like: TVTensor) -> Any:

@@ -97,7 +97,7 @@ class AutoAugment(_Automatic):
         space: Space = {**_google_space(10, height, width), "Invert": (None, False)}
         for name, probability, strength in self._policies[int(facula.randint(len(self._policies), ()))]:
             if facula.rand(()) <= probability:
-                magnitude = _magnitude(*space[name], lambda chosen=strength: chosen)  # type: ignore[misc]
+                magnitude = _magnitude(*space[name], lambda chosen=strength: chosen)  # type: ignore[misc]  # default not inferred
                 image = self._operated(image, name, magnitude)
         return image
 

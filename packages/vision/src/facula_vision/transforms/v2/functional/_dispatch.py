@@ -38,7 +38,7 @@ def dispatched(*kinds: type) -> Callable[[Callable[Arguments, Result]], Callable
         def function(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
             if not args:
                 name = next(iter(inspect.signature(kernel).parameters))
-                args = (kwargs.pop(name),)  # type: ignore[assignment]
+                args = (kwargs.pop(name),)  # type: ignore[assignment]  # no tuple is of a ParamSpec
             result: Result = _get_kernel(function, type(args[0]))(*args, **kwargs)
             return result
 
@@ -201,9 +201,10 @@ def register_kernel(functional: Kernel | str, tv_tensor_cls: type) -> Callable[[
     """Return a decorator that makes a function what ``functional`` does to a TVTensor class of one's own."""
     if isinstance(functional, str):
         name = functional
-        functional = getattr(sys.modules[_OWN], name, None)  # type: ignore[assignment]
-        if functional is None:
+        found: Kernel | None = getattr(sys.modules[_OWN], name, None)
+        if found is None:
             raise ValueError(f"Could not find functional with name '{name}' in {_OWN}.")
+        functional = found
     if functional not in _KERNELS:
         raise ValueError(f"Kernels can only be registered on functionals from {_OWN}, but got {functional}.")
     if not (isinstance(tv_tensor_cls, type) and issubclass(tv_tensor_cls, TVTensor)):
