@@ -71,6 +71,8 @@ class _Fields:
     """The fields that the compiled call reads, as the class has them without it."""
 
 
+#: How many inputs the compiled call looks at.
+_MOST_BITS = 8
 _IN_PYTHON = TYPE_CHECKING or native.base is None
 if not _IN_PYTHON:
     _Fields = native.base.PrimitiveFields  # type: ignore[misc]  # the same fields
@@ -99,9 +101,8 @@ class Primitive(_Fields):
         self._plans: dict[tuple[bool, ...], Plan] = {}
         self._types: dict[tuple[Any, ...], tuple[np.dtype | None, np.dtype | None]] = {}
         self._compute_on_cpu: Callable[..., Any] = functools.partial(forward, np)
-        # What the compiled call asks: whether an input may be a Python number, and whether a whole one becomes a float.
-        self._takes_numbers = dtype is None or not dtype.names
-        self._rounds_numbers = dtype is not None
+        # What the compiled call asks: which inputs, as bits, are brought to a common type.
+        self._promoted = 0 if dtype is None else sum(1 << at for at in range(_MOST_BITS) if self._is_promoted(at))
         self._is_variadic = self.variadic is not None
 
     def __repr__(self) -> str:

@@ -216,29 +216,30 @@ PyObject* call_primitive(PyObject* self, PyObject* const* args, size_t given, Py
   PyObject** arrays = stack + 1;
   Ref numbers[kMostInputs];
   unsigned wanted = 0;
-  bool any = false;
+  // Whether a tensor says which type to compute in; where none is brought to another type, any tensor does.
+  bool decided = false;
   for (Py_ssize_t at = 0; at < count; ++at) {
     PyObject* input = args[at];
+    const bool promoted = primitive->promoted >> at & 1;
     if (is_tensor(input)) {
       PyObject* array = as_tensor(input)->array;
-      if (!is_plain(array) || descriptor_of(array) != known.float32) return in_python(self, args, count, names);
+      const bool usual = is_plain(array) && (!promoted || descriptor_of(array) == known.float32);
+      if (!usual) return in_python(self, args, count, names);
       if (refresh(input) < 0) return nullptr;
       arrays[at] = array;
-      any = true;
+      decided = decided || promoted || primitive->promoted == 0;
       if (grad_enabled && !is_none(as_tensor(input)->node)) wanted |= 1u << at;
-    } else if (input == Py_None || (primitive->takes_numbers && PyFloat_CheckExact(input))) {
+    } else if (input == Py_None || PyFloat_CheckExact(input) || (!promoted && PyLong_CheckExact(input))) {
       arrays[at] = input;
-    } else if (primitive->takes_numbers && PyLong_CheckExact(input)) {
-      if (primitive->rounds_numbers) {
-        numbers[at] = Ref(PyNumber_Float(input));
-        if (!numbers[at]) return nullptr;
-      }
-      arrays[at] = primitive->rounds_numbers ? numbers[at].get() : input;
+    } else if (PyLong_CheckExact(input)) {
+      numbers[at] = Ref(PyNumber_Float(input));
+      if (!numbers[at]) return nullptr;
+      arrays[at] = numbers[at].get();
     } else {
       return in_python(self, args, count, names);
     }
   }
-  if (!any) return in_python(self, args, count, names);
+  if (!decided) return in_python(self, args, count, names);
 
   Call call = {primitive, args, count, nullptr, arrays + count, wanted};
   Ref kept_names;
@@ -323,8 +324,7 @@ void delete_primitive(PyObject* self) {
 PyMemberDef primitive_members[] = {
     {"_compute_on_cpu", T_OBJECT_EX, offsetof(Primitive, compute), 0, nullptr},
     {"view", T_BOOL, offsetof(Primitive, view), 0, nullptr},
-    {"_takes_numbers", T_BOOL, offsetof(Primitive, takes_numbers), 0, nullptr},
-    {"_rounds_numbers", T_BOOL, offsetof(Primitive, rounds_numbers), 0, nullptr},
+    {"_promoted", T_UINT, offsetof(Primitive, promoted), 0, nullptr},
     {"_is_variadic", T_BOOL, offsetof(Primitive, is_variadic), 0, nullptr},
     {},
 };

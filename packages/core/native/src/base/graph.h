@@ -54,10 +54,9 @@ struct Primitive {
   static constexpr int kMasks = 16;
   Plan* plans[kMasks];
   char view;
-  // Whether a Python number may stand for an input, and whether a whole one then counts as a float.
-  char takes_numbers;
-  char rounds_numbers;
   char is_variadic;
+  // Which inputs are brought to a common type, as bits; those beyond the last named one follow it.
+  unsigned promoted;
 };
 
 extern PyTypeObject StorageType, TensorType, NodeType, PlanType, PrimitiveType, OperatorType, WatchType, ModesType;
