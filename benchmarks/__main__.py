@@ -1,5 +1,7 @@
-"""Run the benchmarks that need no data."""
+"""Run the benchmarks that need no data: ``python -m benchmarks``."""
 
-from benchmarks.eager_calls import main
+from benchmarks import eager_calls, speed
 
-main()
+if __name__ == "__main__":
+    eager_calls.main()
+    speed.main()
