@@ -20,7 +20,7 @@ facula.optim.SGD(3, lr=0.1)  # type: ignore[arg-type]
 number: int = x.sum()  # type: ignore[assignment]
 
 models.resnet18(weights=18)  # type: ignore[arg-type]
-models.ResNet18_Weights.IMAGENET1K_V9  # type: ignore[attr-defined]
+scores: str = models.resnet18().forward(x)  # type: ignore[assignment]
 ops.nms(x, x)  # type: ignore[call-arg]
 F.resize("picture.png", 3)  # type: ignore[type-var]
 facula_audio.load(3)  # type: ignore[arg-type]

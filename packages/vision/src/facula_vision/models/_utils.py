@@ -6,7 +6,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from facula import Tensor, nn
 
@@ -22,6 +22,7 @@ from facula_vision.transforms._presets import ImageClassification
 
 __all__ = ["IntermediateLayerGetter", "build_model", "handle_legacy_interface", "imagenet_weights"]
 
+Arguments = ParamSpec("Arguments")
 Model = TypeVar("Model", bound=nn.Module)
 Builder = Callable[..., Model]
 
@@ -71,14 +72,14 @@ def build_model(
 
 def handle_legacy_interface(
     **weights: tuple[str, WeightsEnum | None | Callable[[dict[str, Any]], WeightsEnum | None]],
-) -> Callable[[Callable[..., Model]], Callable[..., Model]]:
+) -> Callable[[Callable[Arguments, Model]], Callable[Arguments, Model]]:
     """Return a decorator for a builder that lets it be called as before ``weights``: ``resnet18(pretrained=True)``.
 
     For each parameter it takes (old name, the weights that True stood for, or a function of the other arguments that
     returns them). Each old use warns.
     """
 
-    def decorate(builder: Callable[..., Model]) -> Callable[..., Model]:
+    def decorate(builder: Callable[Arguments, Model]) -> Callable[Arguments, Model]:
         keyword_only = [
             name
             for name, parameter in inspect.signature(builder).parameters.items()
