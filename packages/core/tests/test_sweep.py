@@ -226,14 +226,16 @@ def test_other_strides_change_nothing(row: Sample) -> None:
 # Derivatives.
 
 
-def as_function(row: Sample, case: Case, call: Callable) -> tuple[Callable, list[facula.Tensor]]:
-    """Return a case as a function of its differentiable tensors, and these."""
+def as_function(
+    row: Sample, case: Case, call: Callable, make: Callable[[np.ndarray], facula.Tensor] = tensor
+) -> tuple[Callable, list[facula.Tensor]]:
+    """Return a case as a function of its differentiable tensors, and these, made of arrays by ``make``."""
     leaves: list[facula.Tensor] = []
     count = 0
 
     def leaf(values: np.ndarray) -> facula.Tensor:
         nonlocal count
-        made = tensor(values)
+        made = make(values)
         count += 1
         wanted = row.differentiable is None or count - 1 in row.differentiable
         if wanted and values.dtype.kind in "fc":
@@ -406,9 +408,9 @@ def test_kernels_give_what_the_array_code_gives(monkeypatch: pytest.MonkeyPatch,
                     continue
                 arguments, options = tensors(case, change)
                 row.function()(*arguments, **options)
-            if row.has_derivatives():
-                function, leaves = as_function(row, case, row.function())
-                gradients(function, leaves)
+                if row.has_derivatives():
+                    function, leaves = as_function(row, case, row.function(), change)
+                    gradients(function, leaves)
     unreached = {each.name for each in with_kernels} - compared
     assert not unreached, f"no row reaches the kernels of {sorted(unreached)}"
 

@@ -41,6 +41,7 @@ def _mm(xp, x, other):
 
 # Of two matrices NumPy's ``dot`` is the same BLAS call as ``matmul`` with half the way to it.
 _mm.kernel("cpu")(np.ndarray.dot)
+_mm.native("mm")
 
 
 @primitive(
@@ -52,6 +53,8 @@ def _mm_nt(xp, x, other):
     return x.dot(other.T if other.dtype.kind != "c" else other.T.conj())
 
 
+_mm_nt.native("mm_nt")
+
 @primitive(
     dtype=promote,
     vjp={"x": lambda g, other: _mm_nt(other, g), "other": lambda g, x: _mm(x, g)},
@@ -60,6 +63,8 @@ def _mm_tn(xp, x, other):
     """Return ``x.mH @ other``."""
     return (x.T if x.dtype.kind != "c" else x.T.conj()).dot(other)
 
+
+_mm_tn.native("mm_tn")
 
 # A product of arrays of any number of dimensions. Where the right one is a matrix, all leading dimensions of the left
 # are folded into one: a single large product is faster than many small ones.
@@ -78,6 +83,8 @@ def _matmul(xp, x, other):
         return result.reshape(*x.shape[:-1], other.shape[1])
     return xp.matmul(x, other)
 
+
+_matmul.native("matmul")
 
 def _slope_of_left(g: Tensor, x_shape: tuple[Any, ...], other: Tensor) -> Tensor:
     if other._array.ndim == 1:
@@ -405,6 +412,8 @@ def _linear(xp, x, weight, bias):
         result += bias
     return result if x.ndim == 2 else result.reshape(*x.shape[:-1], weight.shape[0])
 
+
+_linear.native("linear")
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """Return ``input @ weight.T + bias``: (..., in) with a weight of (out, in) gives (..., out).
