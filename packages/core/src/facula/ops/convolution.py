@@ -13,6 +13,7 @@ from itertools import product
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from facula import native
 from facula.backend import Array
 from facula.graph.modes import types_may_differ
 from facula.primitive import primitive, promote
@@ -97,6 +98,10 @@ def _offsets(plan: Plan, output: tuple[int, ...]) -> list[tuple[tuple[int, ...],
     return found
 
 
+def _contiguous(array: Array) -> Array:
+    return array if array.flags.c_contiguous else array.copy()
+
+
 @primitive(
     dtype=promote,
     vjp={
@@ -115,6 +120,11 @@ def _conv(xp, x, weight, *, plan):
     columns, output = _columns(xp, x, plan)
     matrix = weight.reshape(plan.groups, weight.shape[0] // plan.groups, -1)
     return xp.matmul(matrix, columns).reshape(x.shape[0], weight.shape[0], *output)
+
+
+@_conv.kernel("native")
+def _conv_native(x, weight, *, plan):
+    return native.kernels.conv(_contiguous(x), _contiguous(weight), *plan[1:])
 
 
 @primitive(
@@ -143,6 +153,11 @@ def _conv_data(xp, y, weight, *, shape, plan):
     return wide[_inside(shape, plan.padding)]
 
 
+@_conv_data.kernel("native")
+def _conv_data_native(y, weight, *, shape, plan):
+    return native.kernels.conv_data(_contiguous(y), _contiguous(weight), shape, *plan[1:])
+
+
 @primitive(
     dtype=promote,
     vjp={
@@ -168,6 +183,11 @@ def _conv_weight(xp, x, y, *, plan):
         columns = kept.reshape(*columns.shape[:3], -1)
     received = y.reshape(batch, plan.groups, channels // plan.groups, math.prod(output))
     return xp.matmul(received, columns.swapaxes(2, 3)).sum(axis=0).reshape(shape)
+
+
+@_conv_weight.kernel("native")
+def _conv_weight_native(x, y, *, plan):
+    return native.kernels.conv_weight(_contiguous(x), _contiguous(y), *plan)
 
 
 def _fitting(result: Tensor, shape: tuple[int, ...]) -> Tensor:

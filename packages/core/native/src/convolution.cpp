@@ -1,0 +1,384 @@
+// Convolutions of float32 in one to three dimensions as matrix products whose right side is copied, panel by panel,
+// straight from the images; and the gradients of their data and weight.
+#include "convolution.h"
+
+namespace facula {
+namespace convolution {
+namespace {
+
+using gemm::Finish;
+using gemm::Matrix;
+
+// The images that are copied at once: about this many bytes of them.
+constexpr Index kCopied = Index{24} << 20;
+
+bool read_numbers(PyObject* tuple, int dims, Index missing, Index* to) {
+  if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) != dims) return false;
+  for (int dim = 0; dim < kDims; ++dim) to[dim] = missing;
+  for (int dim = 0; dim < dims; ++dim) {
+    to[kDims - dims + dim] = PyLong_AsLongLong(PyTuple_GET_ITEM(tuple, dim));
+  }
+  return !PyErr_Occurred();
+}
+
+void read_lengths(const Array& x, Index* to) {
+  for (int dim = 0; dim < kDims; ++dim) to[dim] = 1;
+  const int dims = x.dims() - 2;
+  for (int dim = 0; dim < dims; ++dim) to[kDims - dims + dim] = x.shape(2 + dim);
+}
+
+// stride, padding, dilation, groups: the last four arguments of each kernel.
+bool read_plan(PyObject* const* args, int dims, Shape& shape) {
+  if (!read_numbers(args[0], dims, 1, shape.stride) || !read_numbers(args[1], dims, 0, shape.padding) ||
+      !read_numbers(args[2], dims, 1, shape.dilation)) {
+    return false;
+  }
+  shape.groups = PyLong_AsLongLong(args[3]);
+  return !PyErr_Occurred() && shape.groups > 0;
+}
+
+bool is_usable(PyObject* object) {
+  if (!is_array(object)) return false;
+  const Array x(object);
+  return x.type() == Type::float32 && x.contiguous() && x.dims() >= 3 && x.dims() <= 2 + kDims && x.size() > 0;
+}
+
+bool counts_fit(const Shape& shape) {
+  for (int dim = 0; dim < kDims; ++dim) {
+    if (shape.out[dim] <= 0) return false;
+  }
+  return shape.channels % shape.groups == 0 && shape.out_channels % shape.groups == 0;
+}
+
+Array like_image(const Array& model, Index batch, Index channels, const Index* lengths) {
+  npy_intp shape[2 + kDims] = {batch, channels};
+  const int dims = model.dims() - 2;
+  for (int dim = 0; dim < dims; ++dim) shape[2 + dim] = lengths[kDims - dims + dim];
+  return Array::empty(2 + dims, shape, Type::float32);
+}
+
+// Result (batch, rows * groups, places) of filters over images: for each group the matrix `filters` (rows x depth, packed)
+// times the patches of its channels.
+bool filter_images(Index batch, Index groups, Index channels, Index rows, const Padded& padded, const float* x, Index x_size,
+                   const float* filters, size_t filters_size, float* y) {
+  const Index depth = channels * padded.taps();
+  const Index places = padded.out[0] * padded.out[1] * padded.out[2];
+  const Index plane = padded.plane();
+  const Index image = groups * channels * plane;
+  const Index together = std::min(batch, std::max<Index>(1, kCopied / (image * static_cast<Index>(sizeof(float)))));
+  float* copies = scratch<float>(Purpose::padded, static_cast<size_t>(together * image + kSlack));
+  if (copies == nullptr) return false;
+  const std::vector<Index> offsets = row_offsets(padded, channels);
+  bool done = true;
+  for (Index start = 0; start < batch; start += together) {
+    const Index images = std::min(together, batch - start);
+    parallel_for(images * groups * channels, std::max<Index>(1, 16384 / std::max<Index>(1, plane)), [&](Index begin, Index end) {
+      for (Index at = begin; at < end; ++at) padded.copy(x + (start * groups * channels + at) * x_size, copies + at * plane);
+    });
+    // Parts of the places of one image, so that a single image keeps every thread busy, and none waits long for the last.
+    const Index panels = (places + gemm::kColumns - 1) / gemm::kColumns;
+    const Index parts = std::min(panels, std::max<Index>(1, (4 * threads() + images * groups - 1) / (images * groups)));
+    parallel_tasks(images * groups * parts, [&](Index task) {
+      const Index part = task % parts;
+      const Index group = task / parts;  // of all groups of all images
+      const Index first = panels * part / parts * gemm::kColumns;
+      const Index last = std::min(places, panels * (part + 1) / parts * gemm::kColumns);
+      const Patches patches = {copies + group * channels * plane, &padded, offsets.data()};
+      float* to = y + (start * groups + group) * rows * places + first;
+      const float* own = filters + (group % groups) * filters_size;
+      if (!gemm::multiply_packed(rows, last - first, depth, own, patches, first, to, places, Finish{})) done = false;
+    });
+  }
+  return done;
+}
+
+// Filters of every group, (rows x depth) each, packed one after the other.
+template <class Function>
+float* packed_filters(Index groups, Index rows, Index depth, const Function& matrix_of_group) {
+  const size_t size = gemm::packed_size(rows, depth);
+  float* packed = scratch<float>(Purpose::transformed, size * static_cast<size_t>(groups));
+  if (packed == nullptr) return nullptr;
+  parallel_for(groups, std::max<Index>(1, 16384 / (rows * depth)), [&](Index begin, Index end) {
+    for (Index group = begin; group < end; ++group) gemm::pack_left(rows, depth, matrix_of_group(group), packed + group * size);
+  });
+  return packed;
+}
+
+bool forward(const Shape& shape, const float* x, const float* weight, float* y) {
+  const Index rows = shape.group_out();
+  const Index depth = shape.depth();
+  if (shape.is_pointwise()) {
+    bool done = true;
+    const Index places = shape.places();
+    const auto one = [&](Index at) {
+      const Index group = at % shape.groups;
+      const Matrix a = {weight + group * rows * depth, depth, 1};
+      const Matrix b = {x + at * depth * places, places, 1};
+      if (!gemm::product(rows, places, depth, a, b, y + at * rows * places, places, Finish{})) done = false;
+    };
+    const Index count = shape.batch * shape.groups;
+    if (count >= threads()) {
+      parallel_tasks(count, one);
+    } else {
+      for (Index at = 0; at < count; ++at) one(at);
+    }
+    return done;
+  }
+  const float* filters = packed_filters(shape.groups, rows, depth, [&](Index group) {
+    return Matrix{weight + group * rows * depth, depth, 1};
+  });
+  return filters != nullptr && filter_images(shape.batch, shape.groups, shape.group_channels(), rows, padded_data(shape), x,
+                                             shape.in_size(), filters, gemm::packed_size(rows, depth), y);
+}
+
+// The gradient of the data for windows that move by one: a convolution with each filter turned round.
+bool data_by_filters(const Shape& shape, const float* y, const float* weight, float* x) {
+  const Index rows = shape.group_channels();
+  const Index taps = shape.taps();
+  const Index depth = shape.group_out() * taps;
+  float* turned = scratch<float>(Purpose::gathered, static_cast<size_t>(shape.groups * rows * depth));
+  if (turned == nullptr) return false;
+  parallel_for(shape.groups * rows, std::max<Index>(1, 16384 / depth), [&](Index begin, Index end) {
+    for (Index row = begin; row < end; ++row) {
+      const Index group = row / rows;
+      const Index channel = row % rows;
+      for (Index out = 0; out < shape.group_out(); ++out) {
+        const float* filter = weight + ((group * shape.group_out() + out) * rows + channel) * taps;
+        float* to = turned + row * depth + out * taps;
+        for (Index tap = 0; tap < taps; ++tap) to[tap] = filter[taps - 1 - tap];
+      }
+    }
+  });
+  const float* filters = packed_filters(shape.groups, rows, depth, [&](Index group) {
+    return Matrix{turned + group * rows * depth, depth, 1};
+  });
+  return filters != nullptr && filter_images(shape.batch, shape.groups, shape.group_out(), rows, padded_gradient(shape), y,
+                                             shape.places(), filters, gemm::packed_size(rows, depth), x);
+}
+
+// The same for any stride: the product for every tap, each added where the tap was.
+bool data_by_columns(const Shape& shape, const float* y, const float* weight, float* x) {
+  const Padded padded = padded_data(shape);
+  const Index plane = padded.plane();
+  const Index places = shape.places();
+  const Index depth = shape.depth();
+  const Index taps = shape.taps();
+  const Index width = shape.out[2];
+  // As many channels at once as keep the products in the cache, so that one image makes work for several threads.
+  const Index together = std::max<Index>(1, std::min(shape.group_channels(), (Index{1} << 18) / (taps * places)));
+  const Index blocks = (shape.group_channels() + together - 1) / together;
+  bool done = true;
+  parallel_tasks(shape.batch * shape.groups * blocks, [&](Index task) {
+    const Index group = task / blocks;  // of all groups of all images
+    const Index first = task % blocks * together;
+    const Index channels = std::min(together, shape.group_channels() - first);
+    float* products = scratch<float>(Purpose::gathered, static_cast<size_t>(channels * taps * places));
+    float* wide = scratch<float>(Purpose::padded, static_cast<size_t>(plane));
+    if (products == nullptr || wide == nullptr) {
+      done = false;
+      return;
+    }
+    const float* filters = weight + (group % shape.groups) * shape.group_out() * depth + first * taps;
+    const Matrix a = {filters, 1, depth};
+    const Matrix b = {y + group * shape.group_out() * places, places, 1};
+    if (!gemm::multiply_alone(channels * taps, places, shape.group_out(), a, gemm::FromMatrix{b}, 0, products, places, Finish{})) {
+      done = false;
+      return;
+    }
+    for (Index channel = 0; channel < channels; ++channel) {
+      std::memset(wide, 0, static_cast<size_t>(plane) * sizeof(float));
+      for (Index tap = 0; tap < taps; ++tap) {
+        const float* from = products + (channel * taps + tap) * places;
+        for (Index line = 0; line < shape.out[0] * shape.out[1]; ++line) {
+          float* to = wide + padded.tap_offset(tap) + padded.place_offset(line / shape.out[1], line % shape.out[1]);
+          for (Index at = 0; at < width; ++at) to[at] += from[line * width + at];
+        }
+      }
+      padded.take(wide, x + (group * shape.group_channels() + first + channel) * shape.in_size());
+    }
+  });
+  return done;
+}
+
+bool data_gradient(const Shape& shape, const float* y, const float* weight, float* x) {
+  if (shape.is_pointwise()) {
+    const Index places = shape.places();
+    const Index rows = shape.group_channels();
+    bool done = true;
+    const auto one = [&](Index at) {
+      const Matrix a = {weight + at % shape.groups * shape.group_out() * rows, 1, rows};
+      const Matrix b = {y + at * shape.group_out() * places, places, 1};
+      if (!gemm::product(rows, places, shape.group_out(), a, b, x + at * rows * places, places, Finish{})) done = false;
+    };
+    const Index count = shape.batch * shape.groups;
+    if (count >= threads()) {
+      parallel_tasks(count, one);
+    } else {
+      for (Index at = 0; at < count; ++at) one(at);
+    }
+    return done;
+  }
+  const bool by_one = shape.stride[0] == 1 && shape.stride[1] == 1 && shape.stride[2] == 1;
+  return by_one ? data_by_filters(shape, y, weight, x) : data_by_columns(shape, y, weight, x);
+}
+
+// The gradient of the weight: for each group, (out x places) of the gradient times (places x depth) of the patches, added
+// up image by image. Threads divide the weight, so that no sum depends on their number.
+bool weight_gradient(const Shape& shape, const float* x, const float* y, float* weight) {
+  const bool pointwise = shape.is_pointwise();
+  const Padded padded = padded_data(shape);
+  const Index channels = shape.group_channels();
+  const Index rows = shape.group_out();
+  const Index depth = shape.depth();
+  const Index places = shape.places();
+  const Index plane = padded.plane();
+  const Index image = shape.channels * plane;
+  const Index together =
+      pointwise ? shape.batch : std::min(shape.batch, std::max<Index>(1, kCopied / (image * static_cast<Index>(sizeof(float)))));
+  const std::vector<Index> offsets = row_offsets(padded, channels);
+  float* copies = nullptr;
+  if (!pointwise) {
+    copies = scratch<float>(Purpose::padded, static_cast<size_t>(together * image + kSlack));
+    if (copies == nullptr) return false;
+  }
+  bool done = true;
+  for (Index start = 0; start < shape.batch; start += together) {
+    const Index images = std::min(together, shape.batch - start);
+    if (!pointwise) {
+      parallel_for(images * shape.channels, std::max<Index>(1, 16384 / std::max<Index>(1, plane)), [&](Index begin, Index end) {
+        for (Index at = begin; at < end; ++at) {
+          padded.copy(x + (start * shape.channels + at) * shape.in_size(), copies + at * plane);
+        }
+      });
+    }
+    const Index panels = (depth + gemm::kColumns - 1) / gemm::kColumns;
+    const Index tiles = (rows + gemm::kRows - 1) / gemm::kRows;
+    const Index workers = shape.groups >= threads() ? 1 : threads();
+    const Index across = std::min(panels, workers);
+    const Index down = std::min(tiles, std::max<Index>(1, workers / across));
+    parallel_tasks(shape.groups * across * down, [&](Index task) {
+      const Index group = task / (across * down);
+      const Index j = panels * (task % across) / across * gemm::kColumns;
+      const Index j_end = std::min(depth, panels * (task % across + 1) / across * gemm::kColumns);
+      const Index part = task / across % down;
+      const Index i = tiles * part / down * gemm::kRows;
+      const Index i_end = std::min(rows, tiles * (part + 1) / down * gemm::kRows);
+      float* to = weight + (group * rows + i) * depth + j;
+      for (Index at = 0; at < images; ++at) {
+        Finish finish;
+        finish.add = start + at > 0;
+        const Matrix a = {y + (((start + at) * shape.groups + group) * rows + i) * places, places, 1};
+        bool fine = false;
+        if (pointwise) {
+          const Matrix b = {x + ((start + at) * shape.groups + group) * channels * places, 1, places};
+          fine = gemm::multiply_alone(i_end - i, j_end - j, places, a, gemm::FromMatrix{b}, j, to, depth, finish);
+        } else {
+          const Patches patches = {copies + (at * shape.groups + group) * channels * plane, &padded, offsets.data()};
+          fine = gemm::multiply_alone(i_end - i, j_end - j, places, a, TransposedPatches{patches, depth}, j, to, depth, finish);
+        }
+        if (!fine) done = false;
+      }
+    });
+  }
+  return done;
+}
+
+}  // namespace
+}  // namespace convolution
+
+using namespace convolution;
+
+KERNEL(conv, "conv(x, weight, stride, padding, dilation, groups): the convolution of (N, C, ...)") {
+  if (count != 6 || !is_usable(args[0]) || !is_usable(args[1])) return declined();
+  const Array x(args[0]);
+  const Array weight(args[1]);
+  if (x.dims() != weight.dims()) return declined();
+  Shape shape = {};
+  if (!read_plan(args + 2, x.dims() - 2, shape)) return PyErr_Occurred() ? nullptr : declined();
+  shape.batch = x.shape(0);
+  shape.channels = x.shape(1);
+  shape.out_channels = weight.shape(0);
+  read_lengths(x, shape.in);
+  read_lengths(weight, shape.kernel);
+  for (int dim = 0; dim < kDims; ++dim) {
+    const Index room = shape.in[dim] + 2 * shape.padding[dim] - shape.dilation[dim] * (shape.kernel[dim] - 1) - 1;
+    shape.out[dim] = room < 0 ? 0 : room / shape.stride[dim] + 1;
+  }
+  if (!counts_fit(shape) || weight.shape(1) != shape.group_channels()) return declined();
+  Array y = like_image(x, shape.batch, shape.out_channels, shape.out);
+  if (!y) return nullptr;
+  bool done = true;
+  {
+    WithoutGil unlocked;
+    if (is_depthwise(shape)) {
+      depthwise_forward(shape, x.data<float>(), weight.data<float>(), y.data<float>());
+    } else {
+      done = forward(shape, x.data<float>(), weight.data<float>(), y.data<float>());
+    }
+  }
+  return done ? y.release() : PyErr_NoMemory();
+}
+
+KERNEL(conv_data, "conv_data(y, weight, shape, stride, padding, dilation, groups): the gradient of the data, of a shape") {
+  if (count != 7 || !is_usable(args[0]) || !is_usable(args[1]) || !PyTuple_Check(args[2])) return declined();
+  const Array y(args[0]);
+  const Array weight(args[1]);
+  if (y.dims() != weight.dims() || PyTuple_GET_SIZE(args[2]) != y.dims()) return declined();
+  Shape shape = {};
+  if (!read_plan(args + 3, y.dims() - 2, shape)) return PyErr_Occurred() ? nullptr : declined();
+  shape.batch = y.shape(0);
+  shape.out_channels = y.shape(1);
+  shape.channels = PyLong_AsLongLong(PyTuple_GET_ITEM(args[2], 1));
+  for (int dim = 0; dim < kDims; ++dim) shape.in[dim] = 1;
+  for (int dim = 0; dim < y.dims() - 2; ++dim) {
+    shape.in[kDims - (y.dims() - 2) + dim] = PyLong_AsLongLong(PyTuple_GET_ITEM(args[2], 2 + dim));
+  }
+  if (PyErr_Occurred()) return nullptr;
+  read_lengths(y, shape.out);
+  read_lengths(weight, shape.kernel);
+  if (!counts_fit(shape) || weight.shape(0) != shape.out_channels || weight.shape(1) != shape.group_channels()) return declined();
+  Array x = like_image(y, shape.batch, shape.channels, shape.in);
+  if (!x) return nullptr;
+  bool done = true;
+  {
+    WithoutGil unlocked;
+    if (is_depthwise(shape)) {
+      depthwise_data(shape, y.data<float>(), weight.data<float>(), x.data<float>());
+    } else {
+      done = data_gradient(shape, y.data<float>(), weight.data<float>(), x.data<float>());
+    }
+  }
+  return done ? x.release() : PyErr_NoMemory();
+}
+
+KERNEL(conv_weight, "conv_weight(x, y, kernel, stride, padding, dilation, groups): the gradient of the weight") {
+  if (count != 7 || !is_usable(args[0]) || !is_usable(args[1])) return declined();
+  const Array x(args[0]);
+  const Array y(args[1]);
+  if (x.dims() != y.dims()) return declined();
+  Shape shape = {};
+  const int dims = x.dims() - 2;
+  if (!read_plan(args + 3, dims, shape) || !read_numbers(args[2], dims, 1, shape.kernel)) {
+    return PyErr_Occurred() ? nullptr : declined();
+  }
+  shape.batch = x.shape(0);
+  shape.channels = x.shape(1);
+  shape.out_channels = y.shape(1);
+  read_lengths(x, shape.in);
+  read_lengths(y, shape.out);
+  if (!counts_fit(shape) || y.shape(0) != shape.batch) return declined();
+  Array weight = like_image(x, shape.out_channels, shape.group_channels(), shape.kernel);
+  if (!weight) return nullptr;
+  bool done = true;
+  {
+    WithoutGil unlocked;
+    if (is_depthwise(shape)) {
+      depthwise_weight(shape, x.data<float>(), y.data<float>(), weight.data<float>());
+    } else {
+      done = weight_gradient(shape, x.data<float>(), y.data<float>(), weight.data<float>());
+    }
+  }
+  return done ? weight.release() : PyErr_NoMemory();
+}
+
+}  // namespace facula

@@ -1,0 +1,240 @@
+// What the convolution kernels share: how windows move, and images copied so that no window ends outside.
+#pragma once
+
+#include <vector>
+
+#include "array.h"
+#include "gemm.h"
+#include "parallel.h"
+#include "scratch.h"
+#include "vector.h"
+
+namespace facula {
+namespace convolution {
+
+constexpr int kDims = 3;
+
+// A convolution as one of three spatial dimensions; those that are missing have length 1.
+struct Shape {
+  Index batch, channels, out_channels, groups;
+  Index in[kDims], out[kDims], kernel[kDims], stride[kDims], padding[kDims], dilation[kDims];
+
+  Index group_channels() const { return channels / groups; }
+  Index group_out() const { return out_channels / groups; }
+  Index taps() const { return kernel[0] * kernel[1] * kernel[2]; }
+  Index depth() const { return group_channels() * taps(); }
+  Index in_size() const { return in[0] * in[1] * in[2]; }
+  Index places() const { return out[0] * out[1] * out[2]; }
+  bool is_pointwise() const {
+    if (taps() != 1) return false;
+    for (int dim = 0; dim < kDims; ++dim) {
+      if (stride[dim] != 1 || padding[dim] != 0) return false;
+    }
+    return true;
+  }
+};
+
+// Images copied with zeros around them and, where windows move by more than one along a row, with the columns of each
+// remainder together: so the places that one tap meets along a row of windows lie side by side.
+//
+// Element (row of windows and place in it) + (tap) is at `place_offset + tap_offset`.
+struct Padded {
+  Index kernel[kDims], stride[kDims], dilation[kDims], out[kDims];
+  // Zeros before the first element; negative where elements are left out.
+  Index before[kDims];
+  Index length[kDims];
+  Index from[kDims];
+  // Columns of one remainder, and the length of a row of all remainders.
+  Index columns, row;
+
+  Index plane() const { return length[0] * length[1] * row; }
+  Index taps() const { return kernel[0] * kernel[1] * kernel[2]; }
+
+  Index place_offset(Index depth_at, Index row_at) const {
+    return (depth_at * stride[0] * length[1] + row_at * stride[1]) * row;
+  }
+  Index tap_offset(Index tap) const {
+    const Index w = tap % kernel[2] * dilation[2];
+    const Index h = tap / kernel[2] % kernel[1] * dilation[1];
+    const Index d = tap / kernel[2] / kernel[1] * dilation[0];
+    return (d * length[1] + h) * row + w % stride[2] * columns + w / stride[2];
+  }
+
+  void finish() {
+    for (int dim = 0; dim < kDims; ++dim) length[dim] = (out[dim] - 1) * stride[dim] + (kernel[dim] - 1) * dilation[dim] + 1;
+    columns = (length[2] + stride[2] - 1) / stride[2];
+    row = columns * stride[2];
+  }
+
+  // Copy one channel.
+  void copy(const float* x, float* to) const {
+    std::memset(to, 0, static_cast<size_t>(plane()) * sizeof(float));
+    for_rows([&](Index source, Index target, Index first, Index count) {
+      const float* line = x + source;
+      float* line_to = to + target;
+      if (stride[2] == 1) {
+        std::memcpy(line_to + first, line + first - before[2], static_cast<size_t>(count) * sizeof(float));
+        return;
+      }
+      for (Index rest = 0; rest < stride[2]; ++rest) {
+        const Index start = first + (rest - first % stride[2] + stride[2]) % stride[2];
+        float* part = line_to + rest * columns;
+        for (Index at = start; at < first + count; at += stride[2]) part[at / stride[2]] = line[at - before[2]];
+      }
+    });
+  }
+
+  // The other way round: take one channel out of its zeros.
+  void take(const float* padded, float* x) const {
+    std::memset(x, 0, static_cast<size_t>(from[0] * from[1] * from[2]) * sizeof(float));
+    for_rows([&](Index source, Index target, Index first, Index count) {
+      float* line = x + source;
+      const float* line_from = padded + target;
+      for (Index at = first; at < first + count; ++at) {
+        line[at - before[2]] = line_from[at % stride[2] * columns + at / stride[2]];
+      }
+    });
+  }
+
+ private:
+  // Calls `body(offset of a row in the image, its offset here, first column here, how many)` for all rows in both.
+  template <class Function>
+  void for_rows(const Function& body) const {
+    const Index first = std::max<Index>(0, before[2]);
+    const Index last = std::min(length[2], before[2] + from[2]);
+    if (last <= first) return;
+    for (Index d = std::max<Index>(0, before[0]); d < std::min(length[0], before[0] + from[0]); ++d) {
+      for (Index h = std::max<Index>(0, before[1]); h < std::min(length[1], before[1] + from[1]); ++h) {
+        body(((d - before[0]) * from[1] + h - before[1]) * from[2], (d * length[1] + h) * row, first, last - first);
+      }
+    }
+  }
+};
+
+// How the data of a convolution is copied.
+static inline Padded padded_data(const Shape& shape) {
+  Padded made = {};
+  for (int dim = 0; dim < kDims; ++dim) {
+    made.kernel[dim] = shape.kernel[dim];
+    made.stride[dim] = shape.stride[dim];
+    made.dilation[dim] = shape.dilation[dim];
+    made.out[dim] = shape.out[dim];
+    made.before[dim] = shape.padding[dim];
+    made.from[dim] = shape.in[dim];
+  }
+  made.finish();
+  return made;
+}
+
+// How the gradient of the result is copied where the gradient of the data is a convolution too: for stride 1.
+static inline Padded padded_gradient(const Shape& shape) {
+  Padded made = {};
+  for (int dim = 0; dim < kDims; ++dim) {
+    made.kernel[dim] = shape.kernel[dim];
+    made.stride[dim] = 1;
+    made.dilation[dim] = shape.dilation[dim];
+    made.out[dim] = shape.in[dim];
+    made.before[dim] = (shape.kernel[dim] - 1) * shape.dilation[dim] - shape.padding[dim];
+    made.from[dim] = shape.out[dim];
+  }
+  made.finish();
+  return made;
+}
+
+// Elements that may be read beyond the last of a padded image.
+constexpr Index kSlack = 2 * kLanes;
+
+// All windows of the channels of one padded image, as the matrix (channels * taps) x places.
+struct Patches {
+  const float* image;
+  const Padded* padded;
+  // The offset of each row of that matrix.
+  const Index* offsets;
+
+  // Calls `body(first place of a run, how many, offset)` for runs of places that lie side by side.
+  template <class Function>
+  void for_runs(Index place, Index count, const Function& body) const {
+    const Index width = padded->out[2];
+    const Index end = place + count;
+    while (place < end) {
+      const Index line = place / width;
+      const Index column = place % width;
+      const Index run = std::min(end - place, width - column);
+      body(place, run, padded->place_offset(line / padded->out[1], line % padded->out[1]) + column);
+      place += run;
+    }
+  }
+
+  // Rows k … k + depth, for the places j … j + count, as a panel of `gemm`.
+  void panel(Index k, Index depth, Index j, Index count, float* to) const {
+    struct Run {
+      Index start, count, offset;
+    } runs[gemm::kColumns];
+    int number = 0;
+    for_runs(j, count, [&](Index place, Index length, Index offset) { runs[number++] = {place - j, length, offset}; });
+    if (number == 1 && count == gemm::kColumns) {
+      const float* from = image + runs[0].offset;
+      for (Index at = 0; at < depth; ++at) {
+        const float* line = from + offsets[k + at];
+        store(to + at * gemm::kColumns, load(line));
+        store(to + at * gemm::kColumns + kLanes, load(line + kLanes));
+      }
+      return;
+    }
+    // Whole vectors are stored, in order: what is too much is written over by the next run, or by the next row.
+    for (Index at = 0; at < depth; ++at) {
+      const float* line = image + offsets[k + at];
+      float* line_to = to + at * gemm::kColumns;
+      for (int run = 0; run < number; ++run) {
+        store(line_to + runs[run].start, load(line + runs[run].offset));
+        if (runs[run].count > kLanes) store(line_to + runs[run].start + kLanes, load(line + runs[run].offset + kLanes));
+      }
+    }
+  }
+};
+
+// The transposed matrix: places x (channels * taps).
+struct TransposedPatches {
+  Patches patches;
+  Index rows;
+
+  void panel(Index place, Index depth, Index j, Index count, float* to) const {
+    // Squares of places and rows, turned. What is too much at the end of a run is written over by the next.
+    for (Index start = 0; start < gemm::kColumns && start < count; start += kLanes) {
+      const Index lines = std::min<Index>(kLanes, count - start);
+      patches.for_runs(place, depth, [&](Index first, Index length, Index offset) {
+        for (Index at = 0; at < length; at += kLanes) {
+          Floats square[kLanes];
+          for (Index line = 0; line < kLanes; ++line) {
+            const Index row = j + start + std::min(line, lines - 1);
+            square[line] = load(patches.image + patches.offsets[row] + offset + at);
+          }
+          gemm::transpose(square);
+          for (Index line = 0; line < kLanes; ++line) store(to + (first - place + at + line) * gemm::kColumns + start, square[line]);
+        }
+      });
+    }
+  }
+};
+
+// The offsets of the rows of `Patches`, for `channels` channels.
+static inline std::vector<Index> row_offsets(const Padded& padded, Index channels) {
+  std::vector<Index> offsets(static_cast<size_t>(channels * padded.taps()));
+  for (Index channel = 0; channel < channels; ++channel) {
+    for (Index tap = 0; tap < padded.taps(); ++tap) {
+      offsets[channel * padded.taps() + tap] = channel * padded.plane() + padded.tap_offset(tap);
+    }
+  }
+  return offsets;
+}
+
+// Where every channel of a group has a filter of its own: kernels in `convolution_depthwise.cpp`.
+static inline bool is_depthwise(const Shape& shape) {
+  return shape.groups > 1 && shape.groups == shape.channels && shape.groups == shape.out_channels;
+}
+void depthwise_forward(const Shape& shape, const float* x, const float* weight, float* y);
+void depthwise_data(const Shape& shape, const float* y, const float* weight, float* x);
+void depthwise_weight(const Shape& shape, const float* x, const float* y, float* weight);
+
+}  // namespace convolution
+}  // namespace facula

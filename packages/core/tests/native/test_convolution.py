@@ -1,0 +1,72 @@
+"""Convolutions and their gradients."""
+
+import numpy as np
+import pytest
+
+from facula.ops import convolution
+from facula.ops.convolution import Plan
+
+
+def numbers(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+CASES = {
+    "3x3": ((2, 5, 9, 11), 7, Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)),
+    "wide rows": ((2, 4, 6, 70), 13, Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)),
+    "many channels": ((3, 130, 7, 7), 40, Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)),
+    "no padding": ((2, 3, 8, 40), 33, Plan((3, 5), (1, 1), (0, 0), (1, 1), 1)),
+    "much padding": ((1, 3, 5, 6), 4, Plan((2, 2), (1, 1), (3, 2), (1, 1), 1)),
+    "one image": ((1, 16, 30, 30), 24, Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)),
+    "1x1": ((2, 20, 7, 9), 30, Plan((1, 1), (1, 1), (0, 0), (1, 1), 1)),
+    "1x1 in groups": ((3, 20, 7, 9), 30, Plan((1, 1), (1, 1), (0, 0), (1, 1), 5)),
+    "1x1 with stride": ((2, 6, 9, 9), 5, Plan((1, 1), (2, 2), (0, 0), (1, 1), 1)),
+    "stride 2": ((2, 3, 30, 31), 8, Plan((7, 7), (2, 2), (3, 3), (1, 1), 1)),
+    "strides 3 and 2": ((2, 4, 17, 41), 5, Plan((3, 4), (3, 2), (1, 2), (1, 1), 1)),
+    "rest unused": ((2, 4, 10, 12), 5, Plan((3, 3), (2, 2), (0, 0), (1, 1), 1)),
+    "dilation": ((2, 4, 14, 40), 6, Plan((3, 3), (1, 1), (2, 2), (2, 2), 1)),
+    "dilation and stride": ((2, 4, 17, 23), 6, Plan((3, 3), (2, 2), (1, 0), (3, 2), 1)),
+    "groups": ((2, 12, 9, 20), 18, Plan((3, 3), (1, 1), (1, 1), (1, 1), 3)),
+    "groups with stride": ((2, 12, 9, 20), 18, Plan((3, 3), (2, 2), (1, 1), (1, 1), 3)),
+    "depthwise": ((2, 9, 12, 50), 9, Plan((3, 3), (1, 1), (1, 1), (1, 1), 9)),
+    "depthwise with stride": ((2, 9, 13, 50), 9, Plan((5, 3), (2, 2), (2, 1), (1, 1), 9)),
+    "depthwise, two filters each": ((2, 9, 13, 20), 18, Plan((3, 3), (1, 1), (1, 1), (1, 1), 9)),
+    "1d": ((2, 6, 100), 10, Plan((9,), (1,), (4,), (1,), 1)),
+    "1d with stride": ((2, 6, 101), 10, Plan((8,), (4,), (2,), (1,), 1)),
+    "3d": ((2, 3, 6, 7, 18), 5, Plan((3, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1)),
+    "3d with strides": ((1, 4, 7, 8, 19), 6, Plan((2, 3, 3), (1, 2, 2), (0, 1, 1), (2, 1, 1), 2)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_convolution_and_gradients(held, name) -> None:
+    shape, channels, plan = CASES[name]
+    x = numbers(*shape)
+    weight = numbers(channels, shape[1] // plan.groups, *plan.kernel)
+    y = numbers(shape[0], channels, *plan.output_shape(shape[2:]))
+    held(convolution._conv, x, weight, plan=plan, tolerance=3e-6)
+    held(convolution._conv_data, y, weight, shape=shape, plan=plan, tolerance=3e-6)
+    held(convolution._conv_weight, x, y, plan=plan, tolerance=3e-6)
+
+
+def test_data_beyond_the_last_window_has_no_gradient(held) -> None:
+    plan = Plan((3, 3), (2, 2), (1, 1), (1, 1), 1)
+    held(convolution._conv_data, numbers(2, 4, 5, 5), numbers(4, 3, 3, 3), shape=(2, 3, 10, 10), plan=plan, tolerance=3e-6)
+
+
+def test_numbers_that_are_not_finite_reach_their_windows_only(held) -> None:
+    x = numbers(1, 3, 12, 40)
+    x[0, 1, 5, 20] = np.nan
+    found = held(convolution._conv, x, numbers(4, 3, 3, 3), plan=Plan((3, 3), (1, 1), (1, 1), (1, 1), 1), tolerance=3e-6)
+    assert np.isnan(found).sum() == 4 * 9
+
+
+def test_strides_in_memory_of_any_kind(held) -> None:
+    plan = Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)
+    held(convolution._conv, numbers(2, 9, 11, 5).transpose(0, 3, 1, 2), numbers(4, 5, 3, 3)[:, :, ::-1], plan=plan, tolerance=3e-6)
+
+
+def test_what_is_declined(held) -> None:
+    plan = Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)
+    held(convolution._conv, np.ones((1, 1, 5, 5)), np.ones((1, 1, 3, 3)), plan=plan, accepts=False)
+    held(convolution._conv, numbers(0, 1, 5, 5), numbers(1, 1, 3, 3), plan=plan, accepts=False)
