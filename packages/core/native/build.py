@@ -98,7 +98,9 @@ def build(every_level: bool = False, quiet: bool = True, extra_flags: tuple[str,
 
     sources = sorted(SOURCES.glob("*.cpp"))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        base = pool.map(lambda path: _object(common, includes, path, headers, quiet), sorted((SOURCES / "base").glob("*.cpp")))
+        base = pool.map(
+            lambda path: _object(common, includes, path, headers, quiet), sorted((SOURCES / "base").glob("*.cpp"))
+        )
         made = [_link(command, list(base), TARGET / f"base{suffix}", extra_flags)]
         wanted = levels(every_level)
         jobs = {

@@ -88,10 +88,11 @@ class Array {
     if (owned_) Py_XDECREF(reinterpret_cast<PyObject*>(array_));
   }
 
-  // A new array without values, in C order; empty (false) with a Python error set where memory is short.
-  static Array empty(int dims, const npy_intp* shape, Type type) {
+  // A new array without values, in C order or by columns; empty (false) with a Python error set where memory is short.
+  static Array empty(int dims, const npy_intp* shape, Type type, bool by_columns = false) {
+    const int flags = by_columns ? NPY_ARRAY_F_CONTIGUOUS : 0;
     return Array(reinterpret_cast<PyArrayObject*>(
-        PyArray_NewFromDescr(&PyArray_Type, descriptor(type), dims, shape, nullptr, nullptr, 0, nullptr)));
+        PyArray_NewFromDescr(&PyArray_Type, descriptor(type), dims, shape, nullptr, nullptr, flags, nullptr)));
   }
   static Array like(const Array& other) { return empty(other.dims(), other.shape(), other.type()); }
   static Array like(const Array& other, Type type) { return empty(other.dims(), other.shape(), type); }

@@ -1,37 +1,34 @@
-// Exponentials and what is made of them, element by element, of float32 in C order.
-#include "array.h"
-#include "parallel.h"
-#include "vector.h"
+// Exponentials and what is made of them, element by element, of float32.
+#include "map.h"
 
 namespace facula {
-namespace {
-
-// About this many elements are worth a thread.
-constexpr Index kGrain = 16384;
-
-template <class Function>
-PyObject* map(PyObject* const* args, Py_ssize_t count, const Function& function) {
-  if (count != 1 || !is_array(args[0])) return declined();
-  const Array x(args[0]);
-  if (x.type() != Type::float32 || !x.contiguous()) return declined();
-  Array y = Array::like(x);
-  if (!y) return nullptr;
-  const float* from = x.data<float>();
-  float* to = y.data<float>();
-  const Index size = x.size();
-  WithoutGil unlocked(size > kGrain);
-  parallel_for(size, kGrain, [&](Index begin, Index end) {
-    Index i = begin;
-    for (; i + kLanes <= end; i += kLanes) store(to + i, function(load(from + i)));
-    if (i < end) store_part(to + i, function(load_part(from + i, end - i)), end - i);
-  });
-  return y.release();
-}
-
-}  // namespace
 
 KERNEL(exp, "exp(x): e to the power of each element") {
   return map(args, count, [](Floats x) { return exp(x); });
+}
+
+KERNEL(log, "log(x): the natural logarithm") {
+  return map(args, count, [](Floats x) { return log(x); });
+}
+
+KERNEL(tanh, "tanh(x): the hyperbolic tangent") {
+  return map(args, count, [](Floats x) { return tanh(x); });
+}
+
+KERNEL(erf, "erf(x): the error function") {
+  return map(args, count, [](Floats x) { return erf(x); });
+}
+
+KERNEL(sigmoid, "sigmoid(x): 1 / (1 + exp(-x))") {
+  return map(args, count, [](Floats x) { return sigmoid(x); });
+}
+
+KERNEL(tanh_gradient, "tanh_gradient(received, out): received (1 - out^2)") {
+  return map_pairs(args, count, [](Floats g, Floats out) { return g * (1.0f - out * out); });
+}
+
+KERNEL(sigmoid_gradient, "sigmoid_gradient(received, out): received out (1 - out)") {
+  return map_pairs(args, count, [](Floats g, Floats out) { return g * (out * (1.0f - out)); });
 }
 
 }  // namespace facula

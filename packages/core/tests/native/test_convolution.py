@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from facula.ops import convolution
 from facula.ops.convolution import Plan
 
@@ -51,19 +50,34 @@ def test_convolution_and_gradients(held, name) -> None:
 
 def test_data_beyond_the_last_window_has_no_gradient(held) -> None:
     plan = Plan((3, 3), (2, 2), (1, 1), (1, 1), 1)
-    held(convolution._conv_data, numbers(2, 4, 5, 5), numbers(4, 3, 3, 3), shape=(2, 3, 10, 10), plan=plan, tolerance=3e-6)
+    held(
+        convolution._conv_data,
+        numbers(2, 4, 5, 5),
+        numbers(4, 3, 3, 3),
+        shape=(2, 3, 10, 10),
+        plan=plan,
+        tolerance=3e-6,
+    )
 
 
 def test_numbers_that_are_not_finite_reach_their_windows_only(held) -> None:
     x = numbers(1, 3, 12, 40)
     x[0, 1, 5, 20] = np.nan
-    found = held(convolution._conv, x, numbers(4, 3, 3, 3), plan=Plan((3, 3), (1, 1), (1, 1), (1, 1), 1), tolerance=3e-6)
+    found = held(
+        convolution._conv, x, numbers(4, 3, 3, 3), plan=Plan((3, 3), (1, 1), (1, 1), (1, 1), 1), tolerance=3e-6
+    )
     assert np.isnan(found).sum() == 4 * 9
 
 
 def test_strides_in_memory_of_any_kind(held) -> None:
     plan = Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)
-    held(convolution._conv, numbers(2, 9, 11, 5).transpose(0, 3, 1, 2), numbers(4, 5, 3, 3)[:, :, ::-1], plan=plan, tolerance=3e-6)
+    held(
+        convolution._conv,
+        numbers(2, 9, 11, 5).transpose(0, 3, 1, 2),
+        numbers(4, 5, 3, 3)[:, :, ::-1],
+        plan=plan,
+        tolerance=3e-6,
+    )
 
 
 def test_what_is_declined(held) -> None:

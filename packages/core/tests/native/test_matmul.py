@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from facula.ops import matmul
 
 SIZES = [(1, 1, 1), (3, 5, 7), (13, 33, 17), (64, 64, 64), (65, 129, 400), (1, 500, 300), (500, 1, 300), (3, 400, 777)]

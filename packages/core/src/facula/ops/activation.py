@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable
 
-from facula import dtypes
+from facula import dtypes, special_functions
 from facula.dtypes import dtype as DType
 from facula.methods import inplace as in_place
 from facula.primitive import primitive, promote, write_out
@@ -20,10 +20,28 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
-# What is not known to be at most zero, nan too, lets its gradient pass.
-@primitive(dtype=promote, vjp={"x": lambda g, out: g.where((out <= 0).logical_not(), 0.0)})
+@primitive(dtype=promote, vjp={"x": lambda g, out: _relu_gradient(g, out)})
 def _relu(xp, x):
     return xp.maximum(x, x.dtype.type(0))
+
+
+_relu.native("relu")
+
+
+def _conj(x: Tensor) -> Tensor:
+    return x.conj() if x.is_complex() else x
+
+
+# What is not known to be at most zero, nan too, lets its gradient pass.
+@primitive(
+    dtype=promote,
+    vjp={"received": lambda g, clipped: _relu_gradient(g, clipped), "clipped": lambda g: None},
+)
+def _relu_gradient(xp, received, clipped):
+    return xp.where(clipped <= 0, received.dtype.type(0), received)
+
+
+_relu_gradient.native("relu_gradient")
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -96,25 +114,79 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return celu_(input, alpha) if inplace else _elu(input, alpha=alpha, scale=1.0, rate=1.0 / alpha)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x: g * _gelu_tanh_slope(x)})
+def _normal_density(x: Tensor) -> Tensor:
+    return (-0.5 * x * x).exp() * (1.0 / math.sqrt(2.0 * math.pi))
+
+
+def _normal_distribution(xp, x):
+    return (1 + special_functions.erf(xp, x * x.dtype.type(math.sqrt(0.5)))) * x.dtype.type(0.5)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x: _gelu_gradient(g, x)})
+def _gelu(xp, x):
+    return x * _normal_distribution(xp, x)
+
+
+_gelu.native("gelu")
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "received": lambda g, x: _gelu_gradient(g, x),
+        "x": lambda g, received, x: g * received * (_normal_density(x) * (2.0 - x * x)),
+    },
+)
+def _gelu_gradient(xp, received, x):
+    density = xp.exp(x * x * x.dtype.type(-0.5)) * x.dtype.type(1.0 / math.sqrt(2.0 * math.pi))
+    return received * (_normal_distribution(xp, x) + x * density)
+
+
+_gelu_gradient.native("gelu_gradient")
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, x: _gelu_tanh_gradient(g, x)})
 def _gelu_tanh(xp, x):
     number = x.dtype.type
     inner = x * x
     inner *= number(0.044715 * math.sqrt(2.0 / math.pi))
     inner += number(math.sqrt(2.0 / math.pi))
     inner *= x
-    xp.tanh(inner, out=inner)
+    inner = xp.tanh(inner)
     inner += 1
     inner *= x
     inner *= number(0.5)
     return inner
 
 
-def _gelu_tanh_slope(x: Tensor) -> Tensor:
-    rate = math.sqrt(2.0 / math.pi)
+_gelu_tanh.native("gelu_tanh")
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "received": lambda g, x: _gelu_tanh_gradient(g, x),
+        "x": lambda g, received, x: g * received * _gelu_tanh_curvature(x),
+    },
+)
+def _gelu_tanh_gradient(xp, received, x):
+    number = x.dtype.type
+    rate, cubic = number(math.sqrt(2.0 / math.pi)), number(math.sqrt(2.0 / math.pi) * 0.044715)
     square = x * x
-    bend = (x * (rate + (rate * 0.044715) * square)).tanh()
-    return 0.5 * (1.0 + bend) + (0.5 * x) * (1.0 - bend * bend) * (rate + (3.0 * rate * 0.044715) * square)
+    bend = xp.tanh(x * (rate + cubic * square))
+    half = number(0.5)
+    return received * (half * (1 + bend) + half * x * (1 - bend * bend) * (rate + 3 * cubic * square))
+
+
+_gelu_tanh_gradient.native("gelu_tanh_gradient")
+
+
+def _gelu_tanh_curvature(x: Tensor) -> Tensor:
+    rate, cubic = math.sqrt(2.0 / math.pi), math.sqrt(2.0 / math.pi) * 0.044715
+    square = x * x
+    bend = (x * (rate + cubic * square)).tanh()
+    slope = rate + 3.0 * cubic * square
+    return (1.0 - bend * bend) * (slope + 3.0 * cubic * square - x * bend * slope * slope)
 
 
 def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None) -> Tensor:
@@ -126,18 +198,35 @@ def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None)
         return _gelu_tanh(input, out=out)
     if approximate != "none":
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}.")
-    result = input * (0.5 * (1.0 + (input * math.sqrt(0.5)).erf()))
-    return result if out is None else write_out(result, out, "gelu")
+    return _gelu(input, out=out)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x: g * _silu_slope(x)})
+@primitive(dtype=promote, vjp={"x": lambda g, x: _silu_gradient(g, x)})
 def _silu(xp, x):
     return x / (1 + xp.exp(-x))
 
 
-def _silu_slope(x: Tensor) -> Tensor:
+_silu.native("silu")
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "received": lambda g, x: _silu_gradient(g, _conj(x)),
+        "x": lambda g, received, x: _conj(g) * received * _silu_curvature(_conj(x)),
+    },
+)
+def _silu_gradient(xp, received, x):
+    gate = 1 / (1 + xp.exp(-x))
+    return received * xp.conj(gate * (1 + x * (1 - gate)))
+
+
+_silu_gradient.native("silu_gradient")
+
+
+def _silu_curvature(x: Tensor) -> Tensor:
     gate = x.sigmoid()
-    return gate * (1.0 + x * (1.0 - gate))
+    return gate * (1.0 - gate) * (2.0 + x * (1.0 - 2.0 * gate))
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:

@@ -50,9 +50,13 @@ def _ge(xp, x, other):
 _eq.kernel("cpu")(np.equal)
 _ne.kernel("cpu")(np.not_equal)
 _lt.kernel("cpu")(np.less)
+_lt.native("lt")
 _le.kernel("cpu")(np.less_equal)
+_le.native("le")
 _gt.kernel("cpu")(np.greater)
+_gt.native("gt")
 _ge.kernel("cpu")(np.greater_equal)
+_ge.native("ge")
 
 
 def _refuse_complex(name: str, *values: TensorLike) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from facula import special_functions
 from facula.arguments import need_tensor
-from facula.primitive import primitive, to_float, write_out
+from facula.primitive import primitive, promote, to_float, write_out
 from facula.types import Tensor
 
 __all__ = ["acos", "acosh", "angle", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "asin"]
@@ -64,6 +64,7 @@ def _log(xp, x):
 
 
 _log.kernel("cpu")(np.log)
+_log.native("log")
 
 
 def log(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -151,12 +152,27 @@ def cosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _cosh(input, out=out)
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, out: g * _conj(1 - out * out)})
+@primitive(dtype=to_float, vjp={"x": lambda g, out: _tanh_gradient(g, out)})
 def _tanh(xp, x):
     return xp.tanh(x)
 
 
 _tanh.kernel("cpu")(np.tanh)
+_tanh.native("tanh")
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "received": lambda g, out_of_tanh: _tanh_gradient(g, _conj(out_of_tanh)),
+        "out_of_tanh": lambda g, received, out_of_tanh: _conj(g) * received * _conj(-2 * out_of_tanh),
+    },
+)
+def _tanh_gradient(xp, received, out_of_tanh):
+    return received * xp.conj(1 - out_of_tanh * out_of_tanh)
+
+
+_tanh_gradient.native("tanh_gradient")
 
 
 def tanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -242,12 +258,29 @@ def atan2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _atan2(input, other, out=out)
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, out: g * _conj(out * (1 - out))})
+@primitive(dtype=to_float, vjp={"x": lambda g, out: _sigmoid_gradient(g, out)})
 def _sigmoid(xp, x):
     # exp of a large -x overflows to inf, and 1 / inf is the right 0.
     result = xp.exp(-x)
     result += 1
     return xp.reciprocal(result, out=result) if result.ndim else 1 / result
+
+
+_sigmoid.native("sigmoid")
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "received": lambda g, gate: _sigmoid_gradient(g, _conj(gate)),
+        "gate": lambda g, received, gate: _conj(g) * received * _conj(1 - 2 * gate),
+    },
+)
+def _sigmoid_gradient(xp, received, gate):
+    return received * xp.conj(gate * (1 - gate))
+
+
+_sigmoid_gradient.native("sigmoid_gradient")
 
 
 def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -330,6 +363,9 @@ def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 )
 def _erf(xp, x):
     return special_functions.erf(xp, x)
+
+
+_erf.native("erf")
 
 
 def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:

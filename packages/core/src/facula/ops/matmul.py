@@ -55,6 +55,7 @@ def _mm_nt(xp, x, other):
 
 _mm_nt.native("mm_nt")
 
+
 @primitive(
     dtype=promote,
     vjp={"x": lambda g, other: _mm_nt(other, g), "other": lambda g, x: _mm(x, g)},
@@ -85,6 +86,7 @@ def _matmul(xp, x, other):
 
 
 _matmul.native("matmul")
+
 
 def _slope_of_left(g: Tensor, x_shape: tuple[Any, ...], other: Tensor) -> Tensor:
     if other._array.ndim == 1:
@@ -414,6 +416,7 @@ def _linear(xp, x, weight, bias):
 
 
 _linear.native("linear")
+
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """Return ``input @ weight.T + bias``: (..., in) with a weight of (out, in) gives (..., out).

@@ -51,6 +51,7 @@ def _add(xp, x, other):
 
 
 _add.kernel("cpu")(np.add)
+_add.native("add")
 
 
 @primitive(dtype=promote, vjp={"x": lambda g: g, "other": lambda g: -g})
@@ -59,6 +60,7 @@ def _sub(xp, x, other):
 
 
 _sub.kernel("cpu")(np.subtract)
+_sub.native("sub")
 
 
 @primitive(
@@ -70,6 +72,7 @@ def _mul(xp, x, other):
 
 
 _mul.kernel("cpu")(np.multiply)
+_mul.native("mul")
 
 
 @primitive(
@@ -84,6 +87,7 @@ def _div(xp, x, other):
 
 
 _div.kernel("cpu")(np.true_divide)
+_div.native("div")
 
 
 def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> TensorLike:

@@ -158,6 +158,9 @@ def _where(xp, condition, x, other):
     return xp.where(condition, x, other)
 
 
+_where.native("where")
+
+
 @overload
 def where(condition: Tensor) -> tuple[Tensor, ...]: ...
 @overload

@@ -1,0 +1,258 @@
+// Arithmetic of two arrays, or an array and a number, with broadcasting; choosing between arrays.
+#include "map.h"
+
+namespace facula {
+namespace {
+
+// Simple loops are left to the compiler, which makes vectors of them for every type. About this many bytes of results are
+// worth a thread.
+constexpr Index kCheapGrain = 32768;
+
+// One operand: its memory, and steps in elements for each dimension of the result.
+struct Operand {
+  const char* data;
+  Index steps[NPY_MAXDIMS];
+};
+
+struct Loop {
+  int dims;
+  Index shape[NPY_MAXDIMS];
+  Operand left, right;
+};
+
+// Put neighbouring dimensions together where both operands allow it.
+void collapse(Loop& loop) {
+  int kept = 0;
+  for (int dim = 0; dim < loop.dims; ++dim) {
+    if (loop.shape[dim] == 1) continue;
+    const bool joins = kept > 0 && loop.left.steps[kept - 1] == loop.left.steps[dim] * loop.shape[dim] &&
+                       loop.right.steps[kept - 1] == loop.right.steps[dim] * loop.shape[dim];
+    const int to = joins ? kept - 1 : kept;
+    loop.shape[to] = joins ? loop.shape[to] * loop.shape[dim] : loop.shape[dim];
+    loop.left.steps[to] = loop.left.steps[dim];
+    loop.right.steps[to] = loop.right.steps[dim];
+    if (!joins) ++kept;
+  }
+  loop.dims = kept;
+}
+
+template <class T, class R, class Function>
+void run_row(const T* left, Index left_step, const T* right, Index right_step, R* to, Index size, const Function& function) {
+  if (left_step == 1 && right_step == 1) {
+    for (Index i = 0; i < size; ++i) to[i] = function(left[i], right[i]);
+  } else if (left_step == 1 && right_step == 0) {
+    const T value = *right;
+    for (Index i = 0; i < size; ++i) to[i] = function(left[i], value);
+  } else if (left_step == 0 && right_step == 1) {
+    const T value = *left;
+    for (Index i = 0; i < size; ++i) to[i] = function(value, right[i]);
+  } else {
+    for (Index i = 0; i < size; ++i) to[i] = function(left[i * left_step], right[i * right_step]);
+  }
+}
+
+template <class T, class R, class Function>
+void run(const Loop& loop, R* to, const Function& function) {
+  const T* left = reinterpret_cast<const T*>(loop.left.data);
+  const T* right = reinterpret_cast<const T*>(loop.right.data);
+  const Index inner = loop.dims == 0 ? 1 : loop.shape[loop.dims - 1];
+  const Index left_step = loop.dims == 0 ? 0 : loop.left.steps[loop.dims - 1];
+  const Index right_step = loop.dims == 0 ? 0 : loop.right.steps[loop.dims - 1];
+  Index rows = 1;
+  for (int dim = 0; dim + 1 < loop.dims; ++dim) rows *= loop.shape[dim];
+  WithoutGil unlocked(rows * inner > kCheapGrain);
+  if (rows == 1) {
+    parallel_for(inner, kCheapGrain, [&](Index begin, Index end) {
+      run_row(left + begin * left_step, left_step, right + begin * right_step, right_step, to + begin, end - begin, function);
+    });
+    return;
+  }
+  parallel_for(rows, std::max<Index>(1, kCheapGrain / std::max<Index>(1, inner)), [&](Index begin, Index end) {
+    for (Index row = begin; row < end; ++row) {
+      Index rest = row;
+      Index of_left = 0;
+      Index of_right = 0;
+      for (int dim = loop.dims - 2; dim >= 0; --dim) {
+        const Index at = rest % loop.shape[dim];
+        rest /= loop.shape[dim];
+        of_left += at * loop.left.steps[dim];
+        of_right += at * loop.right.steps[dim];
+      }
+      run_row(left + of_left, left_step, right + of_right, right_step, to + row * inner, inner, function);
+    }
+  });
+}
+
+// A Python number as an element of `type`; false where it is none.
+bool read_number(PyObject* object, Type type, double& wide, float& narrow) {
+  if (!PyFloat_CheckExact(object)) return false;
+  wide = PyFloat_AS_DOUBLE(object);
+  narrow = static_cast<float>(wide);
+  return type == Type::float32 || type == Type::float64;
+}
+
+// function(x, y) for float32 and float64, either of which may be a Python number. `Result` is the type of an element, or
+// bool.
+template <bool compares, class Function>
+PyObject* combine(PyObject* const* args, Py_ssize_t count, const Function& function) {
+  if (count != 2) return declined();
+  const bool arrays[2] = {is_array(args[0]), is_array(args[1])};
+  if (!arrays[0] && !arrays[1]) return declined();
+  const Array x(args[0]);
+  const Array y(args[1]);
+  const Array& model = arrays[0] ? x : y;
+  const Type type = model.type();
+  if (type != Type::float32 && type != Type::float64) return declined();
+  if (arrays[0] && arrays[1] && y.type() != type) return declined();
+  const Type result_type = compares ? Type::boolean : type;
+
+  Loop loop = {};
+  double wide[2];
+  float narrow[2];
+  bool by_columns = false;
+  if (arrays[0] && arrays[1] && is_dense(x) && same_layout(x, y)) {
+    loop.dims = 1;
+    loop.shape[0] = x.size();
+    loop.left = {x.data<char>(), {1}};
+    loop.right = {y.data<char>(), {1}};
+    by_columns = !x.contiguous();
+  } else if (!arrays[0] || !arrays[1]) {
+    const int number = arrays[0] ? 1 : 0;
+    if (!is_dense(model) || !read_number(args[number], type, wide[number], narrow[number])) return declined();
+    const char* value = type == Type::float32 ? reinterpret_cast<char*>(&narrow[number]) : reinterpret_cast<char*>(&wide[number]);
+    loop.dims = 1;
+    loop.shape[0] = model.size();
+    loop.left = {number == 0 ? value : model.data<char>(), {number == 0 ? 0 : 1}};
+    loop.right = {number == 1 ? value : model.data<char>(), {number == 1 ? 0 : 1}};
+    by_columns = !model.contiguous();
+  } else {
+    // The result lies in C order; NumPy lays it out like operands that do not, and computes those.
+    if (!x.contiguous() || !y.contiguous()) return declined();
+    loop.dims = std::max(x.dims(), y.dims());
+    npy_intp shape[NPY_MAXDIMS];
+    Index left_step = 1;
+    Index right_step = 1;
+    for (int dim = loop.dims - 1; dim >= 0; --dim) {
+      const int in_x = dim - (loop.dims - x.dims());
+      const int in_y = dim - (loop.dims - y.dims());
+      const Index of_x = in_x < 0 ? 1 : x.shape(in_x);
+      const Index of_y = in_y < 0 ? 1 : y.shape(in_y);
+      if (of_x != of_y && of_x != 1 && of_y != 1) return declined();  // NumPy has the words for it
+      shape[dim] = loop.shape[dim] = of_x == 1 ? of_y : of_x;
+      loop.left.steps[dim] = of_x == 1 ? 0 : left_step;
+      loop.right.steps[dim] = of_y == 1 ? 0 : right_step;
+      left_step *= of_x;
+      right_step *= of_y;
+    }
+    loop.left.data = x.data<char>();
+    loop.right.data = y.data<char>();
+    Array z = Array::empty(loop.dims, shape, result_type);
+    if (!z) return nullptr;
+    if (z.size() > 0) {
+      collapse(loop);
+      if (type == Type::float32) {
+        run<float>(loop, z.data<std::conditional_t<compares, bool, float>>(), function);
+      } else {
+        run<double>(loop, z.data<std::conditional_t<compares, bool, double>>(), function);
+      }
+    }
+    return z.release();
+  }
+  Array z = Array::empty(model.dims(), model.shape(), result_type, by_columns);
+  if (!z) return nullptr;
+  if (type == Type::float32) {
+    run<float>(loop, z.data<std::conditional_t<compares, bool, float>>(), function);
+  } else {
+    run<double>(loop, z.data<std::conditional_t<compares, bool, double>>(), function);
+  }
+  return z.release();
+}
+
+}  // namespace
+
+KERNEL(add, "add(x, y)") {
+  return combine<false>(args, count, [](auto a, auto b) { return a + b; });
+}
+
+KERNEL(sub, "sub(x, y)") {
+  return combine<false>(args, count, [](auto a, auto b) { return a - b; });
+}
+
+KERNEL(mul, "mul(x, y)") {
+  return combine<false>(args, count, [](auto a, auto b) { return a * b; });
+}
+
+KERNEL(div, "div(x, y)") {
+  return combine<false>(args, count, [](auto a, auto b) { return a / b; });
+}
+
+// What is not a number stays so, on either side.
+KERNEL(maximum, "maximum(x, y)") {
+  return combine<false>(args, count, [](auto a, auto b) { return a > b || a != a ? a : b; });
+}
+
+KERNEL(minimum, "minimum(x, y)") {
+  return combine<false>(args, count, [](auto a, auto b) { return a < b || a != a ? a : b; });
+}
+
+KERNEL(gt, "gt(x, y)") {
+  return combine<true>(args, count, [](auto a, auto b) { return a > b; });
+}
+
+KERNEL(ge, "ge(x, y)") {
+  return combine<true>(args, count, [](auto a, auto b) { return a >= b; });
+}
+
+KERNEL(lt, "lt(x, y)") {
+  return combine<true>(args, count, [](auto a, auto b) { return a < b; });
+}
+
+KERNEL(le, "le(x, y)") {
+  return combine<true>(args, count, [](auto a, auto b) { return a <= b; });
+}
+
+KERNEL(where, "where(condition, x, y): elements of x or of y, all of one shape, or either a number") {
+  if (count != 3 || !is_array(args[0])) return declined();
+  const Array condition(args[0]);
+  if (condition.type() != Type::boolean || !condition.contiguous()) return declined();
+  const float* sides[2];
+  float numbers[2];
+  Index steps[2];
+  for (int side = 0; side < 2; ++side) {
+    PyObject* given = args[1 + side];
+    if (is_array(given)) {
+      const Array x(given);
+      if (x.type() != Type::float32 || !x.contiguous()) return declined();
+      if (!x.same_shape(condition) && x.dims() != 0) return declined();
+      sides[side] = x.data<float>();
+      steps[side] = x.dims() == 0 ? 0 : 1;
+    } else {
+      double wide;
+      if (!read_number(given, Type::float32, wide, numbers[side])) return declined();
+      sides[side] = &numbers[side];
+      steps[side] = 0;
+    }
+  }
+  if (!is_array(args[1]) && !is_array(args[2])) return declined();
+  Array z = Array::like(condition, Type::float32);
+  if (!z) return nullptr;
+  const uint8_t* chosen = condition.data<uint8_t>();
+  float* to = z.data<float>();
+  WithoutGil unlocked(z.size() > kCheapGrain);
+  parallel_for(z.size(), kCheapGrain, [&](Index begin, Index end) {
+    const float* left = sides[0];
+    const float* right = sides[1];
+    if (steps[0] == 1 && steps[1] == 1) {
+      for (Index i = begin; i < end; ++i) to[i] = chosen[i] ? left[i] : right[i];
+    } else if (steps[0] == 1) {
+      const float value = *right;
+      for (Index i = begin; i < end; ++i) to[i] = chosen[i] ? left[i] : value;
+    } else {
+      const float value = *left;
+      for (Index i = begin; i < end; ++i) to[i] = chosen[i] ? value : right[i * steps[1]];
+    }
+  });
+  return z.release();
+}
+
+}  // namespace facula
