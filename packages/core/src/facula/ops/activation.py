@@ -4,7 +4,7 @@ import math
 import warnings
 from collections.abc import Callable
 
-from facula import dtypes, special_functions
+from facula import dtypes, native, special_functions
 from facula.dtypes import dtype as DType
 from facula.methods import inplace as in_place
 from facula.primitive import primitive, promote, write_out
@@ -358,7 +358,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return first * second.sigmoid()
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, out, dim: _softmax_gradient(g, out, dim)})
+@primitive(dtype=promote, vjp={"x": lambda g, out, dim: _softmax_gradient(g, out, dim=dim)})
 def _softmax(xp, x, *, dim):
     result = x - _largest(xp, x, dim)
     xp.exp(result, out=result)
@@ -366,16 +366,58 @@ def _softmax(xp, x, *, dim):
     return result
 
 
-def _softmax_gradient(g: Tensor, out: Tensor, dim: int) -> Tensor:
-    weighted = g * out
-    return weighted - out * weighted.sum(dim, keepdim=True)
+@_softmax.kernel("native")
+def _softmax_native(x, *, dim):
+    return native.kernels.softmax(x, dim)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, out, dim: g - out.exp() * g.sum(dim, keepdim=True)})
+@primitive(
+    dtype=promote,
+    vjp={
+        "grad": lambda g, y, dim: _softmax_gradient(g, y, dim=dim),
+        "y": lambda g, grad, y, dim: (
+            g * (grad - (grad * y).sum(dim, keepdim=True)) - grad * (g * y).sum(dim, keepdim=True)
+        ),
+    },
+)
+def _softmax_gradient(xp, grad, y, *, dim):
+    """Return the gradient of the softmax whose result is ``y``."""
+    weighted = grad * y
+    return weighted - y * weighted.sum(axis=dim, keepdims=True)
+
+
+@_softmax_gradient.kernel("native")
+def _softmax_gradient_native(grad, y, *, dim):
+    return native.kernels.softmax_gradient(grad, y, dim)
+
+
+@primitive(dtype=promote, vjp={"x": lambda g, out, dim: _log_softmax_gradient(g, out, dim=dim)})
 def _log_softmax(xp, x, *, dim):
     shifted = x - _largest(xp, x, dim)
     shifted -= xp.log(xp.exp(shifted).sum(axis=dim, keepdims=True))
     return shifted
+
+
+@_log_softmax.kernel("native")
+def _log_softmax_native(x, *, dim):
+    return native.kernels.log_softmax(x, dim)
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "grad": lambda g, y, dim: g - (g * y.exp()).sum(dim, keepdim=True),
+        "y": lambda g, grad, y, dim: -g * y.exp() * grad.sum(dim, keepdim=True),
+    },
+)
+def _log_softmax_gradient(xp, grad, y, *, dim):
+    """Return the gradient of the log-softmax whose result is ``y``."""
+    return grad - xp.exp(y) * grad.sum(axis=dim, keepdims=True)
+
+
+@_log_softmax_gradient.kernel("native")
+def _log_softmax_gradient_native(grad, y, *, dim):
+    return native.kernels.log_softmax_gradient(grad, y, dim)
 
 
 def _largest(xp, x, dim):

@@ -1,0 +1,250 @@
+// Softmax, its logarithm and their gradients along any dimension, of float32.
+#include "rows.h"
+
+namespace facula {
+namespace {
+
+// One row whose elements are neighbours.
+
+float largest_of_row(const float* x, Index length) {
+  Floats a = all(-INFINITY), b = a, c = a, d = a;
+  Index i = 0;
+  for (; i + 4 * kLanes <= length; i += 4 * kLanes) {
+    a = maximum(a, load(x + i));
+    b = maximum(b, load(x + i + kLanes));
+    c = maximum(c, load(x + i + 2 * kLanes));
+    d = maximum(d, load(x + i + 3 * kLanes));
+  }
+  for (; i + kLanes <= length; i += kLanes) a = maximum(a, load(x + i));
+  if (i < length) b = maximum(b, load_filled(x + i, length - i, -INFINITY));
+  return largest_across(maximum(maximum(a, b), maximum(c, d)));
+}
+
+// A nan that the largest element misses is in the sum.
+template <bool logarithm>
+void softmax_row(const float* x, float* y, Index length) {
+  const float top = largest_of_row(x, length);
+  const double sum = sum_of_row(
+      length,
+      [=](Index i) __attribute__((always_inline)) {
+        const Floats power = exp(load(x + i) - top);
+        if (!logarithm) store(y + i, power);
+        return power;
+      },
+      [=](Index i, Index count) __attribute__((always_inline)) {
+        const Floats shifted = load_filled(x + i, count, -INFINITY) - top;
+        Floats power = exp(shifted);
+        if (!logarithm) store_first(y + i, power, count);
+        float lanes[kLanes] = {};
+        store_first(lanes, power, count);
+        return load(lanes);
+      });
+  const float factor = static_cast<float>(logarithm ? std::log(sum) : 1.0 / sum);
+  Index i = 0;
+  const float* from = logarithm ? x : y;
+  const auto finished = [=](Floats value) __attribute__((always_inline)) {
+    return logarithm ? (value - top) - factor : value * factor;
+  };
+  for (; i + kLanes <= length; i += kLanes) store(y + i, finished(load(from + i)));
+  if (i < length) store_first(y + i, finished(load_filled(from + i, length - i, 0)), length - i);
+}
+
+template <bool logarithm>
+ALWAYS_INLINE Floats slope(Floats grad, Floats y, float sum) {
+  return logarithm ? grad - exp(y) * sum : y * (grad - sum);
+}
+
+template <bool logarithm>
+void slope_row(const float* grad, const float* y, float* result, Index length) {
+  const float sum = static_cast<float>(sum_of_row(
+      length,
+      [=](Index i) __attribute__((always_inline)) {
+        return logarithm ? load(grad + i) : load(grad + i) * load(y + i);
+      },
+      [=](Index i, Index count) __attribute__((always_inline)) {
+        const Floats g = load_filled(grad + i, count, 0);
+        return logarithm ? g : g * load_filled(y + i, count, 0);
+      }));
+  Index i = 0;
+  for (; i + kLanes <= length; i += kLanes) store(result + i, slope<logarithm>(load(grad + i), load(y + i), sum));
+  if (i < length) {
+    const Index rest = length - i;
+    const Floats g = load_filled(grad + i, rest, 0);
+    store_first(result + i, slope<logarithm>(g, load_filled(y + i, rest, 0), sum), rest);
+  }
+}
+
+// Some neighbouring columns, `step` apart from one element of a column to the next: `count` is kLanes or, for the last
+// vector, less.
+
+ALWAYS_INLINE Floats load_columns(const float* from, Index count) {
+  return count == kLanes ? load(from) : load_filled(from, count, 0);
+}
+ALWAYS_INLINE void store_columns(float* to, Floats x, Index count) {
+  if (count == kLanes) {
+    store(to, x);
+  } else {
+    store_first(to, x, count);
+  }
+}
+
+// Sums of columns, added up in blocks of rows.
+constexpr Index kRows = 64;
+
+template <bool logarithm, int vectors>
+void softmax_columns(const float* x, float* y, Index length, Index step, Index count) {
+  Floats top[vectors], sum[vectors] = {};
+  for (Floats& each : top) each = all(-INFINITY);
+  for (Index row = 0; row < length; ++row) {
+    for (int v = 0; v < vectors; ++v) {
+      top[v] = maximum(top[v], load_columns(x + row * step + v * kLanes, count));
+    }
+  }
+  for (Index first = 0; first < length; first += kRows) {
+    Floats part[vectors] = {};
+    for (Index row = first; row < std::min(length, first + kRows); ++row) {
+      for (int v = 0; v < vectors; ++v) {
+        const Index at = row * step + v * kLanes;
+        const Floats power = exp(load_columns(x + at, count) - top[v]);
+        if (!logarithm) store_columns(y + at, power, count);
+        part[v] += power;
+      }
+    }
+    for (int v = 0; v < vectors; ++v) sum[v] += part[v];
+  }
+  for (int v = 0; v < vectors; ++v) {
+    if (logarithm) {
+      for (int lane = 0; lane < kLanes; ++lane) sum[v][lane] = std::log(sum[v][lane]);
+    } else {
+      sum[v] = 1.0f / sum[v];
+    }
+  }
+  for (Index row = 0; row < length; ++row) {
+    for (int v = 0; v < vectors; ++v) {
+      const Index at = row * step + v * kLanes;
+      const Floats value = load_columns((logarithm ? x : y) + at, count);
+      store_columns(y + at, logarithm ? (value - top[v]) - sum[v] : value * sum[v], count);
+    }
+  }
+}
+
+template <bool logarithm, int vectors>
+void slope_columns(const float* grad, const float* y, float* result, Index length, Index step, Index count) {
+  Floats sum[vectors] = {};
+  for (Index first = 0; first < length; first += kRows) {
+    Floats part[vectors] = {};
+    for (Index row = first; row < std::min(length, first + kRows); ++row) {
+      for (int v = 0; v < vectors; ++v) {
+        const Index at = row * step + v * kLanes;
+        const Floats g = load_columns(grad + at, count);
+        part[v] += logarithm ? g : g * load_columns(y + at, count);
+      }
+    }
+    for (int v = 0; v < vectors; ++v) sum[v] += part[v];
+  }
+  for (Index row = 0; row < length; ++row) {
+    for (int v = 0; v < vectors; ++v) {
+      const Index at = row * step + v * kLanes;
+      const Floats g = load_columns(grad + at, count), value = load_columns(y + at, count);
+      store_columns(result + at, logarithm ? g - exp(value) * sum[v] : value * (g - sum[v]), count);
+    }
+  }
+}
+
+// Calls `row(offset)` for each row of neighbours, or `columns(offset, count, many)` for each few columns: `many` vectors
+// (1 or kMany), `count` elements of each.
+constexpr int kMany = 4;
+
+template <class Row, class Columns>
+void for_each_row(const Along& shape, const Row& row, const Columns& columns) {
+  const Index size = shape.outer * shape.length * shape.inner;
+  if (size == 0) return;
+  WithoutGil unlocked(size > kElementsPerThread / 2);
+  if (shape.inner == 1) {
+    parallel_for(shape.outer, rows_per_thread(shape.length), [&](Index begin, Index end) {
+      for (Index at = begin; at < end; ++at) row(at * shape.length);
+    });
+    return;
+  }
+  const Index width = kMany * kLanes;
+  const Index tiles = (shape.inner + width - 1) / width;
+  parallel_for(shape.outer * tiles, rows_per_thread(shape.length * std::min(width, shape.inner)), [&](Index begin, Index end) {
+    for (Index at = begin; at < end; ++at) {
+      const Index first = at % tiles * width;
+      const Index offset = at / tiles * shape.length * shape.inner + first;
+      const Index here = std::min(width, shape.inner - first);
+      if (here == width) {
+        columns(offset, Index{kLanes}, kMany);
+        continue;
+      }
+      for (Index done = 0; done < here; done += kLanes) columns(offset + done, std::min<Index>(kLanes, here - done), 1);
+    }
+  });
+}
+
+template <bool logarithm>
+PyObject* softmax(PyObject* const* args, Py_ssize_t count) {
+  if (count != 2 || !is_array(args[0]) || Array(args[0]).type() != Type::float32) return declined();
+  Index dim;
+  if (!read_dim(args[1], Array(args[0]), &dim)) return declined();
+  const Dense x(args[0]);
+  if (!x) return nullptr;
+  Array y = Array::like(*x);
+  if (!y) return nullptr;
+  const Along shape = along(*x, dim);
+  const float* from = x->data<float>();
+  float* to = y.data<float>();
+  for_each_row(
+      shape, [&](Index at) { softmax_row<logarithm>(from + at, to + at, shape.length); },
+      [&](Index at, Index lanes, int vectors) {
+        if (vectors == kMany) {
+          softmax_columns<logarithm, kMany>(from + at, to + at, shape.length, shape.inner, kLanes);
+        } else {
+          softmax_columns<logarithm, 1>(from + at, to + at, shape.length, shape.inner, lanes);
+        }
+      });
+  return y.release();
+}
+
+template <bool logarithm>
+PyObject* softmax_gradient(PyObject* const* args, Py_ssize_t count) {
+  if (count != 3 || !is_array(args[0]) || !is_array(args[1])) return declined();
+  const Array left(args[0]), right(args[1]);
+  if (left.type() != Type::float32 || right.type() != Type::float32 || !left.same_shape(right)) return declined();
+  Index dim;
+  if (!read_dim(args[2], left, &dim)) return declined();
+  const Dense grad(args[0]), y(args[1]);
+  if (!grad || !y) return nullptr;
+  Array result = Array::like(*y);
+  if (!result) return nullptr;
+  const Along shape = along(*y, dim);
+  const float* from = grad->data<float>();
+  const float* shares = y->data<float>();
+  float* to = result.data<float>();
+  for_each_row(
+      shape, [&](Index at) { slope_row<logarithm>(from + at, shares + at, to + at, shape.length); },
+      [&](Index at, Index lanes, int vectors) {
+        if (vectors == kMany) {
+          slope_columns<logarithm, kMany>(from + at, shares + at, to + at, shape.length, shape.inner, kLanes);
+        } else {
+          slope_columns<logarithm, 1>(from + at, shares + at, to + at, shape.length, shape.inner, lanes);
+        }
+      });
+  return result.release();
+}
+
+}  // namespace
+
+KERNEL(softmax, "softmax(x, dim): powers of e, divided by their sum along a dimension") { return softmax<false>(args, count); }
+
+KERNEL(log_softmax, "log_softmax(x, dim): the logarithm of softmax") { return softmax<true>(args, count); }
+
+KERNEL(softmax_gradient, "softmax_gradient(grad, y, dim): the gradient of softmax, whose result is y") {
+  return softmax_gradient<false>(args, count);
+}
+
+KERNEL(log_softmax_gradient, "log_softmax_gradient(grad, y, dim): the gradient of log_softmax, whose result is y") {
+  return softmax_gradient<true>(args, count);
+}
+
+}  // namespace facula
