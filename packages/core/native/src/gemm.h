@@ -22,9 +22,14 @@ constexpr int kRows = 6;
 constexpr int kColumns = 2 * kLanes;
 // Steps of the sum that one pass takes: a panel of B of this depth stays in the first cache.
 constexpr Index kDepth = 320;
-// Rows of A, and columns of B, that are copied at once.
-constexpr Index kRowBlock = 20 * kRows;
+// Rows of A, and columns of B, that are copied at once: the rows fill the larger part of the second cache.
+#if defined(__AVX512F__)
+constexpr Index kRowBlock = 80 * kRows;
+#else
+constexpr Index kRowBlock = 40 * kRows;
+#endif
 constexpr Index kColumnBlock = 96 * kColumns;
+constexpr Index kFewPanels = 8;
 
 // A matrix in memory: element (i, j) is at data[i * row + j * column].
 struct Matrix {
@@ -71,6 +76,10 @@ static void interleave(const float* from, Index line, Index step, Index count, I
   if (line == 1 && count == width) {
     for (; k < depth; ++k) {
       static_assert(width % 2 == 0, "panels are of even width");
+      // Lines far apart, which the processor does not foresee; an address past the end is harmless.
+      __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(from) + (k + 16) * step * sizeof(float)));
+      __builtin_prefetch(
+          reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(from) + ((k + 16) * step + width - 1) * sizeof(float)));
       std::memcpy(to + k * width, from + k * step, width * sizeof(float));
     }
     return;
@@ -103,17 +112,22 @@ static void interleave(const float* from, Index line, Index step, Index count, I
 
 // Sums of `rows` x (`vectors` vectors): A's element (i, k) at a[i * a_row + k * a_column], B's row k at b + k * b_row.
 // The last vector of each row counts `last` elements.
-template <int rows, int vectors, bool packed>
+template <int rows, int vectors, bool left_packed, bool right_packed>
 static void kernel(Index depth, const float* a, Index a_row, Index a_column, const float* b, Index b_row, float* c,
                    Index c_row, Index last, const Finish& finish) {
-  if (packed) {
+  if (left_packed) {
     a_row = 1;
     a_column = kRows;
-    b_row = kColumns;
   }
+  if (right_packed) b_row = kColumns;
   Floats sums[rows][vectors];
   for (int i = 0; i < rows; ++i) {
     for (int j = 0; j < vectors; ++j) sums[i][j] = Floats{};
+    // What is added to, or written, should be near when the sums are done.
+    if (right_packed) {
+      __builtin_prefetch(c + i * c_row, 1);
+      __builtin_prefetch(c + i * c_row + (vectors - 1) * kLanes, 1);
+    }
   }
   for (Index k = 0; k < depth; ++k) {
     Floats right[vectors];
@@ -146,24 +160,24 @@ static void kernel(Index depth, const float* a, Index a_row, Index a_column, con
 
 using Kernel = void (*)(Index, const float*, Index, Index, const float*, Index, float*, Index, Index, const Finish&);
 
-template <bool packed, int rows>
+template <bool left_packed, bool right_packed, int rows>
 struct Kernels {
   static Kernel of(Index count, bool two) {
-    if (count == rows) return two ? kernel<rows, 2, packed> : kernel<rows, 1, packed>;
-    return Kernels<packed, rows - 1>::of(count, two);
+    if (count == rows) return two ? kernel<rows, 2, left_packed, right_packed> : kernel<rows, 1, left_packed, right_packed>;
+    return Kernels<left_packed, right_packed, rows - 1>::of(count, two);
   }
 };
-template <bool packed>
-struct Kernels<packed, 0> {
+template <bool left_packed, bool right_packed>
+struct Kernels<left_packed, right_packed, 0> {
   static Kernel of(Index, bool) { return nullptr; }
 };
 
 // The kernel for a tile of `rows` x `columns`, and how many elements its last vector counts.
-template <bool packed>
+template <bool left_packed, bool right_packed>
 static inline Kernel kernel_for(Index rows, Index columns, Index& last) {
   const bool two = columns > kLanes;
   last = two ? columns - kLanes : columns;
-  return Kernels<packed, kRows>::of(rows, two);
+  return Kernels<left_packed, right_packed, kRows>::of(rows, two);
 }
 
 static inline Finish moved(Finish finish, Index i, Index j) {
@@ -189,6 +203,24 @@ struct FromMatrix {
     interleave<kColumns>(part.data, part.column, part.row, count, depth, to);
   }
 };
+
+// Ask the memory for one of `parts` parts of what a panel is copied from soon; a source need not.
+template <class Right>
+static inline void announce(const Right&, Index, Index, Index, Index, Index, Index) {}
+
+static inline void announce(const FromMatrix& from, Index k, Index depth, Index j, Index count, Index part, Index parts) {
+  constexpr Index line = 64 / sizeof(float);
+  const Matrix& b = from.b;
+  if (b.column == 1) {
+    for (Index i = k + depth * part / parts, end = k + depth * (part + 1) / parts; i < end; ++i) {
+      for (Index at = 0; at < count; at += line) __builtin_prefetch(b.at(i, j + at));
+    }
+  } else if (b.row == 1) {
+    for (Index i = j + count * part / parts, end = j + count * (part + 1) / parts; i < end; ++i) {
+      for (Index at = 0; at < depth; at += line) __builtin_prefetch(b.at(k + at, i));
+    }
+  }
+}
 
 static inline Index round_up(Index size, Index step) { return (size + step - 1) / step * step; }
 
@@ -229,7 +261,7 @@ static bool multiply_packed(Index m, Index n, Index k, const float* left, const 
       b.panel(k0, depth, b_from + j, wide, right);
       for (Index i = 0; i < m; i += kRows) {
         Index last = 0;
-        const Kernel run = kernel_for<true>(std::min<Index>(kRows, m - i), wide, last);
+        const Kernel run = kernel_for<true, true>(std::min<Index>(kRows, m - i), wide, last);
         run(depth, left + k0 * round_up(m, kRows) + i * depth, 1, kRows, right, kColumns, c + i * c_row + j, c_row, last,
             moved(pass, i, j));
       }
@@ -244,9 +276,13 @@ static bool multiply_alone(Index m, Index n, Index k, const Matrix& a, const Rig
                            const Finish& finish) {
   const Index depth_block = depth_of_pass(k);
   const Index column_block = std::min(round_up(n, kColumns), kColumnBlock);
-  const Index row_block = std::min(round_up(m, kRows), kRowBlock);
+  const Index row_blocks = std::max<Index>(1, (m + kRowBlock - 1) / kRowBlock);
+  const Index row_block = std::max<Index>(kRows, round_up((m + row_blocks - 1) / row_blocks, kRows));
+  const bool one_row_block = row_block >= m;
+  // A few columns do not repay a copy of A.
+  const bool copies_left = n > kFewPanels * kColumns || a.column != 1;
   const Index deep = std::max<Index>(depth_block, 1);
-  float* right = scratch<float>(Purpose::right_panels, static_cast<size_t>((deep + kLanes) * column_block + kLanes));
+  float* right = scratch<float>(Purpose::right_panels, static_cast<size_t>((deep + kLanes) * (one_row_block ? kColumns : column_block) + kLanes));
   float* left = scratch<float>(Purpose::left_panels, static_cast<size_t>(deep * row_block + kLanes));
   if (right == nullptr || left == nullptr) return false;
   for (Index j0 = 0; j0 < n; j0 += column_block) {
@@ -257,19 +293,39 @@ static bool multiply_alone(Index m, Index n, Index k, const Matrix& a, const Rig
       const Finish pass = for_pass(finish, k0 == 0, k0 + depth >= k);
       for (Index i0 = 0; i0 < m; i0 += row_block) {
         const Index rows = std::min(row_block, m - i0);
-        for (Index i = 0; i < rows; i += kRows) {
-          const Matrix part = a.from(i0 + i, k0);
-          interleave<kRows>(part.data, part.row, part.column, std::min<Index>(kRows, rows - i), depth, left + i * depth);
+        const Index tiles = (rows + kRows - 1) / kRows;
+        if (copies_left) {
+          for (Index i = 0; i < rows; i += kRows) {
+            const Matrix part = a.from(i0 + i, k0);
+            interleave<kRows>(part.data, part.row, part.column, std::min<Index>(kRows, rows - i), depth, left + i * depth);
+          }
         }
         for (Index j = 0; j < columns; j += kColumns) {
           const Index wide = std::min<Index>(kColumns, columns - j);
-          // Copied when first needed, so that the kernels find it in the nearest cache.
-          if (i0 == 0) b.panel(k0, depth, b_from + j0 + j, wide, right + j * depth);
-          for (Index i = 0; i < rows; i += kRows) {
+          const Index next_wide = std::min<Index>(kColumns, columns - j - kColumns);
+          // Copied when first needed, so that the kernels find it in the nearest cache; kept if it is needed again.
+          float* panel = right + (one_row_block ? 0 : j * depth);
+          if (i0 == 0) b.panel(k0, depth, b_from + j0 + j, wide, panel);
+          for (Index tile = 0; tile < tiles; ++tile) {
+            if (next_wide <= 0) {
+            } else if (i0 == 0) {
+              announce(b, k0, depth, b_from + j0 + j + kColumns, next_wide, tile, tiles);
+            } else {
+              const float* next = panel + kColumns * depth;
+              const Index end = depth * kColumns * (tile + 1) / tiles;
+              for (Index at = depth * kColumns * tile / tiles; at < end; at += 16) __builtin_prefetch(next + at);
+            }
+            const Index i = tile * kRows;
+            const Index high = std::min<Index>(kRows, rows - i);
             Index last = 0;
-            const Kernel run = kernel_for<true>(std::min<Index>(kRows, rows - i), wide, last);
-            run(depth, left + i * depth, 1, kRows, right + j * depth, kColumns, c + (i0 + i) * c_row + j0 + j, c_row, last,
-                moved(pass, i0 + i, j0 + j));
+            float* to = c + (i0 + i) * c_row + j0 + j;
+            if (copies_left) {
+              kernel_for<true, true>(high, wide, last)(depth, left + i * depth, 1, kRows, panel, kColumns, to, c_row, last,
+                                                       moved(pass, i0 + i, j0 + j));
+            } else {
+              kernel_for<false, true>(high, wide, last)(depth, a.at(i0 + i, k0), a.row, a.column, panel, kColumns, to, c_row,
+                                                        last, moved(pass, i0 + i, j0 + j));
+            }
           }
         }
       }
@@ -333,7 +389,7 @@ static bool multiply_small(Index m, Index n, Index k, const Matrix& a, const Mat
     }
     for (Index i = 0; i < m; i += kRows) {
       Index last = 0;
-      const Kernel run = kernel_for<false>(std::min<Index>(kRows, m - i), wide, last);
+      const Kernel run = kernel_for<false, false>(std::min<Index>(kRows, m - i), wide, last);
       run(k, a.at(i, 0), a.row, a.column, right, right_row, c + i * c_row + j, c_row, last, moved(finish, i, j));
     }
   }
@@ -359,45 +415,119 @@ static void dots(Index depth, const float* const* left, const float* right, floa
 
 constexpr Index kFewRows = 4;
 
-// C = A B for at most kFewRows rows of A, where the columns of B and the rows of A lie in one piece each: a sum for
-// each element, read at the speed of memory. C's element (i, j) is at c[i * c_row + j * c_column].
-static inline void multiply_few_rows(Index m, Index n, Index k, const Matrix& a, const Matrix& b, float* c, Index c_row,
+// y[i] += the sum of `steps` rows of B, each times a number of row i of A, for columns 0 … n: rows of B are read as they lie.
+template <int rows, int steps>
+static void add_rows(Index n, const float* a, Index a_row, const float* b, Index b_row, float* y, Index y_row) {
+  float left[rows][steps];
+  for (int i = 0; i < rows; ++i) {
+    for (int k = 0; k < steps; ++k) left[i][k] = a[i * a_row + k];
+  }
+  for (Index j = 0; j < n; j += kLanes) {
+    const bool whole = j + kLanes <= n;
+    Floats sums[rows];
+    for (int i = 0; i < rows; ++i) sums[i] = whole ? load(y + i * y_row + j) : load_part(y + i * y_row + j, n - j);
+    for (int k = 0; k < steps; ++k) {
+      const Floats x = whole ? load(b + k * b_row + j) : load_part(b + k * b_row + j, n - j);
+      for (int i = 0; i < rows; ++i) sums[i] += left[i][k] * x;
+    }
+    for (int i = 0; i < rows; ++i) {
+      if (whole) {
+        store(y + i * y_row + j, sums[i]);
+      } else {
+        store_part(y + i * y_row + j, sums[i], n - j);
+      }
+    }
+  }
+}
+
+template <int rows>
+static void all_rows(Index n, Index depth, const float* a, Index a_row, const float* b, Index b_row, float* y, Index y_row) {
+  Index k = 0;
+  for (; k + 8 <= depth; k += 8) add_rows<rows, 8>(n, a + k, a_row, b + k * b_row, b_row, y, y_row);
+  for (; k < depth; ++k) add_rows<rows, 1>(n, a + k, a_row, b + k * b_row, b_row, y, y_row);
+}
+
+// C = A B for at most kFewRows rows of A, at the speed at which B is read, whose rows or columns lie in one piece each.
+// C's element (i, j) is at c[i * c_row + j * c_column]. False where memory is short.
+static inline bool multiply_few_rows(Index m, Index n, Index k, const Matrix& a, const Matrix& b, float* c, Index c_row,
                                      Index c_column, const Finish& finish) {
-  parallel_for(n, std::max<Index>(16, 65536 / std::max<Index>(1, k * m)), [&](Index begin, Index end) {
-    const float* left[kFewRows];
-    for (Index i = 0; i < m; ++i) left[i] = a.at(i, 0);
-    float sums[kFewRows];
-    for (Index j = begin; j < end; ++j) {
-      const float* right = b.at(0, j);
+  const float* left = a.data;
+  Index left_row = a.row;
+  if (a.column != 1) {
+    float* copy = scratch<float>(Purpose::left_panels, static_cast<size_t>(m * k + kLanes));
+    if (copy == nullptr) return false;
+    for (Index i = 0; i < m; ++i) {
+      for (Index at = 0; at < k; ++at) copy[i * k + at] = *a.at(i, at);
+    }
+    left = copy;
+    left_row = k;
+  }
+  const auto finished = [&](Index i, Index j, float sum) {
+    float* to = c + i * c_row + j * c_column;
+    if (finish.add) sum += *to;
+    if (finish.of_column != nullptr) sum += finish.of_column[j];
+    if (finish.of_row != nullptr) sum += finish.of_row[i];
+    *to = finish.relu && sum <= 0.0f ? 0.0f : sum;
+  };
+  const Index grain = std::max<Index>(16, 65536 / std::max<Index>(1, k * m));
+  if (b.row == 1) {
+    parallel_for(n, grain, [&](Index begin, Index end) {
+      const float* lines[kFewRows];
+      for (Index i = 0; i < m; ++i) lines[i] = left + i * left_row;
+      float sums[kFewRows];
+      for (Index j = begin; j < end; ++j) {
+        const float* right = b.at(0, j);
+        switch (m) {
+          case 1: dots<1>(k, lines, right, sums); break;
+          case 2: dots<2>(k, lines, right, sums); break;
+          case 3: dots<3>(k, lines, right, sums); break;
+          default: dots<4>(k, lines, right, sums); break;
+        }
+        for (Index i = 0; i < m; ++i) finished(i, j, sums[i]);
+      }
+    });
+    return true;
+  }
+  bool done = true;
+  // In whole vectors, so that parts do not share lines of memory.
+  const Index blocks = (n + 63) / 64;
+  parallel_for(blocks, std::max<Index>(1, grain / 64), [&](Index begin, Index end) {
+    // Columns whose sums stay in the nearest cache while rows of B pass by.
+    constexpr Index kWidth = 1024;
+    float* sums = scratch<float>(Purpose::accumulated, kFewRows * kWidth);
+    if (sums == nullptr) {
+      done = false;
+      return;
+    }
+    const Index last = std::min(n, end * 64);
+    for (Index j = begin * 64; j < last; j += kWidth) {
+      const Index wide = std::min(kWidth, last - j);
+      std::memset(sums, 0, sizeof(float) * static_cast<size_t>(m * kWidth));
       switch (m) {
-        case 1: dots<1>(k, left, right, sums); break;
-        case 2: dots<2>(k, left, right, sums); break;
-        case 3: dots<3>(k, left, right, sums); break;
-        default: dots<4>(k, left, right, sums); break;
+        case 1: all_rows<1>(wide, k, left, left_row, b.at(0, j), b.row, sums, kWidth); break;
+        case 2: all_rows<2>(wide, k, left, left_row, b.at(0, j), b.row, sums, kWidth); break;
+        case 3: all_rows<3>(wide, k, left, left_row, b.at(0, j), b.row, sums, kWidth); break;
+        default: all_rows<4>(wide, k, left, left_row, b.at(0, j), b.row, sums, kWidth); break;
       }
       for (Index i = 0; i < m; ++i) {
-        float* to = c + i * c_row + j * c_column;
-        float sum = sums[i] + (finish.add ? *to : 0.0f);
-        if (finish.of_column != nullptr) sum += finish.of_column[j];
-        if (finish.of_row != nullptr) sum += finish.of_row[i];
-        *to = finish.relu && sum <= 0.0f ? 0.0f : sum;
+        for (Index at = 0; at < wide; ++at) finished(i, j + at, sums[i * kWidth + at]);
       }
     }
   });
+  return done;
 }
 
 constexpr Index kSmall = 64 * 64 * 64;
 
 // C = A B on one thread or several, whichever way suits the sizes.
 static inline bool product(Index m, Index n, Index k, const Matrix& a, const Matrix& b, float* c, Index c_row, const Finish& finish) {
-  if (m <= kFewRows && a.column == 1 && b.row == 1) {
-    multiply_few_rows(m, n, k, a, b, c, c_row, 1, finish);
-    return true;
-  }
-  if (n <= kFewRows && a.column == 1 && b.row == 1 && finish.of_column == nullptr && finish.of_row == nullptr) {
+  if (m == 0 || n == 0) return true;
+  if (m <= kFewRows && (b.row == 1 || b.column == 1)) return multiply_few_rows(m, n, k, a, b, c, c_row, 1, finish);
+  if (n <= kFewRows && (a.row == 1 || a.column == 1)) {
     // The transposed product: B's columns are few, A's rows many.
-    multiply_few_rows(n, m, k, {b.data, b.column, 1}, {a.data, 1, a.row}, c, 1, c_row, finish);
-    return true;
+    Finish turned = finish;
+    std::swap(turned.of_row, turned.of_column);
+    return multiply_few_rows(n, m, k, {b.data, b.column, b.row}, {a.data, a.column, a.row}, c, 1, c_row, turned);
   }
   if (m * n * k <= kSmall) return multiply_small(m, n, k, a, b, c, c_row, finish);
   return multiply(m, n, k, a, FromMatrix{b}, c, c_row, finish);

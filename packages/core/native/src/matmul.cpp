@@ -106,6 +106,29 @@ KERNEL(linear, "linear(x, weight, bias): x times the transpose of weight, plus b
   return done ? result.release() : out_of_memory();
 }
 
+KERNEL(matvec, "matvec(x, other): a matrix times a vector, or a vector times a matrix, or two vectors' dot product") {
+  if (count != 2 || !is_array(args[0]) || !is_array(args[1])) return declined();
+  const Array x(args[0]);
+  const Array y(args[1]);
+  if (x.dims() < 1 || y.dims() < 1 || x.dims() > 2 || y.dims() > 2 || x.dims() + y.dims() > 3) return declined();
+  if (!is_usable(x) || !is_usable(y)) return declined();
+  const Index m = x.dims() == 2 ? x.shape(0) : 1;
+  const Index k = x.shape(-1);
+  const Index n = y.dims() == 2 ? y.shape(1) : 1;
+  if (y.shape(0) != k) return declined();
+  const npy_intp shape[1] = {x.dims() == 2 ? m : n};
+  Array result = Array::empty(x.dims() + y.dims() - 2, shape, Type::float32);
+  if (!result) return nullptr;
+  const Matrix a = x.dims() == 2 ? matrix_of(x) : Matrix{x.data<float>(), 1, x.stride(0) / kItem};
+  const Matrix b = y.dims() == 2 ? matrix_of(y) : Matrix{y.data<float>(), y.stride(0) / kItem, 1};
+  bool done = false;
+  {
+    WithoutGil unlocked(m * n * k > 32768);
+    done = gemm::product(m, n, k, a, b, result.data<float>(), n, Finish{});
+  }
+  return done ? result.release() : out_of_memory();
+}
+
 KERNEL(matmul, "matmul(x, other): products of the last two dimensions, those before broadcast") {
   if (count != 2 || !is_array(args[0]) || !is_array(args[1])) return declined();
   const Array x(args[0]);

@@ -3,6 +3,10 @@
 import math
 import warnings
 
+import numpy as np
+
+from facula import native
+from facula.graph.modes import types_may_differ
 from facula.primitive import primitive
 from facula.types import Tensor
 
@@ -149,6 +153,52 @@ def _put(xp, x, target, *, dims, ignore_index):
     return result
 
 
+@primitive(
+    vjp={
+        "x": lambda g, x, target, out, ignore_index: _cross_entropy_slope(g[0], x, target, out, ignore_index),
+    }
+)
+def _cross_entropy(xp, x, target, *, ignore_index):
+    """Return the loss of each row of scores (N, C), zero where ignored; log(sum(exp)); how many were not ignored."""
+    ignored = target == ignore_index
+    wrong = ((target < 0) | (target >= x.shape[1])) & ~ignored
+    if wrong.any():
+        raise IndexError(f"Target {target[wrong][0]} is out of bounds.")
+    most = x.max(axis=1)
+    total = most + xp.log(xp.exp(x - most[:, None]).sum(axis=1))
+    picked = xp.take_along_axis(x, xp.where(ignored, 0, target)[:, None], axis=1)[:, 0]
+    return xp.where(ignored, x.dtype.type(0), total - picked), total, xp.asarray((~ignored).sum(), xp.int64)
+
+
+@_cross_entropy.kernel("native")
+def _cross_entropy_native(x, target, *, ignore_index):
+    return native.kernels.cross_entropy(x, target, ignore_index)
+
+
+def _cross_entropy_slope(
+    g: Tensor, x: Tensor, target: Tensor, out: tuple[Tensor, Tensor, Tensor], ignore_index: int
+) -> Tensor:
+    if g.requires_grad or x.requires_grad:  # written so that it can be differentiated again
+        g = g.where(target != ignore_index, 0.0)
+        return x.softmax(1) * g.unsqueeze(1) - _put(g, target, dims=tuple(x.shape), ignore_index=ignore_index)
+    return _cross_entropy_gradient(g, x, target, out[1], ignore_index=ignore_index)
+
+
+@primitive()
+def _cross_entropy_gradient(xp, received, x, target, total, *, ignore_index):
+    counted = target != ignore_index
+    received = xp.where(counted, received, x.dtype.type(0))
+    result = xp.exp(x - total[:, None]) * received[:, None]
+    rows = xp.arange(len(x))
+    result[rows, xp.where(counted, target, 0)] -= received
+    return result
+
+
+@_cross_entropy_gradient.kernel("native")
+def _cross_entropy_gradient_native(received, x, target, total, *, ignore_index):
+    return native.kernels.cross_entropy_gradient(received, x, target, total, ignore_index)
+
+
 def _check_classes(input: Tensor, target: Tensor, ignore_index: int, classes: int) -> None:
     if target.is_floating_point():
         raise RuntimeError(f"expected scalar type Long but found {target.dtype.name.title()}")
@@ -227,6 +277,8 @@ def cross_entropy(
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     dim = 0 if input.dim() == 1 else 1
+    if _is_usual(input, target, weight, label_smoothing):
+        return _reduced_over_rows(input, target, ignore_index, reduction)
     scores = input.log_softmax(dim)
     if target.shape == input.shape:
         if ignore_index >= 0:
@@ -235,6 +287,27 @@ def cross_entropy(
     if label_smoothing == 0.0:
         return nll_loss(scores, target, weight, ignore_index=ignore_index, reduction=reduction)
     return _smoothed(scores, target, weight, ignore_index, reduction, label_smoothing, dim)
+
+
+def _is_usual(input: Tensor, target: Tensor, weight: Tensor | None, label_smoothing: float) -> bool:
+    """Return whether rows of scores meet class indices, without weights: one operation then does it all."""
+    scores, classes = input._array, target._array
+    return (
+        weight is None
+        and label_smoothing == 0.0
+        and scores.ndim == 2
+        and scores.dtype.kind == "f"
+        and scores.dtype.itemsize >= 4
+        and scores.size > 0
+        and classes.shape == scores.shape[:1]
+        and classes.dtype == np.int64
+        and not types_may_differ()
+    )
+
+
+def _reduced_over_rows(input: Tensor, target: Tensor, ignore_index: int, reduction: str) -> Tensor:
+    loss, _, counted = _cross_entropy(input, target, ignore_index=ignore_index)
+    return loss.sum() / counted if reduction == "mean" else _reduce(loss, reduction)
 
 
 def _along(weight: Tensor, scores: Tensor, dim: int) -> Tensor:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.primitive import primitive, promote
 from facula.types import Tensor
 
@@ -48,6 +48,66 @@ def _standardize_gradient(g: Tensor, x: Tensor, out: tuple[Any, ...], dims: tupl
     return (g - g.mean(dims, keepdim=True) - result * along) * (variance + eps).rsqrt()
 
 
+# With a scale and a shift it is what layer and batch norms are, one operation forward and one backward.
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        ("x", "weight", "bias"): lambda g, x, weight, out, dims, eps: _norm_slopes(g[0], x, weight, out, dims, eps),
+    },
+)
+def _norm(xp, x, weight, bias, *, dims, eps):
+    """Return the norm over ``dims``, scaled and shifted; the means; and the reciprocal standard deviations."""
+    mean = x.mean(axis=dims, keepdims=True)
+    result = x - mean
+    rate = 1 / xp.sqrt(_mean_square(xp, result, dims) + x.dtype.type(eps))
+    result *= rate
+    if weight is not None:
+        result *= weight
+    if bias is not None:
+        result += bias
+    return result, mean, rate
+
+
+@_norm.kernel("native")
+def _norm_native(x, weight, bias, *, dims, eps):
+    return native.kernels.norm(x, weight, bias, dims, eps)
+
+
+@primitive()
+def _norm_gradients(xp, received, x, weight, mean, rate, *, dims):
+    """Return the gradients of the data, the scale and the shift; the last two with their dimensions kept."""
+    normal = (x - mean) * rate
+    scaled = received if weight is None else received * weight
+    along = (scaled * normal).mean(axis=dims, keepdims=True)
+    data = (scaled - scaled.mean(axis=dims, keepdims=True) - normal * along) * rate
+    # A scale has one number for each place of a row, or for each channel.
+    by_rows = dims == tuple(range(x.ndim - len(dims), x.ndim))
+    over = tuple(range(x.ndim - len(dims))) if by_rows else dims
+    return data, (received * normal).sum(axis=over, keepdims=True), received.sum(axis=over, keepdims=True)
+
+
+@_norm_gradients.kernel("native")
+def _norm_gradients_native(received, x, weight, mean, rate, *, dims):
+    return native.kernels.norm_gradients(received, x, weight, mean, rate, dims)
+
+
+def _norm_slopes(
+    g: Tensor, x: Tensor, weight: Tensor | None, out: tuple[Any, ...], dims: tuple[int, ...], eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    _, mean, rate = out
+    if not (g.requires_grad or x.requires_grad or (weight is not None and weight.requires_grad)):
+        return _norm_gradients(g, x, weight, mean, rate, dims=dims)
+    # Written with x and not only with the saved statistics, so that it can be differentiated again.
+    centred = x - x.mean(dims, keepdim=True)
+    rate = ((centred * centred).mean(dims, keepdim=True) + eps).rsqrt()
+    normal = centred * rate
+    scaled = g if weight is None else g * weight
+    along = (scaled * normal).mean(dims, keepdim=True)
+    return (scaled - scaled.mean(dims, keepdim=True) - normal * along) * rate, g * normal, g
+
+
 def _check_shape(input: Tensor, shape: tuple[int, ...], name: str) -> None:
     if tuple(input.shape[input.dim() - len(shape) :]) != shape or not shape:
         raise RuntimeError(
@@ -79,10 +139,19 @@ def layer_norm(
                 f"and normalized_shape = {list(shape)}"
             )
     dims = tuple(range(input.dim() - len(shape), input.dim()))
+    if _is_usual(input, weight, bias):
+        return _norm(input, weight, bias, dims=dims, eps=eps)[0]
     result = _standardize(input, dims=dims, eps=eps)[0]
     if weight is not None:
         result = result * weight
     return result if bias is None else result + bias
+
+
+def _is_usual(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> bool:
+    """Return whether one operation can do it all: numbers of one type, and some of them."""
+    array = input._array
+    alike = all(each is None or each._array.dtype == array.dtype for each in (weight, bias))
+    return alike and array.dtype.kind == "f" and array.dtype.itemsize >= 4 and array.size > 0
 
 
 def rms_norm(
@@ -144,8 +213,17 @@ def batch_norm(
         result = (input - shift) * scale
         return result if bias is None else result + _channelwise(bias, input)
     dims = (0, *range(2, input.dim()))
-    result, mean, variance = _standardize(input, dims=dims, eps=eps)
     count = input.numel() // max(input.shape[1], 1)
+    if _is_usual(input, weight, bias):
+        scale = None if weight is None else _channelwise(weight, input)
+        shift = None if bias is None else _channelwise(bias, input)
+        result, mean, rate = _norm(input, scale, shift, dims=dims, eps=eps)
+        _update(running_mean, mean.detach(), momentum)
+        if running_var is not None:
+            rate = rate.detach()
+            _update(running_var, (1.0 / (rate * rate) - eps) * (count / max(count - 1, 1)), momentum)
+        return result
+    result, mean, variance = _standardize(input, dims=dims, eps=eps)
     _update(running_mean, mean.detach(), momentum)
     _update(running_var, variance.detach() * (count / max(count - 1, 1)), momentum)
     if weight is not None:
