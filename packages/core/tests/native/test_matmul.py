@@ -58,6 +58,31 @@ def test_batches(held, left, right) -> None:
     held(matmul._matmul, numbers(*left).swapaxes(0, -2).copy().swapaxes(0, -2), numbers(*right), tolerance=2e-6)
 
 
-def test_other_types_and_vectors_are_declined(held) -> None:
+@pytest.mark.parametrize(("m", "k"), [(1, 1), (7, 5), (33, 300), (200, 2100), (0, 3), (3, 0)])
+def test_vectors(held, m, k) -> None:
+    matrix, vector = numbers(m, k), numbers(k)
+    held(matmul._matmul, matrix, vector, tolerance=4e-6)
+    held(matmul._matmul, numbers(k, m).T, vector, tolerance=4e-6)
+    held(matmul._matmul, vector, numbers(k, m), tolerance=4e-6)
+    held(matmul._matmul, numbers(2 * k)[::2], matrix.T, tolerance=4e-6)
+    held(matmul._matmul, vector, vector, tolerance=4e-6)
+
+
+@pytest.mark.parametrize("few", [1, 2, 3, 4])
+@pytest.mark.parametrize("n", [1, 70, 1100])
+def test_few_rows_or_columns(held, few, n) -> None:
+    for left in (numbers(few, 99), numbers(99, few).T):
+        for right in (numbers(99, n), numbers(n, 99).T):
+            held(matmul._mm, left, right, tolerance=2e-6)
+            held(matmul._mm, right.T, left.T, tolerance=2e-6)
+
+
+def test_many_rows(held) -> None:
+    """More than one block of rows, of columns and of the sum."""
+    held(matmul._mm, numbers(1000, 330), numbers(330, 70), tolerance=4e-6)
+    held(matmul._mm, numbers(30, 330), numbers(330, 3100), tolerance=4e-6)
+
+
+def test_other_types_are_declined(held) -> None:
     held(matmul._mm, np.ones((3, 3)), np.ones((3, 3)), accepts=False)
-    held(matmul._matmul, numbers(3), numbers(3, 4), accepts=False)
+    held(matmul._matmul, np.ones(3), numbers(3, 4), accepts=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from facula import native
 from facula.arguments import need_tensor
 from facula.graph.modes import types_may_differ
 from facula.primitive import primitive, promote, write_out
@@ -85,7 +86,9 @@ def _matmul(xp, x, other):
     return xp.matmul(x, other)
 
 
-_matmul.native("matmul")
+@_matmul.kernel("native")
+def _matmul_native(x, other):
+    return (native.kernels.matmul if x.ndim > 1 and other.ndim > 1 else native.kernels.matvec)(x, other)
 
 
 def _slope_of_left(g: Tensor, x_shape: tuple[Any, ...], other: Tensor) -> Tensor:
