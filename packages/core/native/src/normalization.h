@@ -24,7 +24,7 @@ struct Together {
 // Reads the dimensions that are standardised over and how `weight` (or null) lies on them; false for what these kernels
 // do not do.
 static inline bool read_together(const Array& x, PyObject* dims, const Array* weight, Together* result) {
-  if (!PyTuple_Check(dims) || x.dims() > 16) return false;
+  if (!PyTuple_Check(dims) || x.dims() == 0 || x.dims() > 16) return false;
   unsigned reduced = 0;
   for (Py_ssize_t at = 0; at < PyTuple_GET_SIZE(dims); ++at) {
     Index dim;

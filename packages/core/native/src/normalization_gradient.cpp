@@ -219,8 +219,9 @@ KERNEL(standardize_gradient,
   if (!grad || !x) return nullptr;
   Array to_x = Array::like(*x);
   if (!to_x) return nullptr;
-  // Elements with weights of their own add to as many sums: in blocks of so many rows as keep these in the cache.
-  constexpr Index rows = 128;
+  // Elements with weights of their own add to as many sums: one set for each block of rows, whose size depends on the
+  // shape alone.
+  const Index rows = std::min<Index>(std::max<Index>((t.outer + 15) / 16, 4), 128);
   const bool by_element = weighted && !t.batch && t.run == 1;
   const Index blocks = by_element ? (t.outer + rows - 1) / rows : 1;
   const Index parts = !weighted || t.batch ? 1 : by_element ? blocks : t.outer;

@@ -11,20 +11,35 @@ from facula.types import Tensor
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
 
 
-# One primitive standardises: y = (x - mean) / sqrt(variance + eps) over some dimensions. Every norm is that, with its
-# own choice of dimensions and its own scale and shift.
+# One primitive standardises: y = (x - mean) / sqrt(variance + eps) over some dimensions, times a weight and plus a bias
+# that broadcast. Every norm is that, with its own choice of dimensions; that of the root mean square takes 0 for the mean.
 
 
 @primitive(
     dtype=promote,
-    vjp={"x": lambda g, x, out, dims, eps: _standardize_gradient(g[0], x, out, dims, eps)},
+    vjp={
+        ("x", "weight", "bias"): lambda g, x, weight, out, dims, eps, centred: _slopes(
+            g[0], x, weight, out, dims, eps, centred
+        )
+    },
 )
-def _standardize(xp, x, *, dims, eps):
+def _standardize(xp, x, weight, bias, *, dims, eps, centred):
+    """Return the result, the mean and the variance; without ``centred`` 0 and the mean square."""
     mean = x.mean(axis=dims, keepdims=True)
+    mean = mean if centred else mean * 0
     result = x - mean
     variance = _mean_square(xp, result, dims)
     result /= xp.sqrt(variance + x.dtype.type(eps))
+    if weight is not None:
+        result *= weight
+    if bias is not None:
+        result += bias
     return result, mean, variance
+
+
+@_standardize.kernel("native")
+def _standardize_native(x, weight, bias, *, dims, eps, centred):
+    return native.kernels.standardize(x, weight, bias, dims, eps, centred)
 
 
 def _mean_square(xp, x, dims):
@@ -37,75 +52,71 @@ def _mean_square(xp, x, dims):
     return (total / x.dtype.type(max(count, 1))).reshape(shape)
 
 
-def _standardize_gradient(g: Tensor, x: Tensor, out: tuple[Any, ...], dims: tuple[int, ...], eps: float) -> Tensor:
-    # Written with x and not only with the saved statistics, so that it can be differentiated again.
-    result, mean, variance = out
-    if result.requires_grad or x.requires_grad:
-        centred = x - x.mean(dims, keepdim=True)
-        variance = (centred * centred).mean(dims, keepdim=True)
-        result = centred * (variance + eps).rsqrt()
-    along = (g * result).mean(dims, keepdim=True)
-    return (g - g.mean(dims, keepdim=True) - result * along) * (variance + eps).rsqrt()
+def _slopes(
+    g: Tensor,
+    x: Tensor,
+    weight: Tensor | None,
+    out: tuple[Any, ...],
+    dims: tuple[int, ...],
+    eps: float,
+    centred: bool,
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Return the gradients for x, weight and bias: from x alone where they are differentiated in turn."""
+    _, mean, variance = out
+    if not any(each is not None and each.requires_grad for each in (g, x, weight)):
+        found = _standardize_gradient(g, x, weight, mean, variance, dims=dims, eps=eps, centred=centred)
+        return (*found, *[None] * (3 - len(found)))  # type: ignore[return-value]  # three in all
+    distance = x - x.mean(dims, keepdim=True) if centred else x
+    scale = ((distance * distance).mean(dims, keepdim=True) + eps).rsqrt()
+    result = distance * scale
+    along = g if weight is None else g * weight
+    slope = along - result * (along * result).mean(dims, keepdim=True)
+    slope = (slope - along.mean(dims, keepdim=True) if centred else slope) * scale
+    if weight is None:
+        return slope, None, None
+    return slope, (g * result).sum_to_size(weight.shape), g.sum_to_size(weight.shape)
 
 
-# With a scale and a shift it is what layer and batch norms are, one operation forward and one backward.
+@primitive(dtype=promote)
+def _standardize_gradient(xp, grad, x, weight, mean, variance, *, dims, eps, centred):
+    """Return the gradients for x and, where there is a weight, for weight and bias."""
+    scale = 1 / xp.sqrt(variance + x.dtype.type(eps))
+    result = (x - mean) * scale
+    along = grad if weight is None else grad * weight
+    slope = along - result * (along * result).mean(axis=dims, keepdims=True)
+    if centred:
+        slope -= along.mean(axis=dims, keepdims=True)
+    slope *= scale
+    if weight is None:
+        return (slope,)
+    return slope, _summed_to(grad * result, weight.shape), _summed_to(grad, weight.shape)
 
 
-@primitive(
-    dtype=promote,
-    vjp={
-        ("x", "weight", "bias"): lambda g, x, weight, out, dims, eps: _norm_slopes(g[0], x, weight, out, dims, eps),
-    },
-)
-def _norm(xp, x, weight, bias, *, dims, eps):
-    """Return the norm over ``dims``, scaled and shifted; the means; and the reciprocal standard deviations."""
-    mean = x.mean(axis=dims, keepdims=True)
-    result = x - mean
-    rate = 1 / xp.sqrt(_mean_square(xp, result, dims) + x.dtype.type(eps))
-    result *= rate
-    if weight is not None:
-        result *= weight
-    if bias is not None:
-        result += bias
-    return result, mean, rate
+@_standardize_gradient.kernel("native")
+def _standardize_gradient_native(grad, x, weight, mean, variance, *, dims, eps, centred):
+    return native.kernels.standardize_gradient(grad, x, weight, mean, variance, dims, eps, centred)
 
 
-@_norm.kernel("native")
-def _norm_native(x, weight, bias, *, dims, eps):
-    return native.kernels.norm(x, weight, bias, dims, eps)
+def _summed_to(x, shape):
+    """Return an array summed to a shape that broadcasts to its own."""
+    extra = x.ndim - len(shape)
+    one = tuple([at + extra for at, length in enumerate(shape) if length == 1])
+    return x.sum(axis=(*range(extra), *one)).reshape(shape)
 
 
-@primitive()
-def _norm_gradients(xp, received, x, weight, mean, rate, *, dims):
-    """Return the gradients of the data, the scale and the shift; the last two with their dimensions kept."""
-    normal = (x - mean) * rate
-    scaled = received if weight is None else received * weight
-    along = (scaled * normal).mean(axis=dims, keepdims=True)
-    data = (scaled - scaled.mean(axis=dims, keepdims=True) - normal * along) * rate
-    # A scale has one number for each place of a row, or for each channel.
-    by_rows = dims == tuple(range(x.ndim - len(dims), x.ndim))
-    over = tuple(range(x.ndim - len(dims))) if by_rows else dims
-    return data, (received * normal).sum(axis=over, keepdims=True), received.sum(axis=over, keepdims=True)
-
-
-@_norm_gradients.kernel("native")
-def _norm_gradients_native(received, x, weight, mean, rate, *, dims):
-    return native.kernels.norm_gradients(received, x, weight, mean, rate, dims)
-
-
-def _norm_slopes(
-    g: Tensor, x: Tensor, weight: Tensor | None, out: tuple[Any, ...], dims: tuple[int, ...], eps: float
+def _standardized(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    dims: tuple[int, ...],
+    eps: float,
+    centred: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    _, mean, rate = out
-    if not (g.requires_grad or x.requires_grad or (weight is not None and weight.requires_grad)):
-        return _norm_gradients(g, x, weight, mean, rate, dims=dims)
-    # Written with x and not only with the saved statistics, so that it can be differentiated again.
-    centred = x - x.mean(dims, keepdim=True)
-    rate = ((centred * centred).mean(dims, keepdim=True) + eps).rsqrt()
-    normal = centred * rate
-    scaled = g if weight is None else g * weight
-    along = (scaled * normal).mean(dims, keepdim=True)
-    return (scaled - scaled.mean(dims, keepdim=True) - normal * along) * rate, g * normal, g
+    """Return the result, mean and variance; ``weight`` and ``bias`` are of one shape."""
+    if weight is not None or bias is None:
+        return _standardize(input, weight, bias, dims=dims, eps=eps, centred=centred)
+    result, mean, variance = _standardize(input, None, None, dims=dims, eps=eps, centred=centred)
+    return result + bias, mean, variance
 
 
 def _check_shape(input: Tensor, shape: tuple[int, ...], name: str) -> None:
@@ -139,19 +150,7 @@ def layer_norm(
                 f"and normalized_shape = {list(shape)}"
             )
     dims = tuple(range(input.dim() - len(shape), input.dim()))
-    if _is_usual(input, weight, bias):
-        return _norm(input, weight, bias, dims=dims, eps=eps)[0]
-    result = _standardize(input, dims=dims, eps=eps)[0]
-    if weight is not None:
-        result = result * weight
-    return result if bias is None else result + bias
-
-
-def _is_usual(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> bool:
-    """Return whether one operation can do it all: numbers of one type, and some of them."""
-    array = input._array
-    alike = all(each is None or each._array.dtype == array.dtype for each in (weight, bias))
-    return alike and array.dtype.kind == "f" and array.dtype.itemsize >= 4 and array.size > 0
+    return _standardized(input, weight, bias, dims, eps)[0]
 
 
 def rms_norm(
@@ -166,12 +165,15 @@ def rms_norm(
     if eps is None:
         eps = dtypes.finfo(input.dtype).eps
     dims = tuple(range(input.dim() - len(shape), input.dim()))
-    result = input * ((input * input).mean(dims, keepdim=True) + eps).rsqrt()
-    return result if weight is None else result * weight
+    return _standardized(input, weight, None, dims, eps, centred=False)[0]
 
 
 def _channelwise(statistic: Tensor, input: Tensor) -> Tensor:
     return statistic.reshape(1, -1, *[1] * (input.dim() - 2))
+
+
+def _channelwise_or_none(statistic: Tensor | None, input: Tensor) -> Tensor | None:
+    return None if statistic is None else _channelwise(statistic, input)
 
 
 def batch_norm(
@@ -213,22 +215,12 @@ def batch_norm(
         result = (input - shift) * scale
         return result if bias is None else result + _channelwise(bias, input)
     dims = (0, *range(2, input.dim()))
+    scale, shift = _channelwise_or_none(weight, input), _channelwise_or_none(bias, input)
+    result, mean, variance = _standardized(input, scale, shift, dims, eps)
     count = input.numel() // max(input.shape[1], 1)
-    if _is_usual(input, weight, bias):
-        scale = None if weight is None else _channelwise(weight, input)
-        shift = None if bias is None else _channelwise(bias, input)
-        result, mean, rate = _norm(input, scale, shift, dims=dims, eps=eps)
-        _update(running_mean, mean.detach(), momentum)
-        if running_var is not None:
-            rate = rate.detach()
-            _update(running_var, (1.0 / (rate * rate) - eps) * (count / max(count - 1, 1)), momentum)
-        return result
-    result, mean, variance = _standardize(input, dims=dims, eps=eps)
     _update(running_mean, mean.detach(), momentum)
     _update(running_var, variance.detach() * (count / max(count - 1, 1)), momentum)
-    if weight is not None:
-        result = result * _channelwise(weight, input)
-    return result if bias is None else result + _channelwise(bias, input)
+    return result
 
 
 def _update(running: Tensor | None, batch: Tensor, momentum: float) -> None:
@@ -252,11 +244,11 @@ def group_norm(
             "Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(input.shape)} and num_groups={num_groups}"
         )
-    groups = input.reshape(batch, num_groups, channels // num_groups * prod(input.shape[2:]))
-    result = _standardize(groups, dims=(2,), eps=eps)[0].reshape(input.shape)
-    if weight is not None:
-        result = result * _channelwise(weight, input)
-    return result if bias is None else result + _channelwise(bias, input)
+    groups = (num_groups, channels // num_groups)
+    scale = None if weight is None else weight.reshape(*groups, 1)
+    shift = None if bias is None else bias.reshape(*groups, 1)
+    grouped = input.reshape(batch, *groups, prod(input.shape[2:]))
+    return _standardized(grouped, scale, shift, (2, 3), eps)[0].reshape(input.shape)
 
 
 def instance_norm(
@@ -275,15 +267,14 @@ def instance_norm(
     if input.dim() < 3 or prod(input.shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
     dims = tuple(range(2, input.dim()))
-    result, mean, variance = _standardize(input, dims=dims, eps=eps)
+    scale, shift = _channelwise_or_none(weight, input), _channelwise_or_none(bias, input)
+    result, mean, variance = _standardized(input, scale, shift, dims, eps)
     count = prod(input.shape[2:])
     if running_mean is not None:
         _update(running_mean, mean.detach().reshape(input.shape[:2]).mean(0), momentum)
         unbiased = variance.detach().reshape(input.shape[:2]).mean(0) * (count / max(count - 1, 1))
         _update(running_var, unbiased, momentum)
-    if weight is not None:
-        result = result * _channelwise(weight, input)
-    return result if bias is None else result + _channelwise(bias, input)
+    return result
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
