@@ -105,6 +105,7 @@ float* packed_filters(Index groups, Index rows, Index depth, const Function& mat
 }
 
 bool forward(const Shape& shape, const float* x, const float* weight, float* y) {
+  if (suits_winograd(shape)) return winograd_forward(shape, x, weight, y);
   const Index rows = shape.group_out();
   const Index depth = shape.depth();
   if (shape.is_pointwise()) {
@@ -201,6 +202,7 @@ bool data_by_columns(const Shape& shape, const float* y, const float* weight, fl
 }
 
 bool data_gradient(const Shape& shape, const float* y, const float* weight, float* x) {
+  if (suits_winograd(shape)) return winograd_data(shape, y, weight, x);
   if (shape.is_pointwise()) {
     const Index places = shape.places();
     const Index rows = shape.group_channels();
@@ -225,6 +227,7 @@ bool data_gradient(const Shape& shape, const float* y, const float* weight, floa
 // The gradient of the weight: for each group, (out x places) of the gradient times (places x depth) of the patches, added
 // up image by image. Threads divide the weight, so that no sum depends on their number.
 bool weight_gradient(const Shape& shape, const float* x, const float* y, float* weight) {
+  if (suits_winograd(shape)) return winograd_weight(shape, x, y, weight);
   const bool pointwise = shape.is_pointwise();
   const Padded padded = padded_data(shape);
   const Index channels = shape.group_channels();

@@ -236,5 +236,11 @@ void depthwise_forward(const Shape& shape, const float* x, const float* weight, 
 void depthwise_data(const Shape& shape, const float* y, const float* weight, float* x);
 void depthwise_weight(const Shape& shape, const float* x, const float* y, float* weight);
 
+// By transformed tiles, in `convolution_winograd.cpp`; false where memory is short.
+bool suits_winograd(const Shape& shape);
+bool winograd_forward(const Shape& shape, const float* x, const float* weight, float* y);
+bool winograd_data(const Shape& shape, const float* y, const float* weight, float* x);
+bool winograd_weight(const Shape& shape, const float* x, const float* y, float* weight);
+
 }  // namespace convolution
 }  // namespace facula

@@ -48,6 +48,26 @@ def test_convolution_and_gradients(held, name) -> None:
     held(convolution._conv_weight, x, y, plan=plan, tolerance=3e-6)
 
 
+TILED = {
+    "3x3, tiles that end inside": ((2, 17, 18, 19), 29, Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)),
+    "3x3, several blocks": ((3, 40, 33, 61), 50, Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)),
+    "3x3, no padding": ((2, 20, 30, 27), 16, Plan((3, 3), (1, 1), (0, 0), (1, 1), 1)),
+    "3x3, more padding": ((4, 16, 14, 14), 24, Plan((3, 3), (1, 1), (2, 2), (1, 1), 1)),
+    "3x3 in groups": ((2, 36, 20, 24), 54, Plan((3, 3), (1, 1), (1, 1), (1, 1), 2)),
+}
+
+
+@pytest.mark.parametrize("name", TILED)
+def test_convolution_of_tiles_and_gradients(held, name) -> None:
+    shape, channels, plan = TILED[name]
+    x = numbers(*shape)
+    weight = numbers(channels, shape[1] // plan.groups, *plan.kernel)
+    y = numbers(shape[0], channels, *plan.output_shape(shape[2:]))
+    held(convolution._conv, x, weight, plan=plan, tolerance=1e-5)
+    held(convolution._conv_data, y, weight, shape=shape, plan=plan, tolerance=1e-5)
+    held(convolution._conv_weight, x, y, plan=plan, tolerance=1e-5)
+
+
 def test_data_beyond_the_last_window_has_no_gradient(held) -> None:
     plan = Plan((3, 3), (2, 2), (1, 1), (1, 1), 1)
     held(
