@@ -1,268 +1,206 @@
-// Softmax and its logarithm along one dimension of float32, their gradients, and cross-entropy with class indices.
-#include "array.h"
-#include "map.h"
-#include "parallel.h"
-#include "vector.h"
+// Softmax, its logarithm and their gradients along any dimension, of float32.
+#include "softmax.h"
 
 namespace facula {
 namespace {
 
-// The array as (outer, length, inner), the softmax along the middle.
-struct Layout {
-  Index outer, length, inner;
-};
+// One row whose elements are neighbours.
 
-bool read(PyObject* object, PyObject* dim_object, Layout& layout) {
-  if (!is_array(object)) return false;
-  const Array x(object);
-  const Index dim = PyLong_AsSsize_t(dim_object);
-  if (x.type() != Type::float32 || !x.contiguous() || x.size() == 0 || dim < 0 || dim >= x.dims()) return false;
-  layout = {1, x.shape(static_cast<int>(dim)), 1};
-  for (int each = 0; each < x.dims(); ++each) {
-    if (each < dim) layout.outer *= x.shape(each);
-    if (each > dim) layout.inner *= x.shape(each);
+template <bool logarithm>
+void softmax_row(const float* x, float* y, Index length) {
+  const float top = largest_of_row(x, length);
+  const double sum = sum_of_powers<!logarithm>(x, top, y, length);
+  const float factor = static_cast<float>(logarithm ? std::log(sum) : 1.0 / sum);
+  write_row(y, length, [=](Index i, Index count) __attribute__((always_inline)) {
+    return logarithm ? (load_up_to(x + i, count) - top) - factor : load_up_to(y + i, count) * factor;
+  });
+}
+
+template <bool logarithm>
+void slope_row(const float* grad, const float* y, float* result, Index length) {
+  const float sum = static_cast<float>(sum_of_row(
+      length,
+      [=](Index i) __attribute__((always_inline)) {
+        return logarithm ? load(grad + i) : load(grad + i) * load(y + i);
+      },
+      [=](Index i, Index count) __attribute__((always_inline)) {
+        const Floats g = load_filled(grad + i, count, 0);
+        return logarithm ? g : g * load_filled(y + i, count, 0);
+      }));
+  write_row(result, length, [=](Index i, Index count) __attribute__((always_inline)) {
+    const Floats g = load_up_to(grad + i, count), value = load_up_to(y + i, count);
+    return logarithm ? g - exp_below_zero(value) * sum : value * (g - sum);
+  });
+}
+
+// Some neighbouring columns, `step` apart from one element of a column to the next: `count` is kLanes or, for the last
+// vector, less.
+
+ALWAYS_INLINE void store_columns(float* to, Floats x, Index count) {
+  if (count == kLanes) {
+    store(to, x);
+  } else {
+    store_first(to, x, count);
   }
-  return true;
 }
 
-// What is not a number wins, so that it reaches the whole row.
-ALWAYS_INLINE Floats larger(Floats a, Floats b) { return (a > b) | (a != a) ? a : b; }
+// Sums of columns, added up in blocks of rows.
+constexpr Index kRows = 64;
 
-float largest_of(const float* x, Index size) {
-  Floats found = all(-INFINITY);
-  Index i = 0;
-  for (; i + kLanes <= size; i += kLanes) found = larger(load(x + i), found);
-  float lanes[kLanes];
-  store(lanes, found);
-  float most = lanes[0];
-  for (int lane = 1; lane < kLanes; ++lane) most = lanes[lane] > most || lanes[lane] != lanes[lane] ? lanes[lane] : most;
-  for (; i < size; ++i) most = x[i] > most || x[i] != x[i] ? x[i] : most;
-  return most;
-}
-
-// exp(x - shift) of a row, stored where `to` is given, and their sum.
-float exponentials(const float* x, Index size, float shift, float* to) {
-  Floats sums[2] = {};
-  Index i = 0;
-  for (; i + 2 * kLanes <= size; i += 2 * kLanes) {
-    for (int part = 0; part < 2; ++part) {
-      const Floats value = exp(load(x + i + part * kLanes) - shift);
-      if (to != nullptr) store(to + i + part * kLanes, value);
-      sums[part] += value;
+template <bool logarithm, int vectors>
+void softmax_columns(const float* x, float* y, Index length, Index step, Index count) {
+  Floats top[vectors], sum[vectors] = {};
+  for (Floats& each : top) each = all(-INFINITY);
+  for (Index row = 0; row < length; ++row) {
+    for (int v = 0; v < vectors; ++v) {
+      top[v] = maximum(top[v], load_up_to(x + row * step + v * kLanes, count));
     }
   }
-  for (; i < size; i += kLanes) {
-    const Index some = std::min<Index>(kLanes, size - i);
-    Floats value = exp(load_some(x + i, some) - shift);
-    if (to != nullptr) store_some(to + i, value, some);
-    for (Index lane = some; lane < kLanes; ++lane) value[lane] = 0.0f;
-    sums[0] += value;
+  for (Index first = 0; first < length; first += kRows) {
+    Floats part[vectors] = {};
+    for (Index row = first; row < std::min(length, first + kRows); ++row) {
+      for (int v = 0; v < vectors; ++v) {
+        const Index at = row * step + v * kLanes;
+        const Floats power = exp_below_zero(load_up_to(x + at, count) - top[v]);
+        if (!logarithm) store_columns(y + at, power, count);
+        part[v] += power;
+      }
+    }
+    for (int v = 0; v < vectors; ++v) sum[v] += part[v];
   }
-  return total(sums[0] + sums[1]);
+  for (int v = 0; v < vectors; ++v) {
+    if (logarithm) {
+      for (int lane = 0; lane < kLanes; ++lane) sum[v][lane] = std::log(sum[v][lane]);
+    } else {
+      sum[v] = 1.0f / sum[v];
+    }
+  }
+  for (Index row = 0; row < length; ++row) {
+    for (int v = 0; v < vectors; ++v) {
+      const Index at = row * step + v * kLanes;
+      const Floats value = load_up_to((logarithm ? x : y) + at, count);
+      store_columns(y + at, logarithm ? (value - top[v]) - sum[v] : value * sum[v], count);
+    }
+  }
 }
 
-// Rows of one element after the other; `logarithm` chooses what is computed.
-void softmax_rows(const Layout& layout, const float* x, float* y, bool logarithm) {
-  parallel_for(layout.outer, std::max<Index>(1, kGrain / layout.length), [&](Index begin, Index end) {
-    for (Index row = begin; row < end; ++row) {
-      const float* from = x + row * layout.length;
-      float* to = y + row * layout.length;
-      const float most = largest_of(from, layout.length);
-      const float sum = exponentials(from, layout.length, most, logarithm ? nullptr : to);
-      if (logarithm) {
-        const float rest = std::log(sum);
-        for (Index i = 0; i < layout.length; ++i) to[i] = from[i] - most - rest;
-      } else {
-        const float scale = 1.0f / sum;
-        for (Index i = 0; i < layout.length; ++i) to[i] *= scale;
+template <bool logarithm, int vectors>
+void slope_columns(const float* grad, const float* y, float* result, Index length, Index step, Index count) {
+  Floats sum[vectors] = {};
+  for (Index first = 0; first < length; first += kRows) {
+    Floats part[vectors] = {};
+    for (Index row = first; row < std::min(length, first + kRows); ++row) {
+      for (int v = 0; v < vectors; ++v) {
+        const Index at = row * step + v * kLanes;
+        const Floats g = load_up_to(grad + at, count);
+        part[v] += logarithm ? g : g * load_up_to(y + at, count);
       }
+    }
+    for (int v = 0; v < vectors; ++v) sum[v] += part[v];
+  }
+  for (Index row = 0; row < length; ++row) {
+    for (int v = 0; v < vectors; ++v) {
+      const Index at = row * step + v * kLanes;
+      const Floats g = load_up_to(grad + at, count), value = load_up_to(y + at, count);
+      store_columns(result + at, logarithm ? g - exp_below_zero(value) * sum[v] : value * (g - sum[v]), count);
+    }
+  }
+}
+
+// Calls `row(offset)` for each row of neighbours, or `columns(offset, count, many)` for each few columns: `many` vectors
+// (1 or kMany), `count` elements of each.
+constexpr int kMany = 4;
+
+template <class Row, class Columns>
+void for_each_row(const Along& shape, const Row& row, const Columns& columns) {
+  const Index size = shape.outer * shape.length * shape.inner;
+  if (size == 0) return;
+  WithoutGil unlocked(size > kElementsPerThread / 2);
+  if (shape.inner == 1) {
+    parallel_for(shape.outer, rows_per_thread(shape.length), [&](Index begin, Index end) {
+      for (Index at = begin; at < end; ++at) row(at * shape.length);
+    });
+    return;
+  }
+  const Index width = kMany * kLanes;
+  const Index tiles = (shape.inner + width - 1) / width;
+  parallel_for(shape.outer * tiles, rows_per_thread(shape.length * std::min(width, shape.inner)), [&](Index begin, Index end) {
+    for (Index at = begin; at < end; ++at) {
+      const Index first = at % tiles * width;
+      const Index offset = at / tiles * shape.length * shape.inner + first;
+      const Index here = std::min(width, shape.inner - first);
+      if (here == width) {
+        columns(offset, Index{kLanes}, kMany);
+        continue;
+      }
+      for (Index done = 0; done < here; done += kLanes) columns(offset + done, std::min<Index>(kLanes, here - done), 1);
     }
   });
 }
 
-// The same where the elements of one softmax are `inner` apart: kLanes of them side by side.
-void softmax_columns(const Layout& layout, const float* x, float* y, bool logarithm) {
-  const Index groups = (layout.inner + kLanes - 1) / kLanes;
-  parallel_for(layout.outer * groups, std::max<Index>(1, kGrain / (layout.length * kLanes)), [&](Index begin, Index end) {
-    for (Index task = begin; task < end; ++task) {
-      const Index first = task % groups * kLanes;
-      const Index some = std::min<Index>(kLanes, layout.inner - first);
-      const Index start = task / groups * layout.length * layout.inner + first;
-      Floats most = load_some(x + start, some);
-      for (Index i = 1; i < layout.length; ++i) most = larger(load_some(x + start + i * layout.inner, some), most);
-      Floats sum = {};
-      for (Index i = 0; i < layout.length; ++i) {
-        const Floats value = exp(load_some(x + start + i * layout.inner, some) - most);
-        if (!logarithm) store_some(y + start + i * layout.inner, value, some);
-        sum += value;
-      }
-      const Floats finish = logarithm ? log(sum) : 1.0f / sum;
-      for (Index i = 0; i < layout.length; ++i) {
-        const Index at = start + i * layout.inner;
-        const Floats value = logarithm ? load_some(x + at, some) - most - finish : load_some(y + at, some) * finish;
-        store_some(y + at, value, some);
-      }
-    }
-  });
-}
-
-PyObject* forward(PyObject* const* args, Py_ssize_t count, bool logarithm) {
-  Layout layout;
-  if (count != 2 || !read(args[0], args[1], layout)) return PyErr_Occurred() ? nullptr : declined();
-  const Array x(args[0]);
-  Array y = Array::like(x);
+template <bool logarithm>
+PyObject* softmax(PyObject* const* args, Py_ssize_t count) {
+  if (count != 2 || !is_array(args[0]) || Array(args[0]).type() != Type::float32) return declined();
+  Index dim;
+  if (!read_dim(args[1], Array(args[0]), &dim)) return declined();
+  const Dense x(args[0]);
+  if (!x) return nullptr;
+  Array y = Array::like(*x);
   if (!y) return nullptr;
-  WithoutGil unlocked(x.size() > kGrain);
-  (layout.inner == 1 ? softmax_rows : softmax_columns)(layout, x.data<float>(), y.data<float>(), logarithm);
+  const Along shape = along(*x, dim);
+  const float* from = x->data<float>();
+  float* to = y.data<float>();
+  for_each_row(
+      shape, [&](Index at) { softmax_row<logarithm>(from + at, to + at, shape.length); },
+      [&](Index at, Index lanes, int vectors) {
+        if (vectors == kMany) {
+          softmax_columns<logarithm, kMany>(from + at, to + at, shape.length, shape.inner, kLanes);
+        } else {
+          softmax_columns<logarithm, 1>(from + at, to + at, shape.length, shape.inner, lanes);
+        }
+      });
   return y.release();
 }
 
-// Of the softmax: out (g - sum(g out)); of its logarithm: g - exp(out) sum(g).
-PyObject* gradient(PyObject* const* args, Py_ssize_t count, bool logarithm) {
-  Layout layout;
-  if (count != 3 || !read(args[0], args[2], layout) || !is_array(args[1])) return PyErr_Occurred() ? nullptr : declined();
-  const Array received(args[0]);
-  const Array out(args[1]);
-  if (out.type() != Type::float32 || !out.contiguous() || !out.same_shape(received)) return declined();
-  Array result = Array::like(received);
+template <bool logarithm>
+PyObject* softmax_gradient(PyObject* const* args, Py_ssize_t count) {
+  if (count != 3 || !is_array(args[0]) || !is_array(args[1])) return declined();
+  const Array left(args[0]), right(args[1]);
+  if (left.type() != Type::float32 || right.type() != Type::float32 || !left.same_shape(right)) return declined();
+  Index dim;
+  if (!read_dim(args[2], left, &dim)) return declined();
+  const Dense grad(args[0]), y(args[1]);
+  if (!grad || !y) return nullptr;
+  Array result = Array::like(*y);
   if (!result) return nullptr;
-  const float* g = received.data<float>();
-  const float* y = out.data<float>();
+  const Along shape = along(*y, dim);
+  const float* from = grad->data<float>();
+  const float* shares = y->data<float>();
   float* to = result.data<float>();
-  WithoutGil unlocked(received.size() > kGrain);
-  const Index step = layout.inner;
-  const Index lanes = step == 1 ? 1 : kLanes;
-  const Index groups = (step + lanes - 1) / lanes;
-  parallel_for(layout.outer * groups, std::max<Index>(1, kGrain / (layout.length * lanes)), [&](Index begin, Index end) {
-    for (Index task = begin; task < end; ++task) {
-      const Index first = task % groups * lanes;
-      const Index start = task / groups * layout.length * step + first;
-      if (step == 1) {
-        Floats sums = {};
-        for (Index i = 0; i < layout.length; i += kLanes) {
-          const Index some = std::min<Index>(kLanes, layout.length - i);
-          const Floats gradient = load_some(g + start + i, some);
-          sums += logarithm ? gradient : gradient * load_some(y + start + i, some);
+  for_each_row(
+      shape, [&](Index at) { slope_row<logarithm>(from + at, shares + at, to + at, shape.length); },
+      [&](Index at, Index lanes, int vectors) {
+        if (vectors == kMany) {
+          slope_columns<logarithm, kMany>(from + at, shares + at, to + at, shape.length, shape.inner, kLanes);
+        } else {
+          slope_columns<logarithm, 1>(from + at, shares + at, to + at, shape.length, shape.inner, lanes);
         }
-        const float sum = total(sums);
-        for (Index i = 0; i < layout.length; i += kLanes) {
-          const Index some = std::min<Index>(kLanes, layout.length - i);
-          const Floats gradient = load_some(g + start + i, some);
-          const Floats value = load_some(y + start + i, some);
-          store_some(to + start + i, logarithm ? gradient - exp(value) * sum : value * (gradient - sum), some);
-        }
-        continue;
-      }
-      const Index some = std::min<Index>(kLanes, step - first);
-      Floats sum = {};
-      for (Index i = 0; i < layout.length; ++i) {
-        const Floats gradient = load_some(g + start + i * step, some);
-        sum += logarithm ? gradient : gradient * load_some(y + start + i * step, some);
-      }
-      for (Index i = 0; i < layout.length; ++i) {
-        const Floats gradient = load_some(g + start + i * step, some);
-        const Floats value = load_some(y + start + i * step, some);
-        store_some(to + start + i * step, logarithm ? gradient - exp(value) * sum : value * (gradient - sum), some);
-      }
-    }
-  });
+      });
   return result.release();
-}
-
-bool are_scores(PyObject* scores, PyObject* classes) {
-  if (!is_array(scores) || !is_array(classes)) return false;
-  const Array x(scores);
-  const Array target(classes);
-  return x.type() == Type::float32 && x.contiguous() && x.dims() == 2 && x.size() > 0 && target.type() == Type::int64 &&
-         target.contiguous() && target.dims() == 1 && target.shape(0) == x.shape(0);
 }
 
 }  // namespace
 
-KERNEL(softmax, "softmax(x, dim)") { return forward(args, count, false); }
+KERNEL(softmax, "softmax(x, dim): powers of e, divided by their sum along a dimension") { return softmax<false>(args, count); }
 
-KERNEL(log_softmax, "log_softmax(x, dim)") { return forward(args, count, true); }
+KERNEL(log_softmax, "log_softmax(x, dim): the logarithm of softmax") { return softmax<true>(args, count); }
 
-KERNEL(softmax_gradient, "softmax_gradient(received, out, dim)") { return gradient(args, count, false); }
-
-KERNEL(log_softmax_gradient, "log_softmax_gradient(received, out, dim)") { return gradient(args, count, true); }
-
-KERNEL(cross_entropy,
-       "cross_entropy(x, target, ignore_index): (the loss of each row, 0 where ignored; log of the sum of exp; how many count)") {
-  if (count != 3 || !are_scores(args[0], args[1])) return declined();
-  const Array x(args[0]);
-  const Array target(args[1]);
-  const int64_t ignored = PyLong_AsLongLong(args[2]);
-  if (ignored == -1 && PyErr_Occurred()) return nullptr;
-  const Index rows = x.shape(0);
-  const Index classes = x.shape(1);
-  const int64_t* wanted = target.data<int64_t>();
-  Index counted = 0;
-  for (Index row = 0; row < rows; ++row) {
-    if (wanted[row] != ignored) ++counted;
-    if (wanted[row] != ignored && (wanted[row] < 0 || wanted[row] >= classes)) return declined();  // Python has the words
-  }
-  Array losses = Array::empty(1, x.shape(), Type::float32);
-  Array sums = Array::empty(1, x.shape(), Type::float32);
-  Array number = Array::empty(0, nullptr, Type::int64);
-  if (!losses || !sums || !number) return nullptr;
-  *number.data<int64_t>() = counted;
-  const float* scores = x.data<float>();
-  float* loss = losses.data<float>();
-  float* sum = sums.data<float>();
-  {
-    WithoutGil unlocked(x.size() > kGrain);
-    parallel_for(rows, std::max<Index>(1, kGrain / classes), [&](Index begin, Index end) {
-      for (Index row = begin; row < end; ++row) {
-        const float* from = scores + row * classes;
-        const float most = largest_of(from, classes);
-        const float logarithm = std::log(exponentials(from, classes, most, nullptr));
-        sum[row] = most + logarithm;
-        loss[row] = wanted[row] == ignored ? 0.0f : logarithm - (from[wanted[row]] - most);
-      }
-    });
-  }
-  return Py_BuildValue("(NNN)", losses.release(), sums.release(), number.release());
+KERNEL(softmax_gradient, "softmax_gradient(grad, y, dim): the gradient of softmax, whose result is y") {
+  return softmax_gradient<false>(args, count);
 }
 
-KERNEL(cross_entropy_gradient, "cross_entropy_gradient(received, x, target, sums, ignore_index): of the scores") {
-  if (count != 5 || !are_scores(args[1], args[2]) || !is_array(args[0]) || !is_array(args[3])) return declined();
-  const Array received(args[0]);
-  const Array x(args[1]);
-  const Array target(args[2]);
-  const Array sums(args[3]);
-  if (received.type() != Type::float32 || received.dims() != 1 || sums.type() != Type::float32 || !sums.contiguous()) return declined();
-  const int64_t ignored = PyLong_AsLongLong(args[4]);
-  if (ignored == -1 && PyErr_Occurred()) return nullptr;
-  Array result = Array::like(x);
-  if (!result) return nullptr;
-  const Index rows = x.shape(0);
-  const Index classes = x.shape(1);
-  const Index step = received.stride(0) / static_cast<Index>(sizeof(float));
-  const float* g = received.data<float>();
-  const float* scores = x.data<float>();
-  const float* sum = sums.data<float>();
-  const int64_t* wanted = target.data<int64_t>();
-  float* to = result.data<float>();
-  WithoutGil unlocked(x.size() > kGrain);
-  parallel_for(rows, std::max<Index>(1, kGrain / classes), [&](Index begin, Index end) {
-    for (Index row = begin; row < end; ++row) {
-      const float* from = scores + row * classes;
-      float* line = to + row * classes;
-      if (wanted[row] == ignored) {
-        std::memset(line, 0, static_cast<size_t>(classes) * sizeof(float));
-        continue;
-      }
-      const float gradient = g[row * step];
-      const float shift = sum[row];
-      for (Index i = 0; i < classes; i += kLanes) {
-        const Index some = std::min<Index>(kLanes, classes - i);
-        store_some(line + i, gradient * exp(load_some(from + i, some) - shift), some);
-      }
-      line[wanted[row]] -= gradient;
-    }
-  });
-  return result.release();
+KERNEL(log_softmax_gradient, "log_softmax_gradient(grad, y, dim): the gradient of log_softmax, whose result is y") {
+  return softmax_gradient<true>(args, count);
 }
 
 }  // namespace facula

@@ -1,0 +1,90 @@
+// Cross-entropy with class indices: rows of float32 scores, and the int64 class of each.
+#include "softmax.h"
+
+namespace facula {
+namespace {
+
+bool are_scores(PyObject* scores, PyObject* classes) {
+  if (!is_array(scores) || !is_array(classes)) return false;
+  const Array x(scores), target(classes);
+  return x.type() == Type::float32 && x.contiguous() && x.dims() == 2 && x.size() > 0 && target.type() == Type::int64 &&
+         target.contiguous() && target.dims() == 1 && target.shape(0) == x.shape(0);
+}
+
+void slope_row(const float* x, float* result, Index length, float grad, float total) {
+  write_row(result, length, [=](Index i, Index count) __attribute__((always_inline)) {
+    return grad * exp_below_zero(load_up_to(x + i, count) - total);
+  });
+}
+
+}  // namespace
+
+KERNEL(cross_entropy,
+       "cross_entropy(x, target, ignore_index): the loss of each row, 0 where ignored; log(sum(exp(x))); how many count") {
+  if (count != 3 || !are_scores(args[0], args[1])) return declined();
+  const Array x(args[0]), target(args[1]);
+  const int64_t ignored = PyLong_AsLongLong(args[2]);
+  if (ignored == -1 && PyErr_Occurred()) return nullptr;
+  const Index rows = x.shape(0), classes = x.shape(1);
+  const int64_t* wanted = target.data<int64_t>();
+  Index counted = 0;
+  for (Index row = 0; row < rows; ++row) {
+    if (wanted[row] == ignored) continue;
+    ++counted;
+    if (wanted[row] < 0 || wanted[row] >= classes) return declined();  // the array code says which is wrong
+  }
+  Array losses = Array::empty(1, x.shape(), Type::float32);
+  Array totals = Array::empty(1, x.shape(), Type::float32);
+  Array number = Array::empty(0, nullptr, Type::int64);
+  if (!losses || !totals || !number) return nullptr;
+  *number.data<int64_t>() = counted;
+  const float* scores = x.data<float>();
+  float* loss = losses.data<float>();
+  float* total = totals.data<float>();
+  {
+    WithoutGil unlocked(x.size() > kElementsPerThread);
+    parallel_for(rows, rows_per_thread(classes), [&](Index begin, Index end) {
+      for (Index row = begin; row < end; ++row) {
+        const float* from = scores + row * classes;
+        const float top = largest_of_row(from, classes);
+        const float logarithm = static_cast<float>(std::log(sum_of_powers<false>(from, top, nullptr, classes)));
+        total[row] = top + logarithm;
+        loss[row] = wanted[row] == ignored ? 0.0f : logarithm - (from[wanted[row]] - top);
+      }
+    });
+  }
+  return Py_BuildValue("(NNN)", losses.release(), totals.release(), number.release());
+}
+
+KERNEL(cross_entropy_gradient, "cross_entropy_gradient(received, x, target, total, ignore_index): of the scores") {
+  if (count != 5 || !are_scores(args[1], args[2]) || !is_array(args[0]) || !is_array(args[3])) return declined();
+  const Array received(args[0]), x(args[1]), target(args[2]), totals(args[3]);
+  if (received.type() != Type::float32 || received.dims() != 1 || received.shape(0) != x.shape(0)) return declined();
+  if (totals.type() != Type::float32 || totals.dims() != 1 || !totals.contiguous() || totals.size() != x.shape(0)) return declined();
+  const int64_t ignored = PyLong_AsLongLong(args[4]);
+  if (ignored == -1 && PyErr_Occurred()) return nullptr;
+  Array result = Array::like(x);
+  if (!result) return nullptr;
+  const Index rows = x.shape(0), classes = x.shape(1);
+  const Index step = received.stride(0) / static_cast<Index>(sizeof(float));
+  const float* grad = received.data<float>();
+  const float* scores = x.data<float>();
+  const float* total = totals.data<float>();
+  const int64_t* wanted = target.data<int64_t>();
+  float* to = result.data<float>();
+  WithoutGil unlocked(x.size() > kElementsPerThread);
+  parallel_for(rows, rows_per_thread(classes), [&](Index begin, Index end) {
+    for (Index row = begin; row < end; ++row) {
+      float* line = to + row * classes;
+      if (wanted[row] == ignored) {
+        std::memset(line, 0, static_cast<size_t>(classes) * sizeof(float));
+      } else {
+        slope_row(scores + row * classes, line, classes, grad[row * step], total[row]);
+        line[wanted[row]] -= grad[row * step];
+      }
+    }
+  });
+  return result.release();
+}
+
+}  // namespace facula

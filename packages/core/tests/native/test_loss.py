@@ -1,0 +1,25 @@
+"""Cross-entropy with class indices."""
+
+import facula
+import numpy as np
+import pytest
+from facula.ops import loss
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.asarray(3 * np.random.default_rng(seed).standard_normal(shape), np.float32)
+
+
+@pytest.mark.parametrize(("rows", "classes"), [(1, 1), (3, 5), (64, 10), (50, 1003), (300, 32), (2100, 1001)])
+def test_cross_entropy(held, rows, classes) -> None:
+    x = numbers(rows, classes)
+    target = np.random.default_rng(1).integers(0, classes, rows)
+    target[::3] = -100
+    _, total, _ = held(loss._cross_entropy, x, target, ignore_index=-100, tolerance=2e-6)
+    for received in (numbers(rows, seed=2), np.broadcast_to(np.float32(0.5), (rows,))):
+        held(loss._cross_entropy_gradient, received, x, target, total, ignore_index=-100, tolerance=2e-6)
+
+
+def test_targets_that_are_no_classes_are_refused() -> None:
+    with pytest.raises(IndexError, match="Target 5 is out of bounds"):
+        facula.nn.functional.cross_entropy(facula.zeros(2, 5), facula.tensor([0, 5]))
