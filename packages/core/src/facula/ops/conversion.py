@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from facula import backend, devices
+from facula import backend, devices, native
 from facula.devices import device as Device
 from facula.dtypes import dtype as DType
 from facula.graph.views import Geometry
@@ -94,6 +94,11 @@ def move(input: TensorBase, device: Device | str | int) -> Tensor:
 @primitive(vjp={"x": lambda g: g})
 def _clone(xp, x, *, order):
     return x.copy(order=order)
+
+
+@_clone.kernel("native")
+def _clone_native(x, *, order):
+    return native.kernels.contiguous(x) if order == "C" or x.flags.c_contiguous else NotImplemented
 
 
 def clone(input: TensorBase, *, memory_format: memory_format = preserve_format) -> Tensor:

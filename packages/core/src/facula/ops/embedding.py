@@ -6,7 +6,7 @@ from importlib import import_module
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.graph.modes import no_grad
 from facula.primitive import primitive
 from facula.scattering import add_rows
@@ -37,6 +37,11 @@ def _embedding(xp, weight, index, *, padding_idx, by_frequency, sparse):
     return xp.take(weight, index, axis=0)
 
 
+@_embedding.kernel("native")
+def _embedding_native(weight, index, *, padding_idx, by_frequency, sparse):
+    return native.kernels.take_rows(weight, index)
+
+
 @primitive(
     vjp={
         "x": lambda g, index, padding_idx, by_frequency: _rows_of_sum(
@@ -53,6 +58,11 @@ def _sum_rows(xp, x, index, *, shape, padding_idx, by_frequency):
     if padding_idx >= 0:
         result[padding_idx] = 0
     return result
+
+
+@_sum_rows.kernel("native")
+def _sum_rows_native(x, index, *, shape, padding_idx, by_frequency):
+    return NotImplemented if by_frequency else native.kernels.sum_rows(x, index, shape[0], padding_idx)
 
 
 @primitive(

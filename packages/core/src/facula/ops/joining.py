@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.devices import device as Device
 from facula.dimensions import wrap_dim
 from facula.dtypes import dtype as DType
@@ -27,6 +27,11 @@ __all__ += ["tile", "tril", "tril_indices", "triu", "triu_indices", "vstack", "b
 @primitive(dtype=promote, vjp={"tensors": lambda g, tensors_shape, dim: _cut(g, tensors_shape, dim)})
 def _cat(xp, *tensors, dim):
     return xp.concatenate(tensors, axis=dim)
+
+
+@_cat.kernel("native")
+def _cat_native(*tensors, dim):
+    return native.kernels.cat(dim % max(tensors[0].ndim, 1), *tensors)
 
 
 def _cut(g: Tensor, shapes: list[tuple[int, ...]], dim: int) -> list[Tensor]:

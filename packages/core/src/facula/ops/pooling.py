@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from facula import native
 from facula.primitive import primitive, promote
 from facula.tensor_base import wrap
 from facula.types import Number, Tensor
@@ -128,6 +129,10 @@ def _spread_out(xp, x, windows, filler):
 # The maximum. Which place in its window won is kept, one small integer for each window: gradients then need no search.
 
 
+def _contiguous(array: np.ndarray) -> np.ndarray:
+    return array if array.flags.c_contiguous else array.copy()
+
+
 @primitive(
     dtype=promote, vjp={"x": lambda g, out, x_shape, windows: _to_winners(g[0], out[1], dims=x_shape, windows=windows)}
 )
@@ -147,6 +152,11 @@ def _max_pool(xp, x, *, windows):
     return best, winner
 
 
+@_max_pool.kernel("native")
+def _max_pool_native(x, *, windows):
+    return native.kernels.max_pool(_contiguous(x), *windows)
+
+
 @primitive(vjp={"x": lambda g, winner, windows: _from_winners(g, winner, windows=windows)})
 def _to_winners(xp, x, winner, *, dims, windows):
     """Return zeros of the input's shape with each window's value added where its winner is."""
@@ -155,6 +165,11 @@ def _to_winners(xp, x, winner, *, dims, windows):
     for number, key in enumerate(windows.offsets()):
         wide[key] += x * (winner == number)
     return wide[windows.inside(lengths)]
+
+
+@_to_winners.kernel("native")
+def _to_winners_native(x, winner, *, dims, windows):
+    return native.kernels.max_pool_gradient(_contiguous(x), winner, dims[-len(windows.kernel) :], *windows)
 
 
 @primitive(vjp={"x": lambda g, winner, x_shape, windows: _to_winners(g, winner, dims=x_shape, windows=windows)})
@@ -329,6 +344,11 @@ def _sum_windows(xp, x, *, windows):
     return total
 
 
+@_sum_windows.kernel("native")
+def _sum_windows_native(x, *, windows):
+    return native.kernels.sum_windows(_contiguous(x), *windows)
+
+
 @primitive(dtype=promote, vjp={"x": lambda g, windows: _sum_windows(g, windows=windows)})
 def _spread_sums(xp, x, *, dims, windows):
     lengths = dims[-len(windows.kernel) :]
@@ -336,6 +356,11 @@ def _spread_sums(xp, x, *, dims, windows):
     for key in windows.offsets():
         wide[key] += x
     return wide[windows.inside(lengths)]
+
+
+@_spread_sums.kernel("native")
+def _spread_sums_native(x, *, dims, windows):
+    return native.kernels.spread_sums(_contiguous(x), dims[-len(windows.kernel) :], *windows)
 
 
 def _counts(windows: Windows, lengths: Sequence[int], include_pad: bool) -> np.ndarray:

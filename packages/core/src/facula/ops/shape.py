@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from facula import native
 from facula.dimensions import wrap_dim
 from facula.dtypes import dtype as DType
 from facula.graph.views import Geometry
@@ -55,6 +56,12 @@ def _view(xp, x, *, shape):
 @primitive(vjp={"x": lambda g, x_shape: g.reshape(x_shape)})
 def _reshape_copy(xp, x, *, shape):
     return x.reshape(shape)
+
+
+@_reshape_copy.kernel("native")
+def _reshape_copy_native(x, *, shape):
+    copy = native.kernels.contiguous(x)
+    return copy if copy is NotImplemented else copy.reshape(shape)
 
 
 def _can_view(array: np.ndarray, shape: tuple[int, ...]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from facula import native
 from facula.backend import namespace
 from facula.optim.optimizer import Optimizer, Params, advance, check_not_negative, rate_of, step_counter
 from facula.tensor import Tensor
@@ -80,13 +81,22 @@ class Adam(Optimizer):
         rate = rate_of(group)
         beta1, beta2 = (float(beta) for beta in group["betas"])
         step = advance(state)
+        if native.available and not group["amsgrad"]:
+            done = native.kernels.adam_step(
+                *(array, slope, state["exp_avg"]._array, state["exp_avg_sq"]._array),
+                *(float(rate), beta1, beta2, float(group["eps"]), float(group["weight_decay"])),
+                *(group["decoupled_weight_decay"], 1 - beta1**step, 1 - beta2**step),
+            )
+            if done is not NotImplemented:
+                return
         if group["weight_decay"]:
             if group["decoupled_weight_decay"]:
                 array *= 1 - rate * group["weight_decay"]
             else:
                 slope = slope + group["weight_decay"] * array
         mean, square = state["exp_avg"]._array, state["exp_avg_sq"]._array
-        scratch = slope - mean
+        scratch = xp.empty_like(mean)
+        xp.subtract(slope, mean, out=scratch)
         scratch *= 1 - beta1
         mean += scratch
         square *= beta2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from facula import native
+from facula.backend import namespace
 from facula.optim.optimizer import Optimizer, Params, check_not_negative, rate_of, stored_elements
 from facula.tensor import Tensor
 from facula.tensor_base import wrap
@@ -47,13 +49,15 @@ class SGD(Optimizer):
 
     def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move against the gradient, or against its running sum."""
+        if native.available and self._update_native(param, grad, state, group):
+            return
         array, slope = param._array, grad._array
         if group["weight_decay"]:
             slope = slope + group["weight_decay"] * array
         momentum = group["momentum"]
         if momentum:
             if state.get("momentum_buffer") is None:
-                state["momentum_buffer"] = wrap(slope.copy())
+                state["momentum_buffer"] = wrap(namespace(array).array(slope))
                 running = state["momentum_buffer"]._array
             else:
                 running = state["momentum_buffer"]._array
@@ -61,6 +65,25 @@ class SGD(Optimizer):
                 running += slope if not group["dampening"] else (1 - group["dampening"]) * slope
             slope = slope + momentum * running if group["nesterov"] else running
         array -= rate_of(group) * slope
+
+    def _update_native(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> bool:
+        """Do the same in one pass; False where the kernel leaves it to the array code."""
+        running = state.get("momentum_buffer")
+        if group["momentum"] and running is None:
+            return False
+        return (
+            native.kernels.sgd_step(
+                param._array,
+                grad._array,
+                None if running is None or not group["momentum"] else running._array,
+                float(rate_of(group)),
+                float(group["momentum"]),
+                float(group["dampening"]),
+                float(group["weight_decay"]),
+                group["nesterov"],
+            )
+            is not NotImplemented
+        )
 
     def update_sparse(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Move the elements that the gradient, or its running sum, has."""
