@@ -11,6 +11,7 @@ using gemm::Matrix;
 
 // The images that are copied at once: about this many bytes of them.
 constexpr Index kCopied = Index{24} << 20;
+constexpr Index kFewPanels = 4;
 
 bool read_numbers(PyObject* tuple, int dims, Index missing, Index* to) {
   if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) != dims) return false;
@@ -57,58 +58,133 @@ Array like_image(const Array& model, Index batch, Index channels, const Index* l
   return Array::empty(2 + dims, shape, Type::float32);
 }
 
-// Result (batch, rows * groups, places) of filters over images: for each group the matrix `filters` (rows x depth, packed)
-// times the patches of its channels.
+// Where one image has few places, those of all images lie side by side, as if they were one image of a dimension more.
+bool is_merged(Index batch, const Padded& padded) {
+  const Index places = padded.out[1] * padded.out[2];
+  return batch > 1 && padded.length[0] == 1 && places < 4 * gemm::kColumns && places % gemm::kColumns != 0;
+}
+
+Padded merged(const Padded& padded, Index images) {
+  Padded all = padded;
+  all.out[0] = all.length[0] = images;
+  all.stride[0] = 1;
+  return all;
+}
+
+// Copies of images, of all their channels; `to` holds them image by image or, merged, channel by channel.
+void copy_images(const Padded& padded, bool merge, Index images, Index channels, const float* x, Index x_size, float* to) {
+  const Index plane = padded.plane();
+  parallel_for(images * channels, std::max<Index>(1, 16384 / std::max<Index>(1, plane)), [&](Index begin, Index end) {
+    for (Index at = begin; at < end; ++at) {
+      const Index place = merge ? at % channels * images + at / channels : at;
+      padded.copy(x + at * x_size, to + place * plane);
+    }
+  });
+}
+
+// (first, second, size) to (second, first, size).
+void swap_axes(Index first, Index second, Index size, const float* from, float* to) {
+  parallel_for(first * second, std::max<Index>(1, 16384 / size), [&](Index begin, Index end) {
+    for (Index at = begin; at < end; ++at) {
+      const Index place = at % second * first + at / second;
+      std::memcpy(to + place * size, from + at * size, static_cast<size_t>(size) * sizeof(float));
+    }
+  });
+}
+
+Index images_together(Index batch, Index image) {
+  return std::min(batch, std::max<Index>(1, kCopied / (image * static_cast<Index>(sizeof(float)))));
+}
+
+// Filters of every group, (rows x depth) each: group g's begin at `matrix` + g * group.
+struct Filters {
+  Matrix matrix;
+  Index group;
+  Matrix of(Index at) const { return {matrix.data + at * group, matrix.row, matrix.column}; }
+};
+
+// The same as `gemm::pack_left` copies them, one group after the other, by all threads.
+float* packed_filters(const Filters& filters, Index groups, Index rows, Index depth) {
+  const size_t size = gemm::packed_size(rows, depth);
+  float* packed = scratch<float>(Purpose::transformed, size * static_cast<size_t>(groups));
+  if (packed == nullptr) return nullptr;
+  const Index tiles = (rows + gemm::kRows - 1) / gemm::kRows;
+  parallel_for(groups * tiles, std::max<Index>(1, 16384 / (gemm::kRows * depth)), [&](Index begin, Index end) {
+    for (Index at = begin; at < end; ++at) {
+      const Index first = at % tiles * gemm::kRows;
+      const Index high = std::min<Index>(gemm::kRows, rows - first);
+      const Index depth_block = gemm::depth_of_pass(depth);
+      for (Index k = 0; k < depth; k += depth_block) {
+        const Index deep = std::min(depth_block, depth - k);
+        const Matrix part = filters.of(at / tiles).from(first, k);
+        gemm::interleave<gemm::kRows>(part.data, part.row, part.column, high, deep,
+                                      packed + at / tiles * size + k * tiles * gemm::kRows + first * deep);
+      }
+    }
+  });
+  return packed;
+}
+
+// Result (batch, rows * groups, places) of filters over images: for each group its filters times the patches of its
+// channels.
 bool filter_images(Index batch, Index groups, Index channels, Index rows, const Padded& padded, const float* x, Index x_size,
-                   const float* filters, size_t filters_size, float* y) {
+                   const Filters& filters, float* y) {
   const Index depth = channels * padded.taps();
   const Index places = padded.out[0] * padded.out[1] * padded.out[2];
-  const Index plane = padded.plane();
-  const Index image = groups * channels * plane;
-  const Index together = std::min(batch, std::max<Index>(1, kCopied / (image * static_cast<Index>(sizeof(float)))));
+  const Index image = groups * channels * padded.plane();
+  const Index together = images_together(batch, image);
+  const bool merge = is_merged(together, padded);
   float* copies = scratch<float>(Purpose::padded, static_cast<size_t>(together * image + kSlack));
-  if (copies == nullptr) return false;
-  const std::vector<Index> offsets = row_offsets(padded, channels);
+  float* results = nullptr;
+  if (merge) results = scratch<float>(Purpose::accumulated, static_cast<size_t>(groups * rows * together * places));
+  if (copies == nullptr || (merge && results == nullptr)) return false;
+  const size_t filters_size = gemm::packed_size(rows, depth);
+  float* packed = nullptr;
   bool done = true;
   for (Index start = 0; start < batch; start += together) {
     const Index images = std::min(together, batch - start);
-    parallel_for(images * groups * channels, std::max<Index>(1, 16384 / std::max<Index>(1, plane)), [&](Index begin, Index end) {
-      for (Index at = begin; at < end; ++at) padded.copy(x + (start * groups * channels + at) * x_size, copies + at * plane);
-    });
-    // Parts of the places of one image, so that a single image keeps every thread busy, and none waits long for the last.
-    const Index panels = (places + gemm::kColumns - 1) / gemm::kColumns;
-    const Index parts = std::min(panels, std::max<Index>(1, (4 * threads() + images * groups - 1) / (images * groups)));
-    parallel_tasks(images * groups * parts, [&](Index task) {
-      const Index part = task % parts;
-      const Index group = task / parts;  // of all groups of all images
-      const Index first = panels * part / parts * gemm::kColumns;
-      const Index last = std::min(places, panels * (part + 1) / parts * gemm::kColumns);
-      const Patches patches = {copies + group * channels * plane, &padded, offsets.data()};
-      float* to = y + (start * groups + group) * rows * places + first;
-      const float* own = filters + (group % groups) * filters_size;
-      if (!gemm::multiply_packed(rows, last - first, depth, own, patches, first, to, places, Finish{})) done = false;
-    });
+    copy_images(padded, merge, images, groups * channels, x + start * groups * channels * x_size, x_size, copies);
+    const Padded all = merge ? merged(padded, images) : padded;
+    const std::vector<Index> offsets = row_offsets(all, channels);
+    const Index units = merge ? groups : images * groups;
+    const Index columns = merge ? images * places : places;
+    float* to = merge ? results : y + start * groups * rows * places;
+    const Index panels = (columns + gemm::kColumns - 1) / gemm::kColumns;
+    if (units == 1 && panels <= kFewPanels && rows >= 4 * gemm::kRows) {
+      // So few places that a copy of the filters would not be worth while.
+      const Patches patches = {copies, &all, offsets.data()};
+      if (!gemm::multiply(rows, columns, depth, filters.of(0), patches, to, columns, Finish{})) done = false;
+    } else {
+      if (packed == nullptr) packed = packed_filters(filters, groups, rows, depth);
+      if (packed == nullptr) return false;
+      // Parts of the places of one image, so that a single image keeps every thread busy, and none waits long for the last.
+      const Index parts = std::min(panels, std::max<Index>(1, (4 * threads() + units - 1) / units));
+      parallel_tasks(units * parts, [&](Index task) {
+        const Index part = task % parts;
+        const Index unit = task / parts;
+        const Index first = panels * part / parts * gemm::kColumns;
+        const Index last = std::min(columns, panels * (part + 1) / parts * gemm::kColumns);
+        const Patches patches = {copies + unit * channels * all.plane(), &all, offsets.data()};
+        const float* own = packed + unit % groups * filters_size;
+        if (!gemm::multiply_packed(rows, last - first, depth, own, patches, first, to + unit * rows * columns + first, columns,
+                                   Finish{})) {
+          done = false;
+        }
+      });
+    }
+    if (merge) swap_axes(groups * rows, images, places, results, y + start * groups * rows * places);
   }
   return done;
 }
 
-// Filters of every group, (rows x depth) each, packed one after the other.
-template <class Function>
-float* packed_filters(Index groups, Index rows, Index depth, const Function& matrix_of_group) {
-  const size_t size = gemm::packed_size(rows, depth);
-  float* packed = scratch<float>(Purpose::transformed, size * static_cast<size_t>(groups));
-  if (packed == nullptr) return nullptr;
-  parallel_for(groups, std::max<Index>(1, 16384 / (rows * depth)), [&](Index begin, Index end) {
-    for (Index group = begin; group < end; ++group) gemm::pack_left(rows, depth, matrix_of_group(group), packed + group * size);
-  });
-  return packed;
-}
+// A pointwise product of few places in each of several images.
+bool is_small_pointwise(const Shape& shape) { return shape.batch > 1 && is_merged(shape.batch, padded_data(shape)); }
 
 bool forward(const Shape& shape, const float* x, const float* weight, float* y) {
   if (suits_winograd(shape)) return winograd_forward(shape, x, weight, y);
   const Index rows = shape.group_out();
   const Index depth = shape.depth();
-  if (shape.is_pointwise()) {
+  if (shape.is_pointwise() && !is_small_pointwise(shape)) {
     bool done = true;
     const Index places = shape.places();
     const auto one = [&](Index at) {
@@ -125,11 +201,8 @@ bool forward(const Shape& shape, const float* x, const float* weight, float* y) 
     }
     return done;
   }
-  const float* filters = packed_filters(shape.groups, rows, depth, [&](Index group) {
-    return Matrix{weight + group * rows * depth, depth, 1};
-  });
-  return filters != nullptr && filter_images(shape.batch, shape.groups, shape.group_channels(), rows, padded_data(shape), x,
-                                             shape.in_size(), filters, gemm::packed_size(rows, depth), y);
+  return filter_images(shape.batch, shape.groups, shape.group_channels(), rows, padded_data(shape), x, shape.in_size(),
+                       {{weight, depth, 1}, rows * depth}, y);
 }
 
 // The gradient of the data for windows that move by one: a convolution with each filter turned round.
@@ -137,24 +210,30 @@ bool data_by_filters(const Shape& shape, const float* y, const float* weight, fl
   const Index rows = shape.group_channels();
   const Index taps = shape.taps();
   const Index depth = shape.group_out() * taps;
+  if (taps == 1) {
+    return filter_images(shape.batch, shape.groups, shape.group_out(), rows, padded_gradient(shape), y, shape.places(),
+                         {{weight, 1, rows}, rows * depth}, x);
+  }
   float* turned = scratch<float>(Purpose::gathered, static_cast<size_t>(shape.groups * rows * depth));
   if (turned == nullptr) return false;
-  parallel_for(shape.groups * rows, std::max<Index>(1, 16384 / depth), [&](Index begin, Index end) {
-    for (Index row = begin; row < end; ++row) {
-      const Index group = row / rows;
-      const Index channel = row % rows;
+  // Some channels at a time, so that what is read lies side by side.
+  constexpr Index kTogether = 16;
+  const Index blocks = (rows + kTogether - 1) / kTogether;
+  parallel_for(shape.groups * blocks, std::max<Index>(1, 16384 / (kTogether * depth)), [&](Index begin, Index end) {
+    for (Index block = begin; block < end; ++block) {
+      const Index group = block / blocks;
+      const Index first = block % blocks * kTogether;
       for (Index out = 0; out < shape.group_out(); ++out) {
-        const float* filter = weight + ((group * shape.group_out() + out) * rows + channel) * taps;
-        float* to = turned + row * depth + out * taps;
-        for (Index tap = 0; tap < taps; ++tap) to[tap] = filter[taps - 1 - tap];
+        for (Index channel = first; channel < std::min(rows, first + kTogether); ++channel) {
+          const float* filter = weight + ((group * shape.group_out() + out) * rows + channel) * taps;
+          float* to = turned + (group * rows + channel) * depth + out * taps;
+          for (Index tap = 0; tap < taps; ++tap) to[tap] = filter[taps - 1 - tap];
+        }
       }
     }
   });
-  const float* filters = packed_filters(shape.groups, rows, depth, [&](Index group) {
-    return Matrix{turned + group * rows * depth, depth, 1};
-  });
-  return filters != nullptr && filter_images(shape.batch, shape.groups, shape.group_out(), rows, padded_gradient(shape), y,
-                                             shape.places(), filters, gemm::packed_size(rows, depth), x);
+  return filter_images(shape.batch, shape.groups, shape.group_out(), rows, padded_gradient(shape), y, shape.places(),
+                       {{turned, depth, 1}, rows * depth}, x);
 }
 
 // The same for any stride: the product for every tap, each added where the tap was.
@@ -203,7 +282,7 @@ bool data_by_columns(const Shape& shape, const float* y, const float* weight, fl
 
 bool data_gradient(const Shape& shape, const float* y, const float* weight, float* x) {
   if (suits_winograd(shape)) return winograd_data(shape, y, weight, x);
-  if (shape.is_pointwise()) {
+  if (shape.is_pointwise() && !is_small_pointwise(shape)) {
     const Index places = shape.places();
     const Index rows = shape.group_channels();
     bool done = true;
@@ -234,26 +313,29 @@ bool weight_gradient(const Shape& shape, const float* x, const float* y, float* 
   const Index rows = shape.group_out();
   const Index depth = shape.depth();
   const Index places = shape.places();
-  const Index plane = padded.plane();
-  const Index image = shape.channels * plane;
-  const Index together =
-      pointwise ? shape.batch : std::min(shape.batch, std::max<Index>(1, kCopied / (image * static_cast<Index>(sizeof(float)))));
-  const std::vector<Index> offsets = row_offsets(padded, channels);
+  const Index image = shape.channels * padded.plane();
+  const bool merge = is_merged(images_together(shape.batch, image), padded);
+  const bool copied = merge || !pointwise;
+  const Index together = copied ? images_together(shape.batch, image) : shape.batch;
   float* copies = nullptr;
-  if (!pointwise) {
+  float* gradients = nullptr;
+  if (copied) {
     copies = scratch<float>(Purpose::padded, static_cast<size_t>(together * image + kSlack));
     if (copies == nullptr) return false;
+  }
+  if (merge) {
+    gradients = scratch<float>(Purpose::gathered, static_cast<size_t>(together * shape.out_channels * places));
+    if (gradients == nullptr) return false;
   }
   bool done = true;
   for (Index start = 0; start < shape.batch; start += together) {
     const Index images = std::min(together, shape.batch - start);
-    if (!pointwise) {
-      parallel_for(images * shape.channels, std::max<Index>(1, 16384 / std::max<Index>(1, plane)), [&](Index begin, Index end) {
-        for (Index at = begin; at < end; ++at) {
-          padded.copy(x + (start * shape.channels + at) * shape.in_size(), copies + at * plane);
-        }
-      });
-    }
+    const float* received = y + start * shape.out_channels * places;
+    if (copied) copy_images(padded, merge, images, shape.channels, x + start * shape.channels * shape.in_size(), shape.in_size(), copies);
+    if (merge) swap_axes(images, shape.out_channels, places, received, gradients);
+    const Padded all = merge ? merged(padded, images) : padded;
+    const std::vector<Index> offsets = row_offsets(all, channels);
+    const Index columns = merge ? images * places : places;
     const Index panels = (depth + gemm::kColumns - 1) / gemm::kColumns;
     const Index tiles = (rows + gemm::kRows - 1) / gemm::kRows;
     const Index workers = shape.groups >= threads() ? 1 : threads();
@@ -267,17 +349,19 @@ bool weight_gradient(const Shape& shape, const float* x, const float* y, float* 
       const Index i = tiles * part / down * gemm::kRows;
       const Index i_end = std::min(rows, tiles * (part + 1) / down * gemm::kRows);
       float* to = weight + (group * rows + i) * depth + j;
-      for (Index at = 0; at < images; ++at) {
+      for (Index at = 0; at < (merge ? 1 : images); ++at) {
         Finish finish;
         finish.add = start + at > 0;
-        const Matrix a = {y + (((start + at) * shape.groups + group) * rows + i) * places, places, 1};
+        const Index unit = at * shape.groups + group;
+        const Matrix a = {(merge ? gradients : received) + (unit * rows + i) * columns, columns, 1};
         bool fine = false;
         if (pointwise) {
-          const Matrix b = {x + ((start + at) * shape.groups + group) * channels * places, 1, places};
-          fine = gemm::multiply_alone(i_end - i, j_end - j, places, a, gemm::FromMatrix{b}, j, to, depth, finish);
+          const float* data = merge ? copies : x + start * shape.channels * places;
+          const Matrix b = {data + unit * channels * columns, 1, columns};
+          fine = gemm::multiply_alone(i_end - i, j_end - j, columns, a, gemm::FromMatrix{b}, j, to, depth, finish);
         } else {
-          const Patches patches = {copies + (at * shape.groups + group) * channels * plane, &padded, offsets.data()};
-          fine = gemm::multiply_alone(i_end - i, j_end - j, places, a, TransposedPatches{patches, depth}, j, to, depth, finish);
+          const Patches patches = {copies + unit * channels * all.plane(), &all, offsets.data()};
+          fine = gemm::multiply_alone(i_end - i, j_end - j, columns, a, TransposedPatches{patches, depth}, j, to, depth, finish);
         }
         if (!fine) done = false;
       }

@@ -43,7 +43,8 @@ struct Padded {
   // Zeros before the first element; negative where elements are left out.
   Index before[kDims];
   Index length[kDims];
-  Index from[kDims];
+  // The image: how many elements of it can be met, every which, and its real lengths.
+  Index from[kDims], skip[kDims], image[kDims];
   // Columns of one remainder, and the length of a row of all remainders.
   Index columns, row;
 
@@ -61,6 +62,16 @@ struct Padded {
   }
 
   void finish() {
+    for (int dim = 0; dim < kDims; ++dim) {
+      image[dim] = from[dim];
+      skip[dim] = 1;
+      // Windows of one element meet only some of the rows.
+      if (kernel[dim] == 1 && before[dim] == 0 && stride[dim] > 1) {
+        skip[dim] = stride[dim];
+        stride[dim] = 1;
+        from[dim] = (from[dim] - 1) / skip[dim] + 1;
+      }
+    }
     for (int dim = 0; dim < kDims; ++dim) length[dim] = (out[dim] - 1) * stride[dim] + (kernel[dim] - 1) * dilation[dim] + 1;
     columns = (length[2] + stride[2] - 1) / stride[2];
     row = columns * stride[2];
@@ -72,6 +83,10 @@ struct Padded {
     for_rows([&](Index source, Index target, Index first, Index count) {
       const float* line = x + source;
       float* line_to = to + target;
+      if (skip[2] > 1) {
+        for (Index at = first; at < first + count; ++at) line_to[at] = line[at * skip[2]];
+        return;
+      }
       if (stride[2] == 1) {
         std::memcpy(line_to + first, line + first - before[2], static_cast<size_t>(count) * sizeof(float));
         return;
@@ -86,12 +101,12 @@ struct Padded {
 
   // The other way round: take one channel out of its zeros.
   void take(const float* padded, float* x) const {
-    std::memset(x, 0, static_cast<size_t>(from[0] * from[1] * from[2]) * sizeof(float));
+    std::memset(x, 0, static_cast<size_t>(image[0] * image[1] * image[2]) * sizeof(float));
     for_rows([&](Index source, Index target, Index first, Index count) {
       float* line = x + source;
       const float* line_from = padded + target;
       for (Index at = first; at < first + count; ++at) {
-        line[at - before[2]] = line_from[at % stride[2] * columns + at / stride[2]];
+        line[(at - before[2]) * skip[2]] = line_from[at % stride[2] * columns + at / stride[2]];
       }
     });
   }
@@ -105,7 +120,8 @@ struct Padded {
     if (last <= first) return;
     for (Index d = std::max<Index>(0, before[0]); d < std::min(length[0], before[0] + from[0]); ++d) {
       for (Index h = std::max<Index>(0, before[1]); h < std::min(length[1], before[1] + from[1]); ++h) {
-        body(((d - before[0]) * from[1] + h - before[1]) * from[2], (d * length[1] + h) * row, first, last - first);
+        const Index line = (d - before[0]) * skip[0] * image[1] + (h - before[1]) * skip[1];
+        body(line * image[2], (d * length[1] + h) * row, first, last - first);
       }
     }
   }
