@@ -433,10 +433,9 @@ def _check_probability(p: float) -> None:
 
 def _noise(input: Tensor, shape: Sequence[int], p: float) -> Tensor:
     """Return zeros with probability ``p`` and ``1 / (1 - p)`` otherwise."""
-    kept = rng.bernoulli(_generator(None, input.device), tuple(shape), 1 - p, input._array.dtype)
-    if p < 1:
-        kept /= kept.dtype.type(1 - p)
-    return wrap(kept)
+    dtype = input._array.dtype
+    scale = float(dtype.type(1) / dtype.type(1 - p)) if p < 1 else 1.0
+    return wrap(rng.bernoulli(_generator(None, input.device), tuple(shape), 1 - p, dtype, scale))
 
 
 def _drop(input: Tensor, shape: Sequence[int], p: float, training: bool, inplace: bool) -> Tensor:

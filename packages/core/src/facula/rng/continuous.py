@@ -38,6 +38,8 @@ def uniform(
     if generator.device_type == "cuda":
         return cuda.uniform(generator, shape, low, high, dtype)
     result = np.empty(shape, dtype)
+    if dtype == np.float32 and generator.fill("random_uniform", result, low, high):
+        return result
     flat = result.reshape(-1)
     for start in range(0, flat.size, _BLOCK):
         block = flat[start : start + _BLOCK]
@@ -207,19 +209,26 @@ def _uniform_block(generator: Generator, count: int, low: float, high: float, dt
 
 def _fill_normal(generator: Generator, flat: np.ndarray, mean: float, std: float) -> None:
     """Fill 16 numbers or more: whole rows of 16, then, where the last row is not whole, the last 16 once more."""
-    is_double = flat.dtype == np.float64
-    unit_uniform = unit_uniform_float64 if is_double else unit_uniform_float32
-    normal16 = normal16_float64 if is_double else normal16_float32
     whole = flat.size - flat.size % 16
-    for start in range(0, whole, _BLOCK):
-        block = flat[start : min(start + _BLOCK, whole)]
-        block[...] = normal16(unit_uniform(generator, block.size).reshape(-1, 16), mean, std).reshape(-1)
+    _fill_rows(generator, flat[:whole], mean, std)
     if whole == flat.size:
         return
     if flat.dtype.itemsize >= 4:
         # PyTorch draws for the unfinished row too, and then overwrites it; not so for the two small types.
-        unit_uniform(generator, flat.size - whole)
-    flat[-16:] = normal16(unit_uniform(generator, 16).reshape(1, 16), mean, std).reshape(-1)
+        generator.skip((flat.size - whole) * (2 if flat.dtype == np.float64 else 1))
+    _fill_rows(generator, flat[-16:], mean, std)
+
+
+def _fill_rows(generator: Generator, flat: np.ndarray, mean: float, std: float) -> None:
+    """Fill whole rows of 16 numbers."""
+    if flat.dtype == np.float32 and generator.fill("random_normal", flat, mean, std):
+        return
+    is_double = flat.dtype == np.float64
+    unit_uniform = unit_uniform_float64 if is_double else unit_uniform_float32
+    normal16 = normal16_float64 if is_double else normal16_float32
+    for start in range(0, flat.size, _BLOCK):
+        block = flat[start : start + _BLOCK]
+        block[...] = normal16(unit_uniform(generator, block.size).reshape(-1, 16), mean, std).reshape(-1)
 
 
 def _check_uniform_bounds(low: float, high: float, dtype: np.dtype) -> None:

@@ -96,8 +96,9 @@ def bernoulli(
     shape: Shape,
     probability: float | np.ndarray,
     dtype: np.dtype | type = np.float32,
+    value: float = 1.0,
 ) -> np.ndarray:
-    """Return ones with the given probability and zeros otherwise.
+    """Return ones, or another ``value``, with the given probability and zeros otherwise.
 
     An array of probabilities is broadcast to ``shape``; float64 arrays use 53 random bits, others 24. A number uses 53
     whatever ``dtype`` is. RuntimeError when a probability is outside [0, 1]. ``nn.functional.dropout(input, p)`` draws
@@ -113,10 +114,15 @@ def bernoulli(
     elif not ((probability >= 0) & (probability <= 1)).all():
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
     if generator.device_type == "cuda":
-        return cuda.bernoulli(generator, shape, probability, dtype)
+        return cuda.bernoulli(generator, shape, probability, dtype) * dtype.type(value)
     count = element_count(shape)
     if isinstance(probability, int | float):
-        return (unit_uniform_float64(generator, count) < probability).astype(dtype).reshape(shape)
+        if dtype == np.float32:
+            result = np.empty(shape, dtype)
+            if generator.fill("random_bernoulli", result, probability, value):
+                return result
+        drawn = (unit_uniform_float64(generator, count) < probability).astype(dtype).reshape(shape)
+        return drawn if value == 1.0 else drawn * dtype.type(value)
     unit_uniform = unit_uniform_float64 if probability.dtype == np.float64 else unit_uniform_float32
     uniforms = unit_uniform(generator, count).reshape(shape)
     return (uniforms < np.broadcast_to(probability, uniforms.shape).astype(uniforms.dtype)).astype(dtype)

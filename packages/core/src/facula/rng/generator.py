@@ -12,6 +12,8 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
+from facula import native
+
 #: The seed of a generator nobody has seeded.
 DEFAULT_SEED = 67280421310721
 #: Words in the Mersenne Twister's state.
@@ -178,6 +180,16 @@ class Generator:
         """Return ``count`` draws of 64 bits, uint64; each takes two of the engine's, the high half first."""
         pairs = self.raw(2 * count).reshape(count, 2)
         return (pairs[:, 0] << np.uint64(32)) | pairs[:, 1]
+
+    def fill(self, kernel: str, result: np.ndarray, *arguments: float) -> bool:
+        """Fill float32 numbers with a compiled kernel, from this stream; False where it is not there or declines."""
+        if not native.available:
+            return False
+        engine = self._started_engine()
+        with engine.lock:
+            filled = getattr(native.kernels, kernel)(engine.capsule, result, *arguments) is None
+        self._fresh = self._fresh and not (filled and result.size)
+        return filled
 
     def skip(self, count: int) -> None:
         """Pass over ``count`` draws of 32 bits."""
