@@ -14,6 +14,31 @@ namespace convolution {
 
 constexpr int kDims = 3;
 
+// `load_part` and `store_part` where most rows are short: with masks, if the CPU has them.
+ALWAYS_INLINE Floats load_short(const float* from, Index count) {
+#if defined(__AVX512F__)
+  return static_cast<Floats>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from));
+#else
+  return load_part(from, count);
+#endif
+}
+ALWAYS_INLINE void store_short(float* to, Floats x, Index count) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), static_cast<__m512>(x));
+#else
+  store_part(to, x, count);
+#endif
+}
+ALWAYS_INLINE void copy_line(float* to, const float* from, Index count) {
+#if defined(__AVX512F__)
+  Index at = 0;
+  for (; at + kLanes <= count; at += kLanes) store(to + at, load(from + at));
+  if (at < count) store_short(to + at, load_short(from + at, count - at), count - at);
+#else
+  std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+#endif
+}
+
 // A convolution as one of three spatial dimensions; those that are missing have length 1.
 struct Shape {
   Index batch, channels, out_channels, groups;
@@ -88,7 +113,11 @@ struct Padded {
         return;
       }
       if (stride[2] == 1) {
-        std::memcpy(line_to + first, line + first - before[2], static_cast<size_t>(count) * sizeof(float));
+        copy_line(line_to + first, line + first - before[2], count);
+        return;
+      }
+      if (stride[2] == 2) {
+        halve(line - before[2], first, first + count, line_to);
         return;
       }
       for (Index rest = 0; rest < stride[2]; ++rest) {
@@ -112,6 +141,26 @@ struct Padded {
   }
 
  private:
+  // Elements first … end of a line, those at even places to one half and those at odd places to the other.
+  void halve(const float* line, Index first, Index end, float* to) const {
+    Ints even = {}, odd = {};
+    for (int lane = 0; lane < kLanes; ++lane) {
+      even[lane] = 2 * lane;
+      odd[lane] = 2 * lane + 1;
+    }
+    Index at = first;
+    if (at % 2 != 0) {
+      to[columns + at / 2] = line[at];
+      ++at;
+    }
+    for (; at + 2 * kLanes <= end; at += 2 * kLanes) {
+      const Floats left = load(line + at), right = load(line + at + kLanes);
+      store(to + at / 2, __builtin_shuffle(left, right, even));
+      store(to + columns + at / 2, __builtin_shuffle(left, right, odd));
+    }
+    for (; at < end; ++at) to[at % 2 * columns + at / 2] = line[at];
+  }
+
   // Calls `body(offset of a row in the image, its offset here, first column here, how many)` for all rows in both.
   template <class Function>
   void for_rows(const Function& body) const {

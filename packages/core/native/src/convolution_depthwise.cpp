@@ -39,7 +39,7 @@ void filter_plane(const Padded& padded, const Taps& taps, const float* from, con
       if (at + kLanes <= width) {
         store(row + at, sum);
       } else {
-        store_part(row + at, sum, width - at);
+        store_short(row + at, sum, width - at);
       }
     }
   }
@@ -111,10 +111,10 @@ void depthwise_weight(const Shape& shape, const float* x, const float* y, float*
           const float* row = y + plane * shape.places() + line * width;
           for (Index at = 0; at < width; at += kLanes) {
             const bool whole = at + kLanes <= width;
-            const Floats gradient = whole ? load(row + at) : load_part(row + at, width - at);
+            const Floats gradient = whole ? load(row + at) : load_short(row + at, width - at);
             for (Index tap = 0; tap < count; ++tap) {
               const float* from = start + taps.offsets[tap] + at;
-              sums[tap] += gradient * (whole ? load(from) : load_part(from, width - at));
+              sums[tap] += gradient * (whole ? load(from) : load_short(from, width - at));
             }
           }
         }

@@ -194,7 +194,7 @@ void gather(const Tiles& tiles, const float* x, Index image_step, Index first, I
       }
       const float* from = x + image * image_step + h * tiles.columns + left;
       for (Index place = 0; place < begin; ++place) line[place] = 0.0f;
-      std::memcpy(line + begin, from + begin, static_cast<size_t>(end - begin) * sizeof(float));
+      copy_line(line + begin, from + begin, end - begin);
       for (Index place = end; place < length; ++place) line[place] = 0.0f;
       for (Index tile = 0; tile < run; tile += step) {
         Floats parts[4];
@@ -300,8 +300,7 @@ bool filter_tiles(Index batch, Index groups, Index depth, Index rows, const Tile
         const Index count = std::min(run * kOut, out_columns - j * kOut);
         float* to = y + ((image * groups + group) * rows + row) * out_rows * out_columns + j * kOut;
         for (Index line = 0; line < std::min<Index>(kOut, out_rows - i * kOut); ++line) {
-          std::memcpy(to + (i * kOut + line) * out_columns, lines + line * kOut * pitch + at * kOut,
-                      static_cast<size_t>(count) * sizeof(float));
+          copy_line(to + (i * kOut + line) * out_columns, lines + line * kOut * pitch + at * kOut, count);
         }
       });
     }
