@@ -262,3 +262,24 @@ def test_numbers_of_numpy_are_numbers(number) -> None:
     for result in (x * number, number * x, x + number, facula.mul(x, number), x.add(x, alpha=number)):
         assert type(result) is facula.Tensor and result.dtype == facula.float32
     assert (facula.ones(2, dtype=facula.int32) * np.int64(2)).dtype == facula.int32
+
+
+@pytest.mark.parametrize("norm", ["layer_norm", "batch_norm", "group_norm", "instance_norm"])
+def test_the_result_of_a_norm_may_be_written_to(norm: str) -> None:
+    facula.manual_seed(0)
+    functional = facula.nn.functional
+    arguments = {"layer_norm": ((5,),), "batch_norm": (None, None, None, None, True), "group_norm": (2,)}.get(norm, ())
+    x = facula.randn(3, 4, 5, dtype=facula.float64, requires_grad=True)
+    gradients = []
+    for inplace in (False, True):
+        functional.relu(getattr(functional, norm)(x, *arguments), inplace=inplace).square().sum().backward()
+        gradients.append(x.grad)
+        x.grad = None
+    facula.testing.assert_close(*gradients)
+
+
+def test_losses_of_rows_may_be_written_to() -> None:
+    scores = facula.randn(3, 4, requires_grad=True)
+    loss = facula.nn.functional.cross_entropy(scores, facula.tensor([0, 1, 2]), reduction="none")
+    loss.mul_(2.0).sum().backward()
+    assert scores.grad is not None

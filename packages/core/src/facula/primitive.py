@@ -11,6 +11,7 @@ parameters are options: plain Python values. A formula's parameter names say wha
     x            an input by its name, as a tensor
     x_shape      only the shape of that input
     out          the result (a tuple for several)
+    out_1        one of several results, by its place: the others need not be kept, and may be written to
     an option    by its name
 
 A key of ``vjp`` may be a tuple of input names; its formula returns as many gradients. With ``view=True`` the result is
@@ -37,6 +38,7 @@ from facula.recording import (
     INPUTS,
     OPTION,
     OUT,
+    RESULT,
     SHAPE,
     SHAPES,
     Formula,
@@ -71,6 +73,8 @@ class _Fields:
     """The fields that the compiled call reads, as the class has them without it."""
 
 
+#: The names by which a formula asks for one of several results.
+RESULTS = {f"out_{at}": at for at in range(10)}
 #: How many inputs the compiled call looks at.
 _MOST_BITS = 8
 _IN_PYTHON = TYPE_CHECKING or native.base is None
@@ -113,7 +117,7 @@ class Primitive(_Fields):
     def _read(self, targets: str | tuple[str, ...], function: Callable[..., Any]) -> Formula:
         targets = targets if isinstance(targets, tuple) else (targets,)
         first, *needs = _parameters(function)[0]
-        known = {"out", *self.inputs, *self.options, *(f"{name}_shape" for name in self.inputs)}
+        known = {"out", *RESULTS, *self.inputs, *self.options, *(f"{name}_shape" for name in self.inputs)}
         if first != "g" or not set(targets) <= set(self.inputs) or not set(needs) <= known:
             raise TypeError(
                 f"{self.name}: a formula for {targets} has parameters {[first, *needs]}; expected 'g' first, then names "
@@ -243,6 +247,8 @@ class Primitive(_Fields):
         """Return where a formula's parameter of this name comes from."""
         if name == "out":
             return OUT, name
+        if name in RESULTS:
+            return RESULT, RESULTS[name]
         if name in self.options:
             return OPTION, name
         if name in self.inputs:

@@ -25,8 +25,9 @@ def _learn_tensor_class(cls: type[TensorBase]) -> None:
 
 tensor_base.on_tensor_class(_learn_tensor_class)
 
-# What a saved value is: an input as a tensor, its shape, the result, an option; plural for a variadic input.
-INPUT, SHAPE, OUT, OPTION, INPUTS, SHAPES = range(6)
+# What a saved value is: an input as a tensor, its shape, the result, an option; plural for a variadic input; one of
+# several results.
+INPUT, SHAPE, OUT, OPTION, INPUTS, SHAPES, RESULT = range(7)
 
 
 class Formula(NamedTuple):
@@ -115,6 +116,8 @@ def collect(plan: Plan, inputs: tuple[Any, ...], result: Any, options: dict[str,
                 saved.append((each._array, storage, storage.version))
         elif what == OUT:
             saved.append(save(result) if type(result) is not tuple else [save(each) for each in result])
+        elif what == RESULT:
+            saved.append(save(result[which]))
         elif what == OPTION:
             saved.append(options[which])
         elif what == SHAPE:
@@ -177,6 +180,8 @@ class RecordedCall(Node):
             return self._tensor(value, self.edges[which]) if known else value
         if what == OUT:
             return self._results(value)
+        if what == RESULT:
+            return self._tensor(value, self.target(which))  # type: ignore[attr-defined]  # of a call of several
         if what == INPUTS:
             return [self._tensor(each, self.edges[which + offset]) for offset, each in enumerate(value)]
         return value

@@ -155,7 +155,7 @@ def _put(xp, x, target, *, dims, ignore_index):
 
 @primitive(
     vjp={
-        "x": lambda g, x, target, out, ignore_index: _cross_entropy_slope(g[0], x, target, out, ignore_index),
+        "x": lambda g, x, target, out_1, ignore_index: _cross_entropy_slope(g[0], x, target, out_1, ignore_index),
     }
 )
 def _cross_entropy(xp, x, target, *, ignore_index):
@@ -176,12 +176,12 @@ def _cross_entropy_native(x, target, *, ignore_index):
 
 
 def _cross_entropy_slope(
-    g: Tensor, x: Tensor, target: Tensor, out: tuple[Tensor, Tensor, Tensor], ignore_index: int
+    g: Tensor, x: Tensor, target: Tensor, total: Tensor, ignore_index: int
 ) -> Tensor:
     if g.requires_grad or x.requires_grad:  # written so that it can be differentiated again
         g = g.where(target != ignore_index, 0.0)
         return x.softmax(1) * g.unsqueeze(1) - _put(g, target, dims=tuple(x.shape), ignore_index=ignore_index)
-    return _cross_entropy_gradient(g, x, target, out[1], ignore_index=ignore_index)
+    return _cross_entropy_gradient(g, x, target, total, ignore_index=ignore_index)
 
 
 @primitive()

@@ -18,8 +18,9 @@ __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_res
 @primitive(
     dtype=promote,
     vjp={
-        ("x", "weight", "bias"): lambda g, x, weight, out, dims, eps, centred: _slopes(
-            g[0], x, weight, out, dims, eps, centred
+        # Not the result itself, which may be written to, as by a relu in place.
+        ("x", "weight", "bias"): lambda g, x, weight, out_1, out_2, dims, eps, centred: _slopes(
+            g[0], x, weight, out_1, out_2, dims, eps, centred
         )
     },
 )
@@ -56,13 +57,13 @@ def _slopes(
     g: Tensor,
     x: Tensor,
     weight: Tensor | None,
-    out: tuple[Any, ...],
+    mean: Tensor,
+    variance: Tensor,
     dims: tuple[int, ...],
     eps: float,
     centred: bool,
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Return the gradients for x, weight and bias: from x alone where they are differentiated in turn."""
-    _, mean, variance = out
     if not any(each is not None and each.requires_grad for each in (g, x, weight)):
         found = _standardize_gradient(g, x, weight, mean, variance, dims=dims, eps=eps, centred=centred)
         return (*found, *[None] * (3 - len(found)))  # type: ignore[return-value]  # three in all
