@@ -283,3 +283,17 @@ def test_losses_of_rows_may_be_written_to() -> None:
     loss = facula.nn.functional.cross_entropy(scores, facula.tensor([0, 1, 2]), reduction="none")
     loss.mul_(2.0).sum().backward()
     assert scores.grad is not None
+
+
+@pytest.mark.parametrize("name", ["max", "sort", "topk", "median", "max_pool"])
+def test_values_that_were_picked_may_be_written_to(name: str) -> None:
+    picks = {
+        "max": lambda x: x.max(-1).values,
+        "sort": lambda x: x.sort(-1).values,
+        "topk": lambda x: x.topk(2, -1).values,
+        "median": lambda x: x.median(-1).values,
+        "max_pool": lambda x: facula.nn.functional.max_pool1d(x, 2),
+    }
+    x = facula.arange(12.0).reshape(1, 2, 6).requires_grad_()
+    picks[name](x).mul_(3.0).sum().backward()
+    assert x.grad is not None and set(x.grad.flatten().tolist()) <= {0.0, 3.0}

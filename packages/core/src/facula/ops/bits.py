@@ -22,7 +22,7 @@ class frexp_result(NamedTuple):
     exponent: Tensor
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, out: g[0] / out[1].to(g[0].dtype).exp2()})
+@primitive(dtype=promote, vjp={"x": lambda g, out_1: g[0] / out_1.to(g[0].dtype).exp2()})
 def _frexp(xp, x):
     mantissa, exponent = xp.frexp(x)
     return mantissa, exponent.astype(np.int32)

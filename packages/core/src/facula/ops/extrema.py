@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.arguments import need_tensor
 from facula.backend import namespace
 from facula.dimensions import kept_shape, wrap_dim, wrap_dims
@@ -109,12 +109,22 @@ def _amax(xp, x, *, dims, keepdim):
     return xp.max(x, axis=dims, keepdims=keepdim)
 
 
+@_amax.kernel("native")
+def _amax_native(x, *, dims, keepdim):
+    return native.kernels.amax(x, dims, keepdim)
+
+
 @primitive(
     dtype=promote,
     vjp={"x": lambda g, x, out, dims, keepdim: _ties(g, x, out, dims, keepdim)},
 )
 def _amin(xp, x, *, dims, keepdim):
     return xp.min(x, axis=dims, keepdims=keepdim)
+
+
+@_amin.kernel("native")
+def _amin_native(x, *, dims, keepdim):
+    return native.kernels.amin(x, dims, keepdim)
 
 
 def amax(
@@ -184,9 +194,8 @@ def _written(results: Sequence[Tensor], out: Sequence[Tensor] | None, name: str)
 # One element along a dimension, chosen by its index, which takes the gradient.
 
 
-def _to_index(g: list[Any], out: tuple[Any, ...], x_shape: tuple[int, ...], dim: int, keepdim: bool) -> Tensor:
-    """Return the gradient of elements picked at ``out[1]``: what arrived for them, at their places."""
-    values, indices = g[0], out[1]
+def _to_index(values: Tensor, indices: Tensor, x_shape: tuple[int, ...], dim: int, keepdim: bool) -> Tensor:
+    """Return the gradient of elements picked at ``indices``: what arrived for them, ``values``, at their places."""
     if not x_shape:
         return values.reshape(())
     if not keepdim:
@@ -207,7 +216,7 @@ def _of_one(x: np.ndarray) -> tuple[Any, ...]:
 
 @primitive(
     dtype=promote,
-    vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)},
+    vjp={"x": lambda g, x_shape, out_1, dim, keepdim: _to_index(g[0], out_1, x_shape, dim, keepdim)},
 )
 def _max_along(xp, x, *, dim, keepdim):
     return _picked(xp, x, xp.argmax(x, axis=dim, keepdims=True), dim, keepdim) if x.ndim else _of_one(x)
@@ -215,7 +224,7 @@ def _max_along(xp, x, *, dim, keepdim):
 
 @primitive(
     dtype=promote,
-    vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)},
+    vjp={"x": lambda g, x_shape, out_1, dim, keepdim: _to_index(g[0], out_1, x_shape, dim, keepdim)},
 )
 def _min_along(xp, x, *, dim, keepdim):
     return _picked(xp, x, xp.argmin(x, axis=dim, keepdims=True), dim, keepdim) if x.ndim else _of_one(x)
@@ -351,7 +360,7 @@ def argmin(
 
 @primitive(
     dtype=promote,
-    vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)},
+    vjp={"x": lambda g, x_shape, out_1, dim, keepdim: _to_index(g[0], out_1, x_shape, dim, keepdim)},
 )
 def _kth(xp, x, *, k, dim, keepdim):
     """The element of rank k, from 0; nan ranks last."""
@@ -363,7 +372,7 @@ def _kth(xp, x, *, k, dim, keepdim):
 
 @primitive(
     dtype=promote,
-    vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)},
+    vjp={"x": lambda g, x_shape, out_1, dim, keepdim: _to_index(g[0], out_1, x_shape, dim, keepdim)},
 )
 def _median(xp, x, *, dim, keepdim, ignore_nan):
     """The middle element, the lower of two; with a nan among them the nan, unless they are to be ignored."""
@@ -450,7 +459,7 @@ def nanmedian(
 
 @primitive(
     dtype=promote,
-    vjp={"x": lambda g, x_shape, out, dim, keepdim: _to_index(g, out, x_shape, dim, keepdim)},
+    vjp={"x": lambda g, x_shape, out_1, dim, keepdim: _to_index(g[0], out_1, x_shape, dim, keepdim)},
 )
 def _mode(xp, x, *, dim, keepdim):
     if not x.ndim:

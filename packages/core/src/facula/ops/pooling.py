@@ -134,7 +134,7 @@ def _contiguous(array: np.ndarray) -> np.ndarray:
 
 
 @primitive(
-    dtype=promote, vjp={"x": lambda g, out, x_shape, windows: _to_winners(g[0], out[1], dims=x_shape, windows=windows)}
+    dtype=promote, vjp={"x": lambda g, out_1, x_shape, windows: _to_winners(g[0], out_1, dims=x_shape, windows=windows)}
 )
 def _max_pool(xp, x, *, windows):
     lowest = -math.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min

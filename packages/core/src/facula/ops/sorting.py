@@ -30,9 +30,9 @@ class topk_result(NamedTuple):
     indices: Tensor
 
 
-def _to_indices(g: list[Any], out: tuple[Any, ...], x_shape: tuple[int, ...], dim: int) -> Tensor:
-    """Return the gradient of elements taken at the indices ``out[1]``."""
-    return g[0].new_zeros(x_shape).scatter(dim, out[1], g[0]) if x_shape else g[0]
+def _to_indices(g: Tensor, indices: Tensor, x_shape: tuple[int, ...], dim: int) -> Tensor:
+    """Return the gradient of elements taken at ``indices``."""
+    return g.new_zeros(x_shape).scatter(dim, indices, g) if x_shape else g
 
 
 def _order(xp, x, dim, descending):
@@ -44,7 +44,7 @@ def _order(xp, x, dim, descending):
     return x.shape[dim] - 1 - order
 
 
-@primitive(vjp={"x": lambda g, x_shape, out, dim: _to_indices(g, out, x_shape, dim)})
+@primitive(vjp={"x": lambda g, x_shape, out_1, dim: _to_indices(g[0], out_1, x_shape, dim)})
 def _sort(xp, x, *, dim, descending):
     if not x.ndim:
         return x.copy(), xp.zeros((), np.int64)
@@ -120,7 +120,7 @@ def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @primitive(
     dtype=promote,
-    vjp={"x": lambda g, x_shape, out, dim: _to_indices(g, out, x_shape, dim)},
+    vjp={"x": lambda g, x_shape, out_1, dim: _to_indices(g[0], out_1, x_shape, dim)},
 )
 def _topk(xp, x, *, k, dim, largest):
     if not x.ndim:
