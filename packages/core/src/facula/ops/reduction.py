@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.dimensions import count_along, kept_shape, wrap_dims
 from facula.dtypes import dtype as DType
 from facula.primitive import primitive, promote, to_float, write_out
@@ -41,6 +41,11 @@ def _sum(xp, x, *, dims, keepdim):
 def _sum_on_cpu(x, *, dims, keepdim):
     # What np.sum calls in the end, after a few Python functions.
     return np.add.reduce(x, axis=dims, keepdims=keepdim, dtype=_wide(x))
+
+
+@_sum.kernel("native")
+def _sum_native(x, *, dims, keepdim):
+    return native.kernels.sum(x, dims, keepdim)
 
 
 def sum(
@@ -106,6 +111,11 @@ def _mean(xp, x, *, dims, keepdim):
     total = xp.sum(x, axis=dims, keepdims=keepdim)
     count = x.size if dims is None else count_along(x.shape, dims)
     return total / total.dtype.type(count)
+
+
+@_mean.kernel("native")
+def _mean_native(x, *, dims, keepdim):
+    return native.kernels.mean(x, dims, keepdim)
 
 
 def _refuse_integers(name: str, input: Tensor, dtype: DType | None = None) -> None:

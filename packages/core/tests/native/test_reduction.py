@@ -1,0 +1,73 @@
+"""Sums, means and extremes over dimensions."""
+
+import numpy as np
+import pytest
+from facula.ops import extrema, reduction
+
+PRIMITIVES = {"sum": reduction._sum, "mean": reduction._mean, "amax": extrema._amax, "amin": extrema._amin}
+CASES = [
+    ((1,), None),
+    ((7,), (0,)),
+    ((100003,), None),
+    ((3, 90001), (1,)),
+    ((40, 1001), (1,)),
+    ((1001, 40), (0,)),
+    ((5000, 700), (0,)),
+    ((70000, 3), (0,)),
+    ((4, 5, 6, 7), (0, 1)),
+    ((4, 5, 6, 7), (1, 3)),
+    ((4, 33, 6, 7), (0, 2, 3)),
+    ((6, 50, 20), (1,)),
+    ((6, 1, 20), (1,)),
+    ((3, 4, 5), ()),
+]
+
+
+def numbers(*shape: int, dtype: type = np.float32) -> np.ndarray:
+    return (1 + np.random.default_rng(0).standard_normal(shape)).astype(dtype)
+
+
+@pytest.mark.parametrize(("shape", "dims"), CASES)
+@pytest.mark.parametrize("name", PRIMITIVES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_reduction(held, shape, dims, name, dtype) -> None:
+    x = numbers(*shape, dtype=dtype)
+    # NumPy adds rows onto each other one by one, which is less exact.
+    loose = 1e-5 if dtype is np.float32 else 1e-13
+    found = held(PRIMITIVES[name], x, dims=dims, keepdim=False, tolerance=loose)
+    held(PRIMITIVES[name], x, dims=dims, keepdim=True, tolerance=loose)
+    exact = PRIMITIVES[name].forward(np, x.astype(np.float64), dims=dims, keepdim=False)
+    np.testing.assert_allclose(
+        found, exact, rtol=0, atol=np.abs(exact).max() * (5e-7 if dtype is np.float32 else 1e-14)
+    )
+
+
+@pytest.mark.parametrize("shape", [(3000000,), (3000000, 2), (2, 3000000)])
+def test_long_sums_stay_exact(held, shape) -> None:
+    x = np.full(shape, 0.1, np.float32)
+    dims = (int(np.argmax(shape)),)
+    found = reduction._sum.kernels["native"](x, dims=dims, keepdim=False)
+    np.testing.assert_allclose(found, x.astype(np.float64).sum(dims), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dims", [None, (0,), (1,)])
+def test_strides(held, dims) -> None:
+    held(reduction._sum, numbers(60, 50).T, dims=dims, keepdim=False, tolerance=2e-6)
+    held(extrema._amax, numbers(60, 50).T, dims=dims, keepdim=True)
+
+
+@pytest.mark.parametrize("dims", [None, (0,), (1,)])
+@pytest.mark.parametrize("name", PRIMITIVES)
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_numbers_that_are_not_finite(held, dims, name) -> None:
+    x = numbers(50, 50)
+    x[3, 5], x[7, 49], x[20, 20] = np.nan, np.inf, -np.inf
+    held(PRIMITIVES[name], x, dims=dims, keepdim=False, tolerance=2e-6)
+
+
+def test_what_is_declined(held) -> None:
+    held(reduction._sum, np.ones((3, 3), np.int32), dims=None, keepdim=False, accepts=False)
+    held(reduction._sum, numbers(0, 3), dims=(0,), keepdim=False, accepts=False)
+    held(reduction._sum, numbers(6, 6)[::2], dims=(0,), keepdim=False, accepts=False)
+    held(reduction._sum, numbers(4, 5, 6, 7), dims=(0, 2), keepdim=False, accepts=False)
+    held(reduction._sum, numbers(6, 5, 4).transpose(2, 0, 1), dims=(1,), keepdim=False, accepts=False)
