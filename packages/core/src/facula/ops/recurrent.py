@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from facula import native
+from facula.graph.modes import state as modes
+from facula.graph.modes import watch
 from facula.ops.joining import cat, stack
+from facula.ops.matmul import linear
 from facula.ops.random import dropout as drop
+from facula.primitive import primitive
 from facula.types import Tensor
 
 __all__ = ["gru", "gru_cell", "lstm", "lstm_cell", "rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell"]
@@ -190,6 +197,140 @@ def _projected(cell: Cell, projection: Tensor) -> Cell:
     return step
 
 
+# A layer of LSTM cells over a padded batch of float32 is one operation forward and one backward.
+
+
+@primitive(
+    vjp={
+        ("projected", "hidden", "memory", "weight"): lambda g, projected, hidden, memory, weight, out, backwards: (
+            _lstm_slopes(g, projected, hidden, memory, weight, out, backwards)
+        ),
+    },
+)
+def _lstm(xp, projected, hidden, memory, weight, *, backwards, keep):
+    """Return the hidden and cell states of all steps (T, N, H), and the gates (T, N, 4 H), if these are to be kept."""
+    steps, batch, width = projected.shape
+    outputs = xp.empty((steps, batch, width // 4), projected.dtype)
+    memories, gates = xp.empty_like(outputs), xp.empty_like(projected)
+    for time in range(steps)[:: -1 if backwards else 1]:
+        admit, forget, candidate, emit = xp.split(projected[time] + hidden @ weight.T, 4, -1)
+        admit, forget, emit = (1 / (1 + xp.exp(-each)) for each in (admit, forget, emit))
+        candidate = xp.tanh(candidate)
+        memory = forget * memory + admit * candidate
+        hidden = emit * xp.tanh(memory)
+        outputs[time], memories[time] = hidden, memory
+        gates[time] = xp.concatenate([admit, forget, candidate, emit], -1)
+    return outputs, memories, gates if keep else gates[:0]
+
+
+@_lstm.kernel("native")
+def _lstm_native(projected, hidden, memory, weight, *, backwards, keep):
+    arrays = (np.ascontiguousarray(each) for each in (projected, hidden, memory, weight))
+    return native.kernels.lstm(*arrays, backwards, keep)
+
+
+@primitive()
+def _lstm_gradient(xp, g, g_memory, outputs, memories, gates, hidden, memory, weight, *, backwards):
+    """Return the gradients for the first four inputs of `_lstm`; ``g`` or ``g_memory`` may be None."""
+    order = range(outputs.shape[0])[:: -1 if backwards else 1]
+    slopes = xp.empty_like(gates)
+    slope, carried, for_weight = xp.zeros_like(hidden), xp.zeros_like(memory), xp.zeros_like(weight)
+    for at in reversed(range(len(order))):
+        time, before = order[at], order[at - 1]
+        admit, forget, candidate, emit = xp.split(gates[time], 4, -1)
+        slope = slope if g is None else slope + g[time]
+        shown = xp.tanh(memories[time])
+        kept = carried + slope * emit * (1 - shown * shown)
+        kept = kept if g_memory is None else kept + g_memory[time]
+        previous = memories[before] if at else memory
+        each = [
+            kept * candidate * admit * (1 - admit),
+            kept * previous * forget * (1 - forget),
+            kept * admit * (1 - candidate * candidate),
+            slope * shown * emit * (1 - emit),
+        ]
+        slopes[time] = xp.concatenate(each, -1)
+        carried = kept * forget
+        slope = slopes[time] @ weight
+        for_weight += slopes[time].T @ (outputs[before] if at else hidden)
+    return slopes, slope, carried, for_weight
+
+
+@_lstm_gradient.kernel("native")
+def _lstm_gradient_native(g, g_memory, outputs, memories, gates, hidden, memory, weight, *, backwards):
+    arrays = [g, g_memory, outputs, memories, gates, hidden, memory, weight]
+    arrays = [None if each is None else np.ascontiguousarray(each) for each in arrays]
+    return native.kernels.lstm_gradient(*arrays, backwards)
+
+
+def _lstm_slopes(
+    g: Sequence[Any],
+    projected: Tensor,
+    hidden: Tensor,
+    memory: Tensor,
+    weight: Tensor,
+    out: Sequence[Tensor],
+    backwards: bool,
+) -> Any:
+    inputs = (projected, hidden, memory, weight)
+    if not any(each is not None and each.requires_grad for each in (*g[:2], *inputs)):
+        return _lstm_gradient(g[0], g[1], *out, hidden, memory, weight, backwards=backwards)
+    # Differentiated in turn: the gradients of the steps one by one, which are recorded.
+    from facula.autograd import grad
+
+    inputs = tuple(each if each.requires_grad else each.detach().requires_grad_() for each in inputs)
+    projected, hidden, memory, weight = inputs
+    outputs, memories = [], []
+    for step in projected.unbind(0)[:: -1 if backwards else 1]:
+        hidden, memory = _lstm_step(step, (hidden, memory), weight, None)
+        outputs.append(hidden)
+        memories.append(memory)
+    results = [stack(each[:: -1 if backwards else 1], 0) for each in (outputs, memories)]
+    wanted = [(result, slope) for result, slope in zip(results, g, strict=False) if slope is not None]
+    return grad(
+        [each for each, _ in wanted], inputs, [slope for _, slope in wanted], create_graph=True, allow_unused=True
+    )
+
+
+def _is_usual(cell: Cell, tensors: Sequence[Tensor], each_has: int) -> bool:
+    """Return whether `_lstm` takes a layer: float32 in main memory, without projections, and nothing that watches."""
+    if not native.available or watch.active or cell is not _lstm_step or each_has not in (2, 4):
+        return False
+    return all(type(each._array) is np.ndarray and each._array.dtype == np.float32 for each in tensors)
+
+
+def _lstm_layers(
+    input: Tensor,
+    state: State,
+    params: Sequence[Tensor],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+) -> tuple[Tensor, State]:
+    """Return what `_layers` does, the outputs as (T, N, …)."""
+    directions = 2 if bidirectional else 1
+    each_has = len(params) // (num_layers * directions)
+    keep = modes.grad_enabled and any(each.requires_grad for each in (input, *state, *params))
+    hiddens, memories = [], []
+    for layer in range(num_layers):
+        results = []
+        for direction in range(directions):
+            at = layer * directions + direction
+            w_ih, w_hh, *biases = params[at * each_has : (at + 1) * each_has]
+            bias = biases[0] + biases[1] if has_biases else None
+            start = (each[at] for each in state)
+            outputs, steps, _ = _lstm(linear(input, w_ih, bias), *start, w_hh, backwards=bool(direction), keep=keep)
+            results.append(outputs)
+            hiddens.append(outputs[0 if direction else -1])
+            memories.append(steps[0 if direction else -1])
+        input = results[0] if directions == 1 else cat(results, -1)
+        if dropout and train and layer < num_layers - 1:
+            input = drop(input, dropout)
+    return input, (stack(hiddens, 0), stack(memories, 0))
+
+
 def _sequence(cell: Cell, arguments: tuple[Any, ...], several_states: bool) -> Any:
     """Run layers on a padded batch (input, hx, params, …, batch_first) or on packed data (data, batch_sizes, hx, …)."""
     packed = not isinstance(arguments[2], (tuple, list)) or isinstance(arguments[3], (tuple, list))
@@ -199,6 +340,16 @@ def _sequence(cell: Cell, arguments: tuple[Any, ...], several_states: bool) -> A
     else:
         input, hx, params, *options = arguments
         batch_first = options.pop()
+        state = tuple(hx) if several_states else (hx,)
+        if (
+            input.numel()
+            and state[0].numel()
+            and _is_usual(cell, (input, *state, *params), len(params) // len(state[0]))
+        ):
+            result, last = _lstm_layers(
+                (input.transpose(0, 1) if batch_first else input).contiguous(), state, params, *options
+            )
+            return result.transpose(0, 1) if batch_first else result, *last
         steps = list((input.transpose(0, 1) if batch_first else input).unbind(0))
     state = tuple(hx) if several_states else (hx,)
     outputs, last = _layers(cell, steps, state, params, *options)
