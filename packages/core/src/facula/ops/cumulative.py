@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.dimensions import wrap_dim
 from facula.dtypes import dtype as DType
 from facula.primitive import primitive, promote, to_float, write_out
@@ -51,6 +51,11 @@ def _cumsum(xp, x, *, dim, backwards):
     return xp.cumsum(x, axis=dim, dtype=wide).astype(result_type, copy=False)
 
 
+@_cumsum.kernel("native")
+def _cumsum_native(x, *, dim, backwards):
+    return native.kernels.cumsum(x, dim, backwards)
+
+
 @primitive(dtype=promote, vjp={"x": lambda g, x, out, dim: _cumprod_slope(g, x, out, dim)})
 def _cumprod(xp, x, *, dim):
     result_type = _result_type(x)
@@ -58,6 +63,11 @@ def _cumprod(xp, x, *, dim):
         return x.astype(result_type)
     wide = _ACCUMULATED_IN.get(result_type.char, result_type)
     return xp.cumprod(x, axis=dim, dtype=wide).astype(result_type, copy=False)
+
+
+@_cumprod.kernel("native")
+def _cumprod_native(x, *, dim):
+    return native.kernels.cumprod(x, dim)
 
 
 def _cumprod_slope(g: Tensor, x: Tensor, out: Tensor, dim: int) -> Tensor:
