@@ -67,7 +67,7 @@ inline PyObject* declined() {
 // An array: borrowed from the caller, or new and owned here until `release`.
 class Array {
  public:
-  explicit Array(PyObject* borrowed) : array_(reinterpret_cast<PyArrayObject*>(borrowed)) {}
+  explicit Array(PyObject* object, bool owned = false) : array_(reinterpret_cast<PyArrayObject*>(object)), owned_(owned) {}
   Array(Array&& other) noexcept : array_(other.array_), owned_(other.owned_) {
     other.array_ = nullptr;
     other.owned_ = false;

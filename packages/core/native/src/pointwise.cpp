@@ -36,18 +36,42 @@ void collapse(Loop& loop) {
   loop.dims = kept;
 }
 
+// bfloat16 in memory: the upper half of a float32, in which it is computed.
+struct Brain {
+  uint16_t bits;
+  Brain() = default;
+  Brain(float value) {
+    uint32_t whole;
+    std::memcpy(&whole, &value, sizeof whole);
+    // To the nearest, ties to even; what is not a number must not be rounded to infinity.
+    const uint32_t rounded = (whole + 0x7fff + (whole >> 16 & 1)) >> 16;
+    bits = static_cast<uint16_t>(value != value ? (whole >> 16 | 0x40) : rounded);
+  }
+  operator float() const {
+    const uint32_t whole = static_cast<uint32_t>(bits) << 16;
+    float value;
+    std::memcpy(&value, &whole, sizeof value);
+    return value;
+  }
+};
+
+// An element as it is computed with.
+ALWAYS_INLINE float computed(float value) { return value; }
+ALWAYS_INLINE double computed(double value) { return value; }
+ALWAYS_INLINE float computed(Brain value) { return value; }
+
 template <class T, class R, class Function>
 void run_row(const T* left, Index left_step, const T* right, Index right_step, R* to, Index size, const Function& function) {
   if (left_step == 1 && right_step == 1) {
-    for (Index i = 0; i < size; ++i) to[i] = function(left[i], right[i]);
+    for (Index i = 0; i < size; ++i) to[i] = function(computed(left[i]), computed(right[i]));
   } else if (left_step == 1 && right_step == 0) {
-    const T value = *right;
-    for (Index i = 0; i < size; ++i) to[i] = function(left[i], value);
+    const auto value = computed(*right);
+    for (Index i = 0; i < size; ++i) to[i] = function(computed(left[i]), value);
   } else if (left_step == 0 && right_step == 1) {
-    const T value = *left;
-    for (Index i = 0; i < size; ++i) to[i] = function(value, right[i]);
+    const auto value = computed(*left);
+    for (Index i = 0; i < size; ++i) to[i] = function(value, computed(right[i]));
   } else {
-    for (Index i = 0; i < size; ++i) to[i] = function(left[i * left_step], right[i * right_step]);
+    for (Index i = 0; i < size; ++i) to[i] = function(computed(left[i * left_step]), computed(right[i * right_step]));
   }
 }
 
@@ -83,32 +107,60 @@ void run(const Loop& loop, R* to, const Function& function) {
   });
 }
 
-// A Python number as an element of `type`; false where it is none.
-bool read_number(PyObject* object, Type type, double& wide, float& narrow) {
+// A Python number as an element of any of the types.
+union Number {
+  Number() {}
+  double wide;
+  float narrow;
+  Brain brain;
+};
+
+bool read_number(PyObject* object, Type type, Number& number) {
   if (!PyFloat_CheckExact(object)) return false;
-  wide = PyFloat_AS_DOUBLE(object);
-  narrow = static_cast<float>(wide);
-  return type == Type::float32 || type == Type::float64;
+  const double value = PyFloat_AS_DOUBLE(object);
+  if (type == Type::float64) {
+    number.wide = value;
+  } else if (type == Type::float32) {
+    number.narrow = static_cast<float>(value);
+  } else {
+    return false;  // the number itself is not rounded to bfloat16
+  }
+  return true;
 }
 
-// function(x, y) for float32 and float64, either of which may be a Python number. `Result` is the type of an element, or
-// bool.
+// Whether a result of this type and shape can be written to `out`.
+bool takes_result(const Array& out, Type type, int dims, const npy_intp* shape) {
+  return out.type() == type && out.dims() == dims && std::equal(shape, shape + dims, out.shape()) &&
+         PyArray_ISWRITEABLE(reinterpret_cast<PyArrayObject*>(out.object()));
+}
+
+template <bool compares, class Function>
+void run_in_type(Type type, const Loop& loop, const Array& z, const Function& function) {
+  switch (type) {
+    case Type::float32: run<float>(loop, z.data<std::conditional_t<compares, bool, float>>(), function); break;
+    case Type::float64: run<double>(loop, z.data<std::conditional_t<compares, bool, double>>(), function); break;
+    default: run<Brain>(loop, z.data<std::conditional_t<compares, bool, Brain>>(), function); break;
+  }
+}
+
+// function(x, y) for float32, float64 and bfloat16 (computed in float32, rounded once), either of which may be a Python
+// number. The result is of that type, or bool where it `compares`; a third argument is an array to write it to, which
+// may be one of the two.
 template <bool compares, class Function>
 PyObject* combine(PyObject* const* args, Py_ssize_t count, const Function& function) {
-  if (count != 2) return declined();
+  if (count != 2 && !(count == 3 && is_array(args[2]))) return declined();
   const bool arrays[2] = {is_array(args[0]), is_array(args[1])};
   if (!arrays[0] && !arrays[1]) return declined();
   const Array x(args[0]);
   const Array y(args[1]);
   const Array& model = arrays[0] ? x : y;
   const Type type = model.type();
-  if (type != Type::float32 && type != Type::float64) return declined();
+  if (type != Type::float32 && type != Type::float64 && type != Type::bfloat16) return declined();
   if (arrays[0] && arrays[1] && y.type() != type) return declined();
   const Type result_type = compares ? Type::boolean : type;
 
   Loop loop = {};
-  double wide[2];
-  float narrow[2];
+  Number numbers[2];
   bool by_columns = false;
   if (arrays[0] && arrays[1] && is_dense(x) && same_layout(x, y)) {
     loop.dims = 1;
@@ -118,8 +170,8 @@ PyObject* combine(PyObject* const* args, Py_ssize_t count, const Function& funct
     by_columns = !x.contiguous();
   } else if (!arrays[0] || !arrays[1]) {
     const int number = arrays[0] ? 1 : 0;
-    if (!is_dense(model) || !read_number(args[number], type, wide[number], narrow[number])) return declined();
-    const char* value = type == Type::float32 ? reinterpret_cast<char*>(&narrow[number]) : reinterpret_cast<char*>(&wide[number]);
+    if (!is_dense(model) || !read_number(args[number], type, numbers[number])) return declined();
+    const char* value = reinterpret_cast<const char*>(&numbers[number]);
     loop.dims = 1;
     loop.shape[0] = model.size();
     loop.left = {number == 0 ? value : model.data<char>(), {number == 0 ? 0 : 1}};
@@ -146,25 +198,25 @@ PyObject* combine(PyObject* const* args, Py_ssize_t count, const Function& funct
     }
     loop.left.data = x.data<char>();
     loop.right.data = y.data<char>();
-    Array z = Array::empty(loop.dims, shape, result_type);
+    if (count == 3) {
+      const Array out(args[2]);
+      if (!out.contiguous() || !takes_result(out, result_type, loop.dims, shape)) return declined();
+    }
+    Array z = count == 3 ? Array(Py_NewRef(args[2]), true) : Array::empty(loop.dims, shape, result_type);
     if (!z) return nullptr;
     if (z.size() > 0) {
       collapse(loop);
-      if (type == Type::float32) {
-        run<float>(loop, z.data<std::conditional_t<compares, bool, float>>(), function);
-      } else {
-        run<double>(loop, z.data<std::conditional_t<compares, bool, double>>(), function);
-      }
+      run_in_type<compares>(type, loop, z, function);
     }
     return z.release();
   }
-  Array z = Array::empty(model.dims(), model.shape(), result_type, by_columns);
-  if (!z) return nullptr;
-  if (type == Type::float32) {
-    run<float>(loop, z.data<std::conditional_t<compares, bool, float>>(), function);
-  } else {
-    run<double>(loop, z.data<std::conditional_t<compares, bool, double>>(), function);
+  if (count == 3) {
+    const Array out(args[2]);
+    if (!same_layout(out, model) || !takes_result(out, result_type, model.dims(), model.shape())) return declined();
   }
+  Array z = count == 3 ? Array(Py_NewRef(args[2]), true) : Array::empty(model.dims(), model.shape(), result_type, by_columns);
+  if (!z) return nullptr;
+  run_in_type<compares>(type, loop, z, function);
   return z.release();
 }
 
@@ -216,7 +268,7 @@ KERNEL(where, "where(condition, x, y): elements of x or of y, all of one shape, 
   const Array condition(args[0]);
   if (condition.type() != Type::boolean || !condition.contiguous()) return declined();
   const float* sides[2];
-  float numbers[2];
+  Number numbers[2];
   Index steps[2];
   for (int side = 0; side < 2; ++side) {
     PyObject* given = args[1 + side];
@@ -227,9 +279,8 @@ KERNEL(where, "where(condition, x, y): elements of x or of y, all of one shape, 
       sides[side] = x.data<float>();
       steps[side] = x.dims() == 0 ? 0 : 1;
     } else {
-      double wide;
-      if (!read_number(given, Type::float32, wide, numbers[side])) return declined();
-      sides[side] = &numbers[side];
+      if (!read_number(given, Type::float32, numbers[side])) return declined();
+      sides[side] = &numbers[side].narrow;
       steps[side] = 0;
     }
   }

@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec
 import numpy as np
 
 from facula import dtypes, native
-from facula.graph.modes import state
+from facula.graph.modes import state, watch
 from facula.graph.views import check_writable, refresh, rewrite_history
 from facula.overlap import refuse_partial_overlap
 from facula.primitive import Primitive
@@ -23,13 +23,14 @@ _NUMBERS = (int, float, complex, np.number, np.bool_)
 
 
 def inplace(
-    function: Callable[Concatenate[Any, Arguments], Tensor], *, saves_input: bool = True
+    function: Callable[Concatenate[Any, Arguments], Tensor], *, saves_input: bool = True, kernel: str | None = None
 ) -> Callable[Concatenate[Tensor, Arguments], Tensor]:
     """Return the in-place method of a function: ``x.f_(…)`` writes ``f(x, …)`` into the memory of ``x``.
 
     ``saves_input=False`` says that no gradient formula of the function needs its first input's old value, so that
-    none is kept.
+    none is kept. ``kernel`` names the compiled kernel of two operands that can write its result where the first one is.
     """
+    write_directly = None if kernel is None or native.kernels is None else getattr(native.kernels, kernel)
 
     @functools.wraps(function)
     def method(self: Tensor, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Tensor:
@@ -38,6 +39,11 @@ def inplace(
             check_writable(self)
         if self._storage is not None:
             _refuse_overlap(self, args)
+        if write_directly is not None and not recorded and len(args) == 1 and not kwargs and not watch.active:
+            other = args[0]._array if isinstance(args[0], TensorBase) else args[0]
+            if write_directly(self._array, other, self._array) is not NotImplemented:
+                storage_of(self).version += 1
+                return self
         return assign(self, function(_before_write(self) if recorded and saves_input else self, *args, **kwargs))
 
     method.__name__ = method.__qualname__ = function.__name__ + "_"

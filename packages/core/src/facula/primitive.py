@@ -108,6 +108,7 @@ class Primitive(_Fields):
         # What the compiled call asks: which inputs, as bits, are brought to a common type.
         self._promoted = 0 if dtype is None else sum(1 << at for at in range(_MOST_BITS) if self._is_promoted(at))
         self._is_variadic = self.variadic is not None
+        self._takes_low_precision = False
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join([*self.inputs, *self.options])})>"
@@ -143,10 +144,14 @@ class Primitive(_Fields):
 
         return register
 
-    def native(self, name: str) -> None:
-        """Compute with the compiled kernel of this name, which takes the inputs and has no options."""
+    def native(self, name: str, low_precision: bool = False) -> None:
+        """Compute with the compiled kernel of this name, which takes the inputs and has no options.
+
+        ``low_precision`` says that it takes types of 16 bits as they are, computes in float32 and rounds once.
+        """
         if native.available:
             self.kernel("native")(getattr(native.kernels, name))
+            self._takes_low_precision = low_precision
 
     # Calling it.
 
@@ -286,6 +291,10 @@ class Primitive(_Fields):
                 f"{self._devices(inputs)}, in {self.name.strip('_')}"
             )
         compute, rounded = self._computed_in(tuple(signature), inputs)
+        if rounded is not None and self._takes_low_precision and not on_cuda:
+            result = self.kernels["native"](*self._bring_to(rounded, inputs, False))
+            if result is not NotImplemented:
+                return self._wrap(inputs, result, recorded, out, options)
         arrays = self._bring_to(compute, inputs, on_cuda > 0)
         try:
             result = self._compute_on_cuda(arrays, options) if on_cuda else self._compute_on_cpu(*arrays, **options)

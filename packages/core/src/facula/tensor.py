@@ -93,13 +93,13 @@ class Tensor(TensorProperties, layouts.LayoutMethods):
     abs = absolute = pointwise.abs
     abs_ = absolute_ = inplace(pointwise.abs)
     add = pointwise.add
-    add_ = inplace(pointwise.add, saves_input=False)
+    add_ = inplace(pointwise.add, saves_input=False, kernel="add")
     addcdiv = pointwise.addcdiv
     addcdiv_ = inplace(pointwise.addcdiv, saves_input=False)
     addcmul = pointwise.addcmul
     addcmul_ = inplace(pointwise.addcmul, saves_input=False)
     div = divide = true_divide = pointwise.div
-    div_ = divide_ = true_divide_ = inplace(pointwise.div)
+    div_ = divide_ = true_divide_ = inplace(pointwise.div, kernel="div")
     float_power = pointwise.float_power
     float_power_ = inplace(pointwise.float_power)
     floor_divide = pointwise.floor_divide
@@ -119,7 +119,7 @@ class Tensor(TensorProperties, layouts.LayoutMethods):
     lerp = pointwise.lerp
     lerp_ = inplace(pointwise.lerp)
     mul = multiply = pointwise.mul
-    mul_ = multiply_ = inplace(pointwise.mul)
+    mul_ = multiply_ = inplace(pointwise.mul, kernel="mul")
     neg = negative = pointwise.neg
     neg_ = negative_ = inplace(pointwise.neg, saves_input=False)
     positive = pointwise.positive
@@ -136,7 +136,7 @@ class Tensor(TensorProperties, layouts.LayoutMethods):
     square = pointwise.square
     square_ = inplace(pointwise.square)
     sub = subtract = pointwise.sub
-    sub_ = subtract_ = inplace(pointwise.sub, saves_input=False)
+    sub_ = subtract_ = inplace(pointwise.sub, saves_input=False, kernel="sub")
     xlogy = pointwise.xlogy
     xlogy_ = inplace(pointwise.xlogy)
     igamma = special.igamma

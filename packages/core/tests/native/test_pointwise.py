@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import facula
 from facula.ops import comparison, pointwise, selection
 
 PRIMITIVES = [pointwise._add, pointwise._sub, pointwise._mul, pointwise._div]
@@ -54,3 +55,41 @@ def test_where(held) -> None:
     held(selection._where, x > 0, 0.5, y)
     held(selection._where, x > 0, np.array(2.0, np.float32), y)
     held(selection._where, x[0] > 0, x, y, accepts=False)
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])
+def test_bfloat16_is_rounded_once(name) -> None:
+    facula.manual_seed(0)
+    wide = facula.randn(3000), facula.randn(3000)
+    x, y = (each.bfloat16() for each in wide)
+    x[:4] = facula.tensor([float("nan"), float("inf"), 3e38, 1e-40]).bfloat16()
+    expected = getattr(facula, name)(x.float(), y.float()).bfloat16()
+    found = getattr(facula, name)(x, y)
+    assert found.dtype is facula.bfloat16
+    facula.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
+    facula.testing.assert_close(getattr(facula, name)(x, 0.3), getattr(facula, name)(x.float(), 0.3).bfloat16(), equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])
+def test_results_are_written_into_the_first_operand(name) -> None:
+    facula.manual_seed(0)
+    for shape, other in [((5, 6), (5, 6)), ((5, 6), (6,)), ((5, 6), ()), ((40_000,), (40_000,)), ((2, 3, 4), (3, 1))]:
+        for make in (lambda each: each, lambda each: each.transpose(0, -1), lambda each: each[..., ::2]):
+            x = make(facula.rand(shape))
+            y = facula.rand(other) if other != shape else make(facula.rand(other))
+            try:
+                expected = getattr(facula, name)(x, y)
+            except RuntimeError:
+                continue
+            version, address = x._version, x.data_ptr()
+            assert getattr(x, name + "_")(y) is x
+            assert (x._version, x.data_ptr()) == (version + 1, address)
+            facula.testing.assert_close(x, expected)
+    x = facula.ones(3)
+    getattr(x, name + "_")(2.0)
+    facula.testing.assert_close(x, getattr(facula, name)(facula.ones(3), 2.0))
+    with pytest.raises(RuntimeError, match="doesn't match the broadcast shape"):
+        getattr(facula.ones(3), name + "_")(facula.ones(2, 3))
+    integers = facula.arange(3)
+    with pytest.raises(RuntimeError, match="can't be cast"):
+        getattr(integers, name + "_")(0.5)

@@ -51,7 +51,7 @@ def _add(xp, x, other):
 
 
 _add.kernel("cpu")(np.add)
-_add.native("add")
+_add.native("add", low_precision=True)
 
 
 @primitive(dtype=promote, vjp={"x": lambda g: g, "other": lambda g: -g})
@@ -60,7 +60,7 @@ def _sub(xp, x, other):
 
 
 _sub.kernel("cpu")(np.subtract)
-_sub.native("sub")
+_sub.native("sub", low_precision=True)
 
 
 @primitive(
@@ -72,7 +72,7 @@ def _mul(xp, x, other):
 
 
 _mul.kernel("cpu")(np.multiply)
-_mul.native("mul")
+_mul.native("mul", low_precision=True)
 
 
 @primitive(
@@ -87,7 +87,7 @@ def _div(xp, x, other):
 
 
 _div.kernel("cpu")(np.true_divide)
-_div.native("div")
+_div.native("div", low_precision=True)
 
 
 def _scaled(other: TensorLike, alpha: Number, input: TensorLike) -> TensorLike:
