@@ -139,9 +139,12 @@ def scaled_dot_product_attention(
 
 
 def _is_usual(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float) -> bool:
-    """Return whether the operation takes it: heads of the same number, no dropout, a mask that is no parameter."""
+    """Return whether the operation takes it: heads of the same number, no dropout, a mask that is no parameter.
+
+    Under autocast the products by themselves are computed in the narrow type, which the whole is not.
+    """
     left, middle, right = query._array.shape, key._array.shape, value._array.shape
-    if dropout_p or not left[:-2] == middle[:-2] == right[:-2] or 0 in (*left, *middle, *right):
+    if dropout_p or types_may_differ() or not left[:-2] == middle[:-2] == right[:-2] or 0 in (*left, *middle, *right):
         return False
     if left[-1] != middle[-1] or middle[-2] != right[-2]:
         return False
