@@ -36,3 +36,9 @@ def test_numbers_and_state_are_those_of_the_array_code(name, monkeypatch) -> Non
             expected = FILLS[name](arrays, size)
         assert found.tobytes() == expected.tobytes(), size
         assert compiled.get_state_array().tobytes() == arrays.get_state_array().tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_single_number_is_an_array_too(dtype) -> None:
+    found = rng.bernoulli(Generator().manual_seed(0), (), 1.0, dtype, 2.0)
+    assert type(found) is np.ndarray and found.shape == () and found == 2

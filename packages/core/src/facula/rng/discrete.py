@@ -122,7 +122,9 @@ def bernoulli(
             if generator.fill("random_bernoulli", result, probability, value):
                 return result
         drawn = (unit_uniform_float64(generator, count) < probability).astype(dtype).reshape(shape)
-        return drawn if value == 1.0 else drawn * dtype.type(value)
+        if value != 1.0:
+            drawn *= dtype.type(value)
+        return drawn
     unit_uniform = unit_uniform_float64 if probability.dtype == np.float64 else unit_uniform_float32
     uniforms = unit_uniform(generator, count).reshape(shape)
     return (uniforms < np.broadcast_to(probability, uniforms.shape).astype(uniforms.dtype)).astype(dtype)
