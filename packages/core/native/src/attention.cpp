@@ -4,6 +4,7 @@
 // which computes the weights again. Keys and values are copied once for each head, in the order in which products read.
 #include "array.h"
 #include "gemm.h"
+#include "softmax.h"
 
 namespace facula {
 namespace {
@@ -109,27 +110,58 @@ void multiply(Index m, Index n, Index k, const Matrix& a, const float* panels, I
   } while (k0 < k);
 }
 
-// Scale the scores of query i, apply the mask, and let what is not seen be minus infinity, to the end of a whole vector.
-void finish_scores(const Problem& problem, const Mask& mask, Index i, Index seen, float* scores) {
-  const Index own = problem.causal ? std::min(seen, i + 1) : seen;
-  for (Index j = 0; j < own; ++j) scores[j] *= problem.scale;
-  mask.apply(i, own, scores);
-  for (Index j = own; j < gemm::round_up(seen, kLanes); ++j) scores[j] = -INFINITY;
+// exp(x) for x that is never far above 0; 0 where it would be no normal number, since those take the processor long.
+ALWAYS_INLINE Floats share(Floats x) {
+  const Ints tiny = x < -87.0f;
+  const Floats power = exp_below_zero(tiny ? Floats{} : x);
+  return tiny ? Floats{} : power;
 }
 
-// exp(score - largest) in place of each score; their sum, and the largest in `most`.
-float exponentials(Index seen, float* scores, float& most) {
-  Floats found = all(-INFINITY);
-  for (Index j = 0; j < seen; j += kLanes) found = maximum(load(scores + j), found);
-  most = largest(found);
-  const float shift = most == -INFINITY ? 0.0f : most;
-  Floats sums = {};
-  for (Index j = 0; j < seen; j += kLanes) {
-    const Floats value = exp(load(scores + j) - shift);
-    store(scores + j, value);
-    sums += value;
+// Scale the scores of query i, apply the mask, and let what is not seen be minus infinity, to the end of a whole vector.
+// Returns the largest.
+float finish_scores(const Problem& problem, const Mask& mask, Index i, Index seen, float* scores) {
+  const Index own = problem.causal ? std::min(seen, i + 1) : seen;
+  if (mask.data != nullptr) {
+    for (Index j = 0; j < own; ++j) scores[j] *= problem.scale;
+    mask.apply(i, own, scores);
   }
-  return total(sums);
+  const float factor = mask.data == nullptr ? problem.scale : 1.0f;
+  Floats found[2] = {all(-INFINITY), all(-INFINITY)};
+  Index j = 0;
+  for (; j + 2 * kLanes <= own; j += 2 * kLanes) {
+    for (int part = 0; part < 2; ++part) {
+      const Floats score = load(scores + j + part * kLanes) * factor;
+      store(scores + j + part * kLanes, score);
+      found[part] = maximum(score, found[part]);
+    }
+  }
+  float most = largest(maximum(found[0], found[1]));
+  for (; j < own; ++j) {
+    scores[j] *= factor;
+    most = scores[j] > most ? scores[j] : most;
+  }
+  for (Index end = gemm::round_up(seen, kLanes); j < end; ++j) scores[j] = -INFINITY;
+  return most;
+}
+
+// exp(score - largest) in place of each score; their sum.
+float exponentials(Index seen, float* scores, float most) {
+  const float shift = most == -INFINITY ? 0.0f : most;
+  Floats sums[2] = {};
+  Index j = 0;
+  for (; j + 2 * kLanes <= seen; j += 2 * kLanes) {
+    for (int part = 0; part < 2; ++part) {
+      const Floats value = share(load(scores + j + part * kLanes) - shift);
+      store(scores + j + part * kLanes, value);
+      sums[part] += value;
+    }
+  }
+  for (; j < seen; j += kLanes) {
+    const Floats value = share(load(scores + j) - shift);
+    store(scores + j, value);
+    sums[0] += value;
+  }
+  return total(sums[0] + sums[1]);
 }
 
 bool forward(const Problem& problem, const Matrix& query, const Matrix& key, const Matrix& value, const Mask& mask,
@@ -150,8 +182,7 @@ bool forward(const Problem& problem, const Matrix& query, const Matrix& key, con
     float sums[8 * kRows];
     for (Index i = 0; i < rows; ++i) {
       float* own = scores + i * problem.row();
-      finish_scores(problem, mask, i0 + i, seen, own);
-      float most = 0.0f;
+      const float most = finish_scores(problem, mask, i0 + i, seen, own);
       sums[i] = exponentials(seen, own, most);
       // Of a row where nothing takes part the logarithm is infinite, so that its weights are 0 when computed again.
       logsumexp[i0 + i] = sums[i] == 0.0f ? INFINITY : most + std::log(sums[i]);
@@ -164,6 +195,18 @@ bool forward(const Problem& problem, const Matrix& query, const Matrix& key, con
     }
   }
   return true;
+}
+
+// The sum of products of two first rows.
+float product_of_rows(const Matrix& x, const Matrix& y, Index count) {
+  Floats sums = {};
+  Index j = 0;
+  if (x.column == 1 && y.column == 1) {
+    for (; j + kLanes <= count; j += kLanes) sums += load(x.data + j) * load(y.data + j);
+  }
+  float sum = total(sums);
+  for (; j < count; ++j) sum += *x.at(0, j) * *y.at(0, j);
+  return sum;
 }
 
 // What the gradient of one head reads and writes.
@@ -203,12 +246,11 @@ bool backward(const Problem& problem, const Backward& at, const Mask& mask) {
       float* own = weights + i * problem.row();
       float* own_slopes = slopes + i * problem.row();
       finish_scores(problem, mask, i0 + i, seen, own);
-      float along = 0.0f;
-      for (Index j = 0; j < value_width; ++j) along += *at.slope.at(i0 + i, j) * *at.out.at(i0 + i, j);
+      const float along = product_of_rows(at.slope.from(i0 + i, 0), at.out.from(i0 + i, 0), value_width);
       const float shift = at.logsumexp[i0 + i];
       Index j = 0;
       for (; j < seen; j += kLanes) {
-        const Floats weight = exp(load(own + j) - shift);
+        const Floats weight = share(load(own + j) - shift);
         store(own + j, weight);
         store(own_slopes + j, weight * (load(own_slopes + j) - along) * problem.scale);
       }

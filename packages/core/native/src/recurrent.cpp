@@ -5,6 +5,7 @@
 #include "array.h"
 #include "gemm.h"
 #include "rows.h"
+#include "softmax.h"
 
 namespace facula {
 namespace {
@@ -59,6 +60,35 @@ void row_times_panels(Index k, const float* a, const float* const* panels, float
   }
 }
 
+// 1 / x for x between 1 and 2, to about one unit in the last place.
+ALWAYS_INLINE Floats reciprocal(Floats x) {
+#if defined(__AVX512F__)
+  const Floats guess = _mm512_maskz_rcp14_ps(0xffff, x);
+  return guess * (2.0f - x * guess);
+#else
+  return 1.0f / x;
+#endif
+}
+
+// The logistic function and tanh with a few units of 2**-24 absolute error, and half the instructions.
+ALWAYS_INLINE Floats gate(Floats x) {
+  const Floats power = exp_below_zero(-absolute(x));
+  const Floats above = reciprocal(1.0f + power);
+  return x < 0.0f ? power * above : above;
+}
+ALWAYS_INLINE Floats squashed(Floats x) {
+  const Floats power = exp_below_zero(-2.0f * absolute(x));
+  return with_sign_of((1.0f - power) * reciprocal(1.0f + power), x);
+}
+
+// Ask for what a block of units has in each row: lines far apart, which the processor does not foresee.
+template <int for_writing>
+ALWAYS_INLINE void announce(const float* rows, Index count, Index row) {
+  for (Index i = 0; i < count; ++i) {
+    for (Index at = 0; at < kColumns; at += 16) __builtin_prefetch(rows + i * row + at, for_writing);
+  }
+}
+
 struct Layer {
   Index steps, batch, hidden;
   bool backwards;
@@ -92,6 +122,9 @@ void forward_block(const Layer& layer, const Step& step, const float* weights, I
       row_times_panels(units, step.hidden + n0 * units, panels, to);
     } else {
       for (Index gate = 0; gate < kGates; ++gate) {
+        const Index gates = n0 * kGates * units + gate * units + first;
+        announce<0>(step.projected + gates, rows, kGates * units);
+        if (step.gates != nullptr) announce<1>(step.gates + gates, rows, kGates * units);
         times_panel(rows, units, step.hidden + n0 * units, units, panels[gate], sums[gate], false);
       }
     }
@@ -100,16 +133,16 @@ void forward_block(const Layer& layer, const Step& step, const float* weights, I
       const Index gates = (n0 + row) * kGates * units + first;
       for (Index at = 0; at < wide; at += kLanes) {
         const Index count = std::min<Index>(kLanes, wide - at);
-        const auto before = [&](Index gate) {
-          return load(sums[gate] + row * kColumns + at) + load_filled(step.projected + gates + gate * units + at, count, 0);
+        const auto before = [&](Index which) {
+          return load(sums[which] + row * kColumns + at) + load_filled(step.projected + gates + which * units + at, count, 0);
         };
-        const Floats admit = sigmoid(before(0));
-        const Floats forget = sigmoid(before(1));
-        const Floats candidate = tanh(before(2));
-        const Floats emit = sigmoid(before(3));
+        const Floats admit = gate(before(0));
+        const Floats forget = gate(before(1));
+        const Floats candidate = squashed(before(2));
+        const Floats emit = gate(before(3));
         const Floats memory = forget * load_filled(step.memory + state + at, count, 0) + admit * candidate;
         store_first(step.next_memory + state + at, memory, count);
-        store_first(step.out + state + at, emit * tanh(memory), count);
+        store_first(step.out + state + at, emit * squashed(memory), count);
         if (step.gates != nullptr) {
           store_first(step.gates + gates + at, admit, count);
           store_first(step.gates + gates + units + at, forget, count);
@@ -135,6 +168,11 @@ void backward_block(const Layer& layer, const StepBack& step, const float* weigh
   alignas(64) float sums[kBatch * kColumns];
   for (Index n0 = 0; n0 < layer.batch; n0 += kBatch) {
     const Index rows = std::min(kBatch, layer.batch - n0);
+    for (Index gate = 0; step.gates != nullptr && gate < kGates; ++gate) {
+      const Index gates = n0 * kGates * units + gate * units + first;
+      announce<0>(step.gates + gates, rows, kGates * units);
+      announce<1>(step.gate_slopes + gates, rows, kGates * units);
+    }
     if (step.later == nullptr) {
       std::memset(sums, 0, sizeof sums);
     } else {
@@ -157,7 +195,7 @@ void backward_block(const Layer& layer, const StepBack& step, const float* weigh
         const Floats forget = read(step.gates + gates + units);
         const Floats candidate = read(step.gates + gates + 2 * units);
         const Floats emit = read(step.gates + gates + 3 * units);
-        const Floats shown = tanh(read(step.memory + state));
+        const Floats shown = squashed(read(step.memory + state));
         Floats kept = read(step.carried + state) + slope * emit * (1.0f - shown * shown);
         if (step.memory_slope != nullptr) kept += read(step.memory_slope + state);
         float* to = step.gate_slopes + gates + at;
