@@ -19,6 +19,9 @@ forward_hooks_always: dict[int, bool] = {}
 forward_hooks_with_kwargs: dict[int, bool] = {}
 backward_hooks: Hooks = OrderedDict()
 backward_pre_hooks: Hooks = OrderedDict()
+parameter_registration_hooks: Hooks = OrderedDict()
+buffer_registration_hooks: Hooks = OrderedDict()
+module_registration_hooks: Hooks = OrderedDict()
 
 
 def register(hooks: Hooks, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
@@ -54,6 +57,38 @@ def register_module_full_backward_hook(hook: Callable[..., Any]) -> RemovableHan
 def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Call ``hook(module, grad_output)`` when the gradients of any module's outputs are known."""
     return register(backward_pre_hooks, hook)
+
+
+def register_module_parameter_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(module, name, parameter)`` when any module is given a parameter; what it returns takes its place."""
+    return register(parameter_registration_hooks, hook)
+
+
+def register_module_buffer_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(module, name, buffer)`` when any module is given a buffer; what it returns takes its place."""
+    return register(buffer_registration_hooks, hook)
+
+
+def register_module_module_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(module, name, child)`` when any module is given a child; what it returns takes its place."""
+    return register(module_registration_hooks, hook)
+
+
+def registered(hooks: Hooks, module: object, name: str, value: Any) -> Any:
+    """Return what the hooks make of a value that a module is given under a name."""
+    for hook in tuple(hooks.values()):
+        replaced = hook(module, name, value)
+        if replaced is not None:
+            value = replaced
+    return value
+
+
+def _as_many(found: Any, expected: int, what: str) -> tuple[Any, ...]:
+    """Return what a hook returned as a tuple; RuntimeError when it is of another length."""
+    made = found if isinstance(found, tuple) else (found,)
+    if len(made) != expected:
+        raise RuntimeError(f"{what}, got {len(made)}, but expected {expected}")
+    return made
 
 
 class _Boundary(Node):
@@ -139,7 +174,8 @@ class GradientHooks:
             for hook in self.pre_hooks:
                 found = hook(self.module, self.grad_outputs)
                 if found is not None:
-                    self.grad_outputs = found if isinstance(found, tuple) else (found,)
+                    what = "Backward pre hook returned an invalid number of grad_output"
+                    self.grad_outputs = _as_many(found, len(outputs), what)
             if not self._inputs_have_gradients:
                 self._call((None,))
             return tuple(self.grad_outputs[at] for at in chosen)
@@ -158,5 +194,6 @@ class GradientHooks:
         for hook in self.hooks:
             found = hook(self.module, grad_inputs, self.grad_outputs)
             if found is not None:
-                replaced = grad_inputs = found if isinstance(found, tuple) else (found,)
+                what = "Backward hook returned an invalid number of grad_input"
+                replaced = grad_inputs = _as_many(found, len(grad_inputs), what)
         return replaced

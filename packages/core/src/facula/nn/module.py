@@ -35,6 +35,7 @@ class Module(StateMixin):
     call_super_init = False
     forward: Callable[..., Any] = _unimplemented
     _has_hooks: bool
+    _is_full_backward_hook: bool | None = None
     _forward_pre_hooks: OrderedDict[int, Callable[..., Any]]
     _forward_pre_hooks_with_kwargs: dict[int, bool]
     _forward_hooks: OrderedDict[int, Callable[..., Any]]
@@ -90,7 +91,7 @@ class Module(StateMixin):
             if "_modules" not in own:
                 raise AttributeError("cannot assign module before Module.__init__() call")
             _take_from(name, own, parameters, own["_buffers"])
-            own["_modules"][name] = value
+            own["_modules"][name] = hooks.registered(hooks.module_registration_hooks, self, name, value)
         elif "_modules" in own and name in own["_modules"]:
             if value is not None:
                 raise TypeError(
@@ -105,7 +106,7 @@ class Module(StateMixin):
             if getattr(value, "_is_buffer", False) and name not in own["_buffers"]:
                 _take_from(name, own, own["_modules"])
                 self.register_buffer(name, value, value.persistent)  # type: ignore[union-attr]  # a Buffer has it
-            own["_buffers"][name] = value
+            own["_buffers"][name] = hooks.registered(hooks.buffer_registration_hooks, self, name, value)
         else:
             super().__setattr__(name, value)
 
@@ -143,7 +144,7 @@ class Module(StateMixin):
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To "
                 f"express '{name}' as a function of another Tensor, compute the value in the forward() method."
             )
-        self._parameters[name] = param
+        self._parameters[name] = hooks.registered(hooks.parameter_registration_hooks, self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is part of the module's state but no parameter; in ``state_dict`` when ``persistent``."""
@@ -154,7 +155,7 @@ class Module(StateMixin):
             raise TypeError(
                 f"cannot assign '{_type_name(tensor)}' object to buffer '{name}' (facula.Tensor or None required)"
             )
-        self._buffers[name] = tensor
+        self._buffers[name] = hooks.registered(hooks.buffer_registration_hooks, self, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -169,7 +170,7 @@ class Module(StateMixin):
         if not isinstance(module, Module) and module is not None:
             raise TypeError(f"{_type_name(module)} is not a Module subclass")
         self._check_name(name, "module", self._modules)
-        self._modules[name] = module
+        self._modules[name] = hooks.registered(hooks.module_registration_hooks, self, name, module)
 
     def _check_name(self, name: str, kind: str, table: dict[Any, Any]) -> None:
         if not isinstance(name, str):
@@ -477,10 +478,21 @@ class Module(StateMixin):
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` in the backward pass; what it returns replaces grad_input."""
+        return self._register_backward_hook(hook, prepend, full=True)
+
+    def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Do the same as `register_full_backward_hook`, under its old name; a module has hooks of one name only."""
+        return self._register_backward_hook(hook, False, full=False)
+
+    def _register_backward_hook(self, hook: Callable[..., Any], prepend: bool, full: bool) -> RemovableHandle:
+        if self._backward_hooks and self._is_full_backward_hook is not full:
+            raise RuntimeError(
+                "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one "
+                "of them."
+            )
+        self._is_full_backward_hook = full
         self._has_hooks = True
         return hooks.register(self._backward_hooks, hook, prepend)
-
-    register_backward_hook = register_full_backward_hook
 
     def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_output)`` in the backward pass; what it returns replaces grad_output."""

@@ -16,7 +16,7 @@ StateDict = dict[str, Any]
 _EXTRA_STATE = "_extra_state"
 
 
-class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
+class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
     """The keys that did not match when a state was loaded."""
 
     __slots__ = ()
@@ -95,7 +95,7 @@ class StateMixin:
 
     def load_state_dict(
         self, state_dict: Mapping[str, object], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
+    ) -> _IncompatibleKeys:
         """Copy a state into this module, and return the keys that were missing or not expected.
 
         With ``strict`` such keys are a RuntimeError. ``assign`` puts the given tensors in place instead of copying.
@@ -119,7 +119,7 @@ class StateMixin:
             raise RuntimeError(
                 "Error(s) in loading state_dict for {}:\n\t{}".format(type(self).__name__, "\n\t".join(errors))
             )
-        return IncompatibleKeys(missing, unexpected)
+        return _IncompatibleKeys(missing, unexpected)
 
     def _load_from_state_dict(
         self,
@@ -238,7 +238,7 @@ def _load(
             inner = prefix + name + "."
             part = {key: value for key, value in state.items() if key.startswith(inner)}
             _load(child, part, inner, metadata, missing, unexpected, errors, strict, assign)
-    keys = IncompatibleKeys(missing, unexpected)
+    keys = _IncompatibleKeys(missing, unexpected)
     for hook in tuple(module._load_state_dict_post_hooks.values()):
         if hook(module, keys) is not None:
             raise RuntimeError(
