@@ -47,8 +47,12 @@ struct Twister {
       const Words next = mixed(load_words(words + at), load_words(words + at + 1)) ^ load_words(words + at + apart - size);
       std::memcpy(words + at, &next, sizeof next);
     }
-    for (; at < size - 1; ++at) words[at] = mixed(words[at], words[at + 1]) ^ words[at + apart - size];
-    words[at] = mixed(words[at], words[0]) ^ words[apart - 1];
+    // None are left where vectors are of four.
+    constexpr int left = (apart - 1) % kLanes;
+    for (int more = 0; more < left; ++more, ++at) {
+      words[at] = mixed(words[at], words[at + 1]) ^ words[at + apart - size];
+    }
+    words[size - 1] = mixed(words[size - 1], words[0]) ^ words[apart - 1];
     used = 0;
   }
 
