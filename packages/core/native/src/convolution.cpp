@@ -125,6 +125,82 @@ float* packed_filters(const Filters& filters, Index groups, Index rows, Index de
   return packed;
 }
 
+// Sums of `rows` filters over places that lie side by side: as `gemm`'s kernel, but read where the image lies.
+template <int rows>
+void filter_run(Index depth, const float* filters, const float* image, const Index* offsets, float* to, Index to_row, Index count,
+                bool add) {
+  Floats sums[rows][2];
+  for (int i = 0; i < rows; ++i) sums[i][0] = sums[i][1] = Floats{};
+  for (Index k = 0; k < depth; ++k) {
+    const float* line = image + offsets[k];
+    const Floats left = load(line), right = load(line + kLanes);
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; ++i) {
+      const float scale = filters[k * gemm::kRows + i];
+      sums[i][0] += scale * left;
+      sums[i][1] += scale * right;
+    }
+  }
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < 2; ++j) {
+      float* place = to + i * to_row + j * kLanes;
+      const Index lanes = std::min<Index>(kLanes, count - j * kLanes);
+      if (lanes == kLanes) {
+        store(place, add ? sums[i][j] + load(place) : sums[i][j]);
+      } else if (lanes > 0) {
+        store_short(place, add ? sums[i][j] + load_short(place, lanes) : sums[i][j], lanes);
+      }
+    }
+  }
+}
+
+using FilterRun = void (*)(Index, const float*, const float*, const Index*, float*, Index, Index, bool);
+
+template <int rows>
+FilterRun filter_run_of(Index count) {
+  if constexpr (rows == 1) {
+    return filter_run<1>;
+  } else {
+    return count == rows ? filter_run<rows> : filter_run_of<rows - 1>(count);
+  }
+}
+
+// Rows first … last of packed filters over the places from `place` on: as `gemm::multiply_packed`, but patches that lie
+// side by side are not copied.
+bool filter_places(Index all_rows, Index first, Index last, Index depth, const float* filters, const Patches& patches, Index place,
+                   Index places, float* to, Index to_row) {
+  const Index depth_block = gemm::depth_of_pass(depth);
+  float* panel = scratch<float>(Purpose::right_panels, static_cast<size_t>((depth_block + kLanes) * gemm::kColumns + kLanes));
+  if (panel == nullptr) return false;
+  for (Index k = 0; k < depth; k += depth_block) {
+    const Index deep = std::min(depth_block, depth - k);
+    const float* block = filters + k * gemm::round_up(all_rows, gemm::kRows);
+    for (Index j = 0; j < places; j += gemm::kColumns) {
+      const Index wide = std::min<Index>(gemm::kColumns, places - j);
+      const Index width = patches.padded->out[2];
+      const Index line = (place + j) / width;
+      const bool in_line = (place + j) % width + wide <= width;
+      const float* image = patches.image + (place + j) % width +
+                           patches.padded->place_offset(line / patches.padded->out[1], line % patches.padded->out[1]);
+      if (!in_line) patches.panel(k, deep, place + j, wide, panel);
+      for (Index i = first; i < last; i += gemm::kRows) {
+        const Index high = std::min(gemm::kRows + Index{0}, last - i);
+        float* sums = to + (i - first) * to_row + j;
+        if (in_line) {
+          filter_run_of<gemm::kRows>(high)(deep, block + i * deep, image, patches.offsets + k, sums, to_row, wide, k > 0);
+        } else {
+          gemm::Finish finish;
+          finish.add = k > 0;
+          Index lanes = 0;
+          const gemm::Kernel run = gemm::kernel_for<true, true>(high, wide, lanes);
+          run(deep, block + i * deep, 1, gemm::kRows, panel, gemm::kColumns, sums, to_row, lanes, finish);
+        }
+      }
+    }
+  }
+  return true;
+}
+
 // Result (batch, rows * groups, places) of filters over images: for each group its filters times the patches of its
 // channels.
 bool filter_images(Index batch, Index groups, Index channels, Index rows, const Padded& padded, const float* x, Index x_size,
@@ -157,17 +233,21 @@ bool filter_images(Index batch, Index groups, Index channels, Index rows, const 
     } else {
       if (packed == nullptr) packed = packed_filters(filters, groups, rows, depth);
       if (packed == nullptr) return false;
-      // Parts of the places of one image, so that a single image keeps every thread busy, and none waits long for the last.
+      // Parts of the places of one image and, where they are few, of its rows, so that a single image keeps every thread
+      // busy, and none waits long for the last.
       const Index parts = std::min(panels, std::max<Index>(1, (4 * threads() + units - 1) / units));
-      parallel_tasks(units * parts, [&](Index task) {
-        const Index part = task % parts;
-        const Index unit = task / parts;
+      const Index tiles = (rows + gemm::kRows - 1) / gemm::kRows;
+      const Index across = units * panels < 16 * threads() && tiles >= 4 ? std::min<Index>(tiles / 2, threads()) : 1;
+      parallel_tasks(units * parts * across, [&](Index task) {
+        const Index part = task / across % parts;
+        const Index unit = task / across / parts;
+        const Index i = tiles * (task % across) / across * gemm::kRows;
+        const Index i_end = std::min(rows, tiles * (task % across + 1) / across * gemm::kRows);
         const Index first = panels * part / parts * gemm::kColumns;
         const Index last = std::min(columns, panels * (part + 1) / parts * gemm::kColumns);
         const Patches patches = {copies + unit * channels * all.plane(), &all, offsets.data()};
-        const float* own = packed + unit % groups * filters_size;
-        if (!gemm::multiply_packed(rows, last - first, depth, own, patches, first, to + unit * rows * columns + first, columns,
-                                   Finish{})) {
+        if (!filter_places(rows, i, i_end, depth, packed + unit % groups * filters_size, patches, first, last - first,
+                           to + (unit * rows + i) * columns + first, columns)) {
           done = false;
         }
       });
@@ -232,7 +312,7 @@ Filters turned_filters(const Shape& shape, const float* weight, const Phase* pha
   const Index taps = shape.taps();
   const Index depth = shape.group_out() * phases[0].taps * phases[1].taps * phases[2].taps;
   if (taps == 1) return {{weight, 1, rows}, rows * depth};
-  // Some channels at a time, so that what is read lies side by side.
+  // Blocks of channels and results, so that what is read and what is written lies side by side.
   constexpr Index kTogether = 16;
   const Index blocks = (rows + kTogether - 1) / kTogether;
   const Index kept = depth / shape.group_out();
@@ -251,17 +331,19 @@ Filters turned_filters(const Shape& shape, const float* weight, const Phase* pha
     for (Index block = begin; block < end; ++block) {
       const Index group = block / blocks;
       const Index first = block % blocks * kTogether;
-      for (Index out = 0; out < shape.group_out(); ++out) {
+      for (Index start = 0; start < shape.group_out(); start += 2 * kTogether) {
         for (Index channel = first; channel < std::min(rows, first + kTogether); ++channel) {
-          const float* filter = weight + ((group * shape.group_out() + out) * rows + channel) * taps;
-          float* filter_to = to + (group * rows + channel) * depth + out * kept;
+          for (Index out = start; out < std::min(shape.group_out(), start + 2 * kTogether); ++out) {
+            const float* filter = weight + ((group * shape.group_out() + out) * rows + channel) * taps;
+            float* filter_to = to + (group * rows + channel) * depth + out * kept;
 #if defined(__AVX512F__)
-          if (taps <= kLanes) {
-            store_short(filter_to, __builtin_shuffle(load_short(filter, taps), order), kept);
-            continue;
-          }
+            if (taps <= kLanes) {
+              store_short(filter_to, __builtin_shuffle(load_short(filter, taps), order), kept);
+              continue;
+            }
 #endif
-          for (Index tap = 0; tap < kept; ++tap) filter_to[tap] = filter[offsets[tap]];
+            for (Index tap = 0; tap < kept; ++tap) filter_to[tap] = filter[offsets[tap]];
+          }
         }
       }
     }
@@ -415,6 +497,80 @@ bool data_by_phases(const Shape& shape, const float* y, const float* weight, flo
   return true;
 }
 
+// Few places in all, and so much weight that reading it is most of the work: it is read once, where it lies. All images
+// lie side by side, the same place of each together.
+bool has_few_places(const Shape& shape) {
+  return shape.batch * shape.places() <= kFewPanels * gemm::kColumns && shape.depth() * shape.group_out() >= Index{1} << 18;
+}
+
+void add_line(float* to, const float* from, Index count) {
+  Index at = 0;
+  for (; at + kLanes <= count; at += kLanes) store(to + at, load(to + at) + load(from + at));
+  if (at < count) store_short(to + at, load_short(to + at, count - at) + load_short(from + at, count - at), count - at);
+}
+
+bool data_of_few_places(const Shape& shape, const float* y, const float* weight, float* x) {
+  const Index batch = shape.batch;
+  const Index places = shape.places();
+  const Index columns = batch * places;
+  const Index taps = shape.taps();
+  const Index depth = shape.depth();
+  float* received = scratch<float>(Purpose::transformed, static_cast<size_t>(shape.out_channels * columns));
+  if (received == nullptr) return false;
+  for (Index image = 0; image < batch; ++image) {
+    const float* from = y + image * shape.out_channels * places;
+    for (Index at = 0; at < shape.out_channels * places; ++at) received[at * batch + image] = from[at];
+  }
+  const Index together = std::min<Index>(shape.group_channels(), 32);
+  const Index blocks = (shape.group_channels() + together - 1) / together;
+  const Index plane = shape.in_size() * batch;
+  bool done = true;
+  parallel_tasks(shape.groups * blocks, [&](Index task) {
+    const Index group = task / blocks;
+    const Index first = task % blocks * together;
+    const Index channels = std::min(together, shape.group_channels() - first);
+    float* products = scratch<float>(Purpose::gathered, static_cast<size_t>(channels * taps * columns));
+    float* wide = scratch<float>(Purpose::padded, static_cast<size_t>(plane));
+    const Matrix a = {weight + group * shape.group_out() * depth + first * taps, 1, depth};
+    const Matrix b = {received + group * shape.group_out() * columns, columns, 1};
+    if (products == nullptr || wide == nullptr ||
+        !gemm::multiply_alone(channels * taps, columns, shape.group_out(), a, gemm::FromMatrix{b}, 0, products, columns, Finish{})) {
+      done = false;
+      return;
+    }
+    for (Index channel = 0; channel < channels; ++channel) {
+      std::memset(wide, 0, static_cast<size_t>(plane) * sizeof(float));
+      for (Index tap = 0; tap < taps; ++tap) {
+        const Index w0 = tap % shape.kernel[2] * shape.dilation[2] - shape.padding[2];
+        const Index h0 = tap / shape.kernel[2] % shape.kernel[1] * shape.dilation[1] - shape.padding[1];
+        const Index d0 = tap / shape.kernel[2] / shape.kernel[1] * shape.dilation[0] - shape.padding[0];
+        const float* from = products + (channel * taps + tap) * columns;
+        for (Index line = 0; line < shape.out[0] * shape.out[1]; ++line) {
+          const Index d = d0 + line / shape.out[1] * shape.stride[0];
+          const Index h = h0 + line % shape.out[1] * shape.stride[1];
+          if (d < 0 || d >= shape.in[0] || h < 0 || h >= shape.in[1]) continue;
+          float* row = wide + (d * shape.in[1] + h) * shape.in[2] * batch;
+          const float* line_from = from + line * shape.out[2] * batch;
+          if (shape.stride[2] == 1) {
+            const Index begin = std::max<Index>(0, -w0);
+            add_line(row + (w0 + begin) * batch, line_from + begin * batch, (std::min(shape.out[2], shape.in[2] - w0) - begin) * batch);
+            continue;
+          }
+          for (Index at = 0; at < shape.out[2]; ++at) {
+            const Index w = w0 + at * shape.stride[2];
+            if (w >= 0 && w < shape.in[2]) add_line(row + w * batch, line_from + at * batch, batch);
+          }
+        }
+      }
+      for (Index image = 0; image < batch; ++image) {
+        float* to = x + (image * shape.channels + group * shape.group_channels() + first + channel) * shape.in_size();
+        for (Index at = 0; at < shape.in_size(); ++at) to[at] = wide[at * batch + image];
+      }
+    }
+  });
+  return done;
+}
+
 bool data_gradient(const Shape& shape, const float* y, const float* weight, float* x) {
   if (suits_winograd(shape)) return winograd_data(shape, y, weight, x);
   if (shape.is_pointwise() && !is_small_pointwise(shape)) {
@@ -434,6 +590,7 @@ bool data_gradient(const Shape& shape, const float* y, const float* weight, floa
     }
     return done;
   }
+  if (has_few_places(shape)) return data_of_few_places(shape, y, weight, x);
   bool by_one = true, in_phases = true;
   for (int dim = 0; dim < kDims; ++dim) {
     by_one = by_one && shape.stride[dim] == 1;

@@ -369,7 +369,7 @@ bool winograd_weight(const Shape& shape, const float* x, const float* y, float* 
   const Tiles data_tiles = tiles_of(shape.out[1], shape.out[2], shape.in[1], shape.in[2], shape.padding[1], shape.padding[2]);
   const Tiles gradient_tiles = tiles_of(shape.out[1], shape.out[2], shape.out[1], shape.out[2], 0, 0);
   const Index number = shape.batch * data_tiles.count();
-  const Index most = gemm::round_up(std::max<Index>(64, (Index{1} << 21) / (kPoints * 4 * (rows + depth))), kLanes);
+  const Index most = gemm::round_up(std::max<Index>(64, (Index{1} << 20) / (kPoints * 4 * (rows + depth))), kLanes);
   const Index blocks = (number + most - 1) / most;
   const Index width = gemm::round_up((number + blocks - 1) / blocks, kLanes);
   const Index data_step = spread(depth * width);

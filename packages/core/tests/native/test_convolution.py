@@ -48,6 +48,27 @@ def test_convolution_and_gradients(held, name) -> None:
     held(convolution._conv_weight, x, y, plan=plan, tolerance=3e-6)
 
 
+HEAVY = {
+    "one image of 4x3": ((1, 150, 4, 3), 200, Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)),
+    "several images of 2x2": ((5, 150, 2, 2), 200, Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)),
+    "stride 2 to 3x3": ((3, 150, 6, 5), 200, Plan((3, 3), (2, 2), (1, 1), (1, 1), 1)),
+    "in groups, with dilation": ((2, 300, 5, 4), 400, Plan((3, 3), (1, 2), (2, 1), (2, 1), 2)),
+    "1x1, several images": ((4, 700, 2, 3), 400, Plan((1, 1), (1, 1), (0, 0), (1, 1), 1)),
+    "1x1, stride 2": ((1, 700, 5, 6), 400, Plan((1, 1), (2, 2), (0, 0), (1, 1), 1)),
+}
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_much_weight_for_few_places_and_gradients(held, name) -> None:
+    shape, channels, plan = HEAVY[name]
+    x = numbers(*shape)
+    weight = numbers(channels, shape[1] // plan.groups, *plan.kernel)
+    y = numbers(shape[0], channels, *plan.output_shape(shape[2:]))
+    held(convolution._conv, x, weight, plan=plan, tolerance=3e-6)
+    held(convolution._conv_data, y, weight, shape=shape, plan=plan, tolerance=3e-6)
+    held(convolution._conv_weight, x, y, plan=plan, tolerance=3e-6)
+
+
 TILED = {
     "3x3, tiles that end inside": ((2, 17, 18, 19), 29, Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)),
     "3x3, several blocks": ((3, 40, 33, 61), 50, Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)),
