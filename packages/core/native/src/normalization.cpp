@@ -215,4 +215,46 @@ KERNEL(standardize,
   return Py_BuildValue("(NNN)", y.release(), mean.release(), variance.release());
 }
 
+KERNEL(scale_channels, "scale_channels(x, centre, scale, shift): (x - centre) * scale + shift, one of each for a channel") {
+  if (count != 4 || !is_array(args[0]) || Array(args[0]).type() != Type::float32) return declined();
+  const Array given(args[0]);
+  if (given.dims() < 2 || given.size() == 0) return declined();
+  for (int at = 1; at < 4; ++at) {
+    if (!is_array(args[at])) return declined();
+    const Array each(args[at]);
+    if (each.type() != Type::float32 || !each.contiguous() || each.size() != given.shape(1)) return declined();
+  }
+  const Dense x(args[0]);
+  if (!x) return nullptr;
+  Array y = Array::like(*x);
+  if (!y) return nullptr;
+  const Along shape = along(*x, 1);
+  const float* from = x->data<float>();
+  const float* centre = Array(args[1]).data<float>();
+  const float* scale = Array(args[2]).data<float>();
+  const float* shift = Array(args[3]).data<float>();
+  float* to = y.data<float>();
+  {
+    WithoutGil unlocked(x->size() > kElementsPerThread);
+    if (shape.inner > 1) {
+      parallel_for(shape.outer * shape.length, rows_per_thread(shape.inner), [&](Index begin, Index end) {
+        for (Index run = begin; run < end; ++run) {
+          const Index channel = run % shape.length, at = run * shape.inner;
+          scaled(from + at, to + at, shape.inner, centre[channel], scale[channel], shift[channel]);
+        }
+      });
+    } else {
+      parallel_for(shape.outer, rows_per_thread(shape.length), [&](Index begin, Index end) {
+        for (Index row = begin; row < end; ++row) {
+          for (Index channel = 0; channel < shape.length; ++channel) {
+            const Index at = row * shape.length + channel;
+            to[at] = (from[at] - centre[channel]) * scale[channel] + shift[channel];
+          }
+        }
+      });
+    }
+  }
+  return y.release();
+}
+
 }  // namespace facula

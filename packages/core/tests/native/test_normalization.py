@@ -72,6 +72,14 @@ def test_numbers_that_are_not_finite_spoil_what_they_are_together_with(held, nam
         np.testing.assert_array_equal(np.isnan(found[0]), np.isnan(expected[0]))
 
 
+@pytest.mark.parametrize("shape", [(3, 5), (300, 37), (2, 5, 1), (4, 7, 9, 11), (2, 3, 200, 200)])
+def test_scaled_channels(held, shape) -> None:
+    centre, scale, shift = (numbers(shape[1], seed=seed) for seed in (1, 2, 3))
+    held(normalization._scale_channels, numbers(*shape), centre, scale, shift, tolerance=2e-6)
+    held(normalization._scale_channels, numbers(*shape[::-1]).T, centre, scale, shift, tolerance=2e-6)
+    held(normalization._scale_channels, numbers(*shape), centre, scale, shift.repeat(2)[::2], accepts=False)
+
+
 def test_what_is_declined(held) -> None:
     options = {"eps": 1e-5, "centred": True, "accepts": False}
     held(normalization._standardize, np.ones((3, 3)), None, None, dims=(1,), **options)

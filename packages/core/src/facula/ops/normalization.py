@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 from facula import dtypes, native
+from facula.methods import write
 from facula.primitive import primitive, promote
 from facula.types import Tensor
 
@@ -211,23 +211,56 @@ def batch_norm(
         if each is not None and each.numel() != input.shape[1]:
             raise RuntimeError(f"{name} should contain {input.shape[1]} elements not {each.numel()}")
     if not training and running_mean is not None and running_var is not None:
-        scale = _channelwise((running_var + eps).rsqrt() * (1.0 if weight is None else weight), input)
-        shift = _channelwise(running_mean, input)
-        result = (input - shift) * scale
-        return result if bias is None else result + _channelwise(bias, input)
+        scale = (running_var + eps).rsqrt()
+        scale = scale if weight is None else scale * weight
+        return _scale_channels(input, running_mean, scale, scale.new_zeros(scale.shape) if bias is None else bias)
     dims = (0, *range(2, input.dim()))
     scale, shift = _channelwise_or_none(weight, input), _channelwise_or_none(bias, input)
     result, mean, variance = _standardized(input, scale, shift, dims, eps)
     count = input.numel() // max(input.shape[1], 1)
-    _update(running_mean, mean.detach(), momentum)
-    _update(running_var, variance.detach() * (count / max(count - 1, 1)), momentum)
+    _update(running_mean, mean, momentum)
+    _update(running_var, variance, momentum, count / max(count - 1, 1))
     return result
 
 
-def _update(running: Tensor | None, batch: Tensor, momentum: float) -> None:
+@primitive()
+def _moved(xp, running, batch, *, momentum, factor):
+    """Return a running statistic after a step of ``momentum`` towards ``factor`` times that of the batch."""
+    moved = running * running.dtype.type(1 - momentum)
+    moved += batch.reshape(-1).astype(running.dtype) * running.dtype.type(momentum * factor)
+    return moved
+
+
+def _update(running: Tensor | None, batch: Tensor, momentum: float, factor: float = 1.0) -> None:
     """Move a running statistic towards that of the batch, in place."""
     if running is not None:
-        running.detach().mul_(1 - momentum).add_(batch.reshape(-1).to(running.dtype) * momentum)
+        running = running.detach()
+        write(running, _moved(running, batch.detach(), momentum=momentum, factor=factor))
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x, scale: g * _channelwise(scale, x),
+        "centre": lambda g, x, scale: -_of_channels(g) * scale,
+        "scale": lambda g, x, centre: _of_channels(g * (x - _channelwise(centre, x))),
+        "shift": lambda g: _of_channels(g),
+    },
+)
+def _scale_channels(xp, x, centre, scale, shift):
+    """Return ``(x - centre) * scale + shift`` of (N, C, …), with one of each for a channel."""
+    wide = (-1, *[1] * (x.ndim - 2))
+    result = x - centre.reshape(wide)
+    result *= scale.reshape(wide)
+    result += shift.reshape(wide)
+    return result
+
+
+_scale_channels.native("scale_channels")
+
+
+def _of_channels(x: Tensor) -> Tensor:
+    return x.sum((0, *range(2, x.dim())))
 
 
 def group_norm(
