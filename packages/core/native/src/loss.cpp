@@ -1,4 +1,6 @@
-// Cross-entropy with class indices: rows of float32 scores, and the int64 class of each.
+// Losses of float32: cross-entropy with class indices, of rows of scores and the int64 class of each; and some that
+// compare element by element.
+#include "map.h"
 #include "softmax.h"
 
 namespace facula {
@@ -85,6 +87,24 @@ KERNEL(cross_entropy_gradient, "cross_entropy_gradient(received, x, target, tota
     }
   });
   return result.release();
+}
+
+KERNEL(squared_error, "squared_error(x, y): (x - y)**2") {
+  return map_pairs(args, count, [](Floats x, Floats y) __attribute__((always_inline)) { return (x - y) * (x - y); });
+}
+
+KERNEL(twice_apart, "twice_apart(x, y): 2 (x - y)") {
+  return map_pairs(args, count, [](Floats x, Floats y) __attribute__((always_inline)) { return (x - y) * 2.0f; });
+}
+
+KERNEL(cross_entropy_of_logits, "cross_entropy_of_logits(x, target): max(x, 0) - x target + log(1 + exp(-|x|))") {
+  return map_pairs(args, count, [](Floats x, Floats target) __attribute__((always_inline)) {
+    // The logarithm of 1 + small, small in [0, 1], as exact for the smallest.
+    const Floats small = exp_below_zero(-absolute(x));
+    const Floats sum = 1.0f + small, lost = small - (sum - 1.0f);
+    const Floats logarithm = log(sum) + lost / sum;
+    return (x > 0.0f ? x : Floats{}) - x * target + logarithm;
+  });
 }
 
 }  // namespace facula

@@ -23,3 +23,20 @@ def test_cross_entropy(held, rows, classes) -> None:
 def test_targets_that_are_no_classes_are_refused() -> None:
     with pytest.raises(IndexError, match="Target 5 is out of bounds"):
         facula.nn.functional.cross_entropy(facula.zeros(2, 5), facula.tensor([0, 5]))
+
+
+@pytest.mark.parametrize("size", [0, 1, 17, 40000])
+def test_losses_element_by_element(held, size) -> None:
+    x, y = numbers(size), numbers(size, seed=1)
+    held(loss._squared_error, x, y)
+    held(loss._twice_apart, x, y)
+    held(loss._cross_entropy_of_logits, x, y)
+
+
+def test_cross_entropy_of_certain_logits_is_exact(held) -> None:
+    x = np.linspace(-100, 100, 4001, dtype=np.float32)
+    for target in (0.0, 1.0):
+        targets = np.full_like(x, target)
+        found = held(loss._cross_entropy_of_logits, x, targets)
+        exact = np.logaddexp(0, np.where(target == 1, -x, x).astype(np.float64))
+        np.testing.assert_allclose(found, exact, rtol=1e-6, atol=1e-37)

@@ -7,7 +7,7 @@ import numpy as np
 
 from facula import native
 from facula.graph.modes import types_may_differ
-from facula.primitive import primitive
+from facula.primitive import primitive, promote
 from facula.types import Tensor
 
 __all__ = [
@@ -80,6 +80,31 @@ def _weighted(loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
     return _reduce(loss * weight, reduction)
 
 
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x, y: g * _twice_apart(x, y),
+        "y": lambda g, x, y: g * _twice_apart(y, x),
+    },
+)
+def _squared_error(xp, x, y):
+    distance = x - y
+    return distance * distance
+
+
+_squared_error.native("squared_error")
+
+
+@primitive(dtype=promote, vjp={"x": lambda g: g * 2.0, "y": lambda g: g * -2.0})
+def _twice_apart(xp, x, y):
+    """Return the slope of the squared error."""
+    distance = x - y
+    return distance + distance
+
+
+_twice_apart.native("twice_apart")
+
+
 def mse_loss(
     input: Tensor,
     target: Tensor,
@@ -94,8 +119,12 @@ def mse_loss(
     tensor(2.)
     """
     _warn_of_sizes(input, target)
-    difference = input - target
-    return _weighted(difference * difference, weight, _reduction(size_average, reduce, reduction))
+    if input.shape == target.shape and input.is_floating_point():
+        loss = _squared_error(input, target)
+    else:
+        difference = input - target
+        loss = difference * difference
+    return _weighted(loss, weight, _reduction(size_average, reduce, reduction))
 
 
 def smooth_l1_loss(
@@ -175,9 +204,7 @@ def _cross_entropy_native(x, target, *, ignore_index):
     return native.kernels.cross_entropy(x, target, ignore_index)
 
 
-def _cross_entropy_slope(
-    g: Tensor, x: Tensor, target: Tensor, total: Tensor, ignore_index: int
-) -> Tensor:
+def _cross_entropy_slope(g: Tensor, x: Tensor, target: Tensor, total: Tensor, ignore_index: int) -> Tensor:
     if g.requires_grad or x.requires_grad:  # written so that it can be differentiated again
         g = g.where(target != ignore_index, 0.0)
         return x.softmax(1) * g.unsqueeze(1) - _put(g, target, dims=tuple(x.shape), ignore_index=ignore_index)
@@ -387,6 +414,21 @@ def binary_cross_entropy(
     return _reduce(loss, _reduction(size_average, reduce, reduction))
 
 
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x, target: g * (x.sigmoid() - target),
+        "target": lambda g, x: g * -x,
+    },
+)
+def _cross_entropy_of_logits(xp, x, target):
+    """Return -(target log(sigmoid(x)) + (1 - target) log(1 - sigmoid(x)))."""
+    return xp.maximum(x, x.dtype.type(0)) - x * target + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+_cross_entropy_of_logits.native("cross_entropy_of_logits")
+
+
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -399,11 +441,11 @@ def binary_cross_entropy_with_logits(
     """Return the cross-entropy between sigmoid(input) and targets in [0, 1], without overflow."""
     if target.shape != input.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
-    log_yes = -_softplus(-input)
-    if pos_weight is None:
-        loss = input - input * target - log_yes
+    if pos_weight is None and target.is_floating_point():
+        loss = _cross_entropy_of_logits(input, target)
     else:
-        loss = (1 - target) * input - (1 + (pos_weight - 1) * target) * log_yes
+        positive = target if pos_weight is None else target * pos_weight
+        loss = (1 - target) * input + (1 - target + positive) * _softplus(-input)
     if weight is not None:
         loss = loss * weight
     return _reduce(loss, _reduction(size_average, reduce, reduction))
