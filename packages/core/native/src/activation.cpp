@@ -13,6 +13,12 @@ constexpr float kCubic = 0.044715f;
 
 ALWAYS_INLINE Floats normal_distribution(Floats x) { return 0.5f + 0.5f * erf(x * kRootOfHalf); }
 
+// (1 + tanh(u)) / 2 of the cheaper form as 1 / (1 + exp(-2 u)), which does not cancel below 0.
+ALWAYS_INLINE Floats gate_of_gelu(Floats x, Floats square) {
+  const Floats power = x * (-2.0f * kRate - 2.0f * kRate * kCubic * square);
+  return quotient(all(1.0f), 1.0f + exp(minimum(all(60.0f), power)));
+}
+
 }  // namespace
 
 KERNEL(relu, "relu(x): the larger of each element and 0") {
@@ -34,15 +40,15 @@ KERNEL(gelu_gradient, "gelu_gradient(received, x)") {
 }
 
 KERNEL(gelu_tanh, "gelu_tanh(x): the cheaper form of gelu") {
-  return map(args, count, [](Floats x) { return 0.5f * x * (1.0f + tanh(kRate * x * (1.0f + kCubic * x * x))); });
+  return map(args, count, [](Floats x) { return x * gate_of_gelu(x, x * x); });
 }
 
 KERNEL(gelu_tanh_gradient, "gelu_tanh_gradient(received, x)") {
   return map_pairs(args, count, [](Floats g, Floats x) {
     const Floats square = x * x;
-    const Floats bend = tanh(kRate * x * (1.0f + kCubic * square));
-    const Floats slope = (1.0f - bend * bend) * (kRate + 3.0f * kRate * kCubic * square);
-    return g * (0.5f * (1.0f + bend) + 0.5f * x * slope);
+    const Floats gate = gate_of_gelu(x, square);
+    const Floats slope = gate * (1.0f - gate) * (2.0f * kRate + 6.0f * kRate * kCubic * square);
+    return g * (gate + x * slope);
   });
 }
 
