@@ -90,7 +90,16 @@ KERNEL(linear, "linear(x, weight, bias): x times the transpose of weight, plus b
   const Index n = weight.shape(0);
   Index m = 1;
   Index row = 0;
-  if (x.shape(-1) != k || (x.dims() > 1 && !folds(x, m, row))) return declined();
+  if (x.shape(-1) != k) return declined();
+  if (x.dims() > 1 && !folds(x, m, row)) {
+    // Rows that are not equally far apart, as in a transposed batch: a copy of them is little beside the product.
+    PyObject* const copy = PyArray_NewCopy(reinterpret_cast<PyArrayObject*>(args[0]), NPY_CORDER);
+    if (copy == nullptr) return nullptr;
+    PyObject* const again[3] = {copy, args[1], args[2]};
+    PyObject* const result = linear_kernel(module, again, 3);
+    Py_DECREF(copy);
+    return result;
+  }
   npy_intp shape[NPY_MAXDIMS];
   std::copy(x.shape(), x.shape() + x.dims(), shape);
   shape[x.dims() - 1] = n;

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from facula import dtypes
-from facula.ops.attention import scaled_dot_product_attention
+from facula.ops.attention import scaled_dot_product_attention, split_heads
 from facula.ops.joining import cat
 from facula.ops.matmul import linear
 from facula.ops.random import dropout
@@ -62,22 +62,28 @@ def multi_head_attention_forward(
         raise AssertionError(f"embed_dim {width} not divisible by num_heads {num_heads}")
     if key.shape[:2] != value.shape[:2]:
         raise AssertionError(f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}")
-    if use_separate_proj_weight:
-        weights: Any = (q_proj_weight, k_proj_weight, v_proj_weight)
-    else:
-        weights = in_proj_weight.chunk(3)  # type: ignore[union-attr]  # given where the others are not
-    biases = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
-    query, key, value = (
-        linear(each, weight, bias) for each, weight, bias in zip((query, key, value), weights, biases, strict=True)
-    )
     mask = _as_scores(attn_mask, query)
     padding = _as_scores(key_padding_mask, query)
-    if bias_k is not None:
-        key, value = cat([key, bias_k.repeat(1, batch, 1)]), cat([value, bias_v.repeat(1, batch, 1)])  # type: ignore[union-attr]
-        mask, padding = _one_more(mask), _one_more(padding)
-    query = query.reshape(length, batch * num_heads, head).transpose(0, 1)
-    key = key.reshape(key.shape[0], batch * num_heads, head).transpose(0, 1) if static_k is None else static_k
-    value = value.reshape(value.shape[0], batch * num_heads, head).transpose(0, 1) if static_v is None else static_v
+    own = query is key is value and not use_separate_proj_weight and static_k is None and static_v is None
+    if own and bias_k is None:
+        # One product for all three.
+        projected = linear(query, in_proj_weight, in_proj_bias)  # type: ignore[arg-type]  # given where not separate
+        query, key, value = split_heads(projected, num_heads)
+    else:
+        if use_separate_proj_weight:
+            weights: Any = (q_proj_weight, k_proj_weight, v_proj_weight)
+        else:
+            weights = in_proj_weight.chunk(3)  # type: ignore[union-attr]  # given where the others are not
+        biases = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
+        query, key, value = (
+            linear(each, weight, bias) for each, weight, bias in zip((query, key, value), weights, biases, strict=True)
+        )
+        if bias_k is not None:
+            key, value = cat([key, bias_k.repeat(1, batch, 1)]), cat([value, bias_v.repeat(1, batch, 1)])  # type: ignore[union-attr]
+            mask, padding = _one_more(mask), _one_more(padding)
+        query = query.reshape(length, batch * num_heads, head).transpose(0, 1)
+        key = key.reshape(key.shape[0], batch * num_heads, head).transpose(0, 1) if static_k is None else static_k
+        value = value.reshape(value.shape[0], batch * num_heads, head).transpose(0, 1) if static_v is None else static_v
     if add_zero_attn:
         zero = key.new_zeros((batch * num_heads, 1, head))
         key, value = cat([key, zero], 1), cat([value, zero], 1)

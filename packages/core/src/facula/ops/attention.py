@@ -1,6 +1,7 @@
 """Scaled dot-product attention."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from facula.ops.random import dropout
 from facula.primitive import primitive, promote
 from facula.types import Tensor
 
-__all__ = ["scaled_dot_product_attention"]
+__all__ = ["scaled_dot_product_attention", "split_heads"]
 
 
 # The usual case is one operation forward and one backward. Beside the result it gives the logarithm of each row's sum of
@@ -155,3 +156,34 @@ def _is_usual(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dr
         have in (1, want) for have, want in zip(reversed(mask.shape), reversed(whole), strict=False)
     )
     return fits and not mask.requires_grad and (mask.dtype.name == "bool" or mask.dtype == query.dtype)
+
+
+# Queries, keys and values that were computed as one, (L, N, 3 E), in the form of heads, (N heads, L, E / heads).
+
+
+@primitive(vjp={"x": lambda g, x_shape, heads: _join_heads(*_all_three(g), batch=x_shape[1])})
+def _split_heads(xp, x, *, heads):
+    length, batch, width = x.shape
+    apart = x.reshape(length, batch, 3, heads, width // (3 * heads)).transpose(2, 1, 3, 0, 4)
+    return tuple(apart.reshape(3, batch * heads, length, -1))
+
+
+@primitive(
+    dtype=promote,
+    vjp={("query", "key", "value"): lambda g, query_shape, batch: _split_heads(g, heads=query_shape[0] // batch)},
+)
+def _join_heads(xp, query, key, value, *, batch):
+    count, length, width = query.shape
+    together = xp.stack([query, key, value]).reshape(3, batch, count // batch, length, width)
+    return together.transpose(3, 1, 0, 2, 4).reshape(length, batch, -1)
+
+
+def _all_three(g: Sequence[Tensor | None]) -> list[Tensor]:
+    there = next(each for each in g if each is not None)
+    return [there.new_zeros(there.shape) if each is None else each for each in g]
+
+
+def split_heads(x: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return queries, keys and values (N * heads, L, E / heads), from those of all heads as one (L, N, 3 E)."""
+    query, key, value = _split_heads(x, heads=heads)
+    return query, key, value

@@ -101,7 +101,10 @@ class MultiheadAttention(Module):
         """Return the attended values, and the weights (of each head, or averaged) when needed."""
         swapped = self.batch_first and query.dim() == 3
         if swapped:
-            query, key, value = (each.transpose(1, 0) for each in (query, key, value))
+            if query is key is value:  # it stays one tensor
+                query = key = value = query.transpose(1, 0)
+            else:
+                query, key, value = (each.transpose(1, 0) for each in (query, key, value))
         separate = not self._qkv_same_embed_dim
         result, weights = multi_head_attention_forward(
             query,
