@@ -605,7 +605,8 @@ bool data_gradient(const Shape& shape, const float* y, const float* weight, floa
 // The gradient of the weight: for each group, (out x places) of the gradient times (places x depth) of the patches, added
 // up image by image. Threads divide the weight, so that no sum depends on their number.
 bool weight_gradient(const Shape& shape, const float* x, const float* y, float* weight) {
-  if (suits_winograd(shape)) return winograd_weight(shape, x, y, weight);
+  // Of few channels, the products of the 36 places are too small to be quick.
+  if (suits_winograd(shape) && std::min(shape.group_channels(), shape.group_out()) >= 24) return winograd_weight(shape, x, y, weight);
   const bool pointwise = shape.is_pointwise();
   const Padded padded = padded_data(shape);
   const Index channels = shape.group_channels();

@@ -137,15 +137,14 @@ struct Tiles {
 };
 
 // Elements of equal remainder modulo 4 of four vectors that lie side by side.
-ALWAYS_INLINE void split_by_four(const float* from, Floats (&to)[4]) {
+ALWAYS_INLINE void split_by_four(const Floats (&from)[4], Floats (&to)[4]) {
   Ints even = {}, odd = {};
   for (int lane = 0; lane < kLanes; ++lane) {
     even[lane] = 2 * lane;
     odd[lane] = 2 * lane + 1;
   }
-  const Floats a = load(from), b = load(from + kLanes), c = load(from + 2 * kLanes), d = load(from + 3 * kLanes);
-  const Floats left_even = __builtin_shuffle(a, b, even), left_odd = __builtin_shuffle(a, b, odd);
-  const Floats right_even = __builtin_shuffle(c, d, even), right_odd = __builtin_shuffle(c, d, odd);
+  const Floats left_even = __builtin_shuffle(from[0], from[1], even), left_odd = __builtin_shuffle(from[0], from[1], odd);
+  const Floats right_even = __builtin_shuffle(from[2], from[3], even), right_odd = __builtin_shuffle(from[2], from[3], odd);
   to[0] = __builtin_shuffle(left_even, right_even, even);
   to[1] = __builtin_shuffle(left_odd, right_odd, even);
   to[2] = __builtin_shuffle(left_even, right_even, odd);
@@ -171,45 +170,60 @@ ALWAYS_INLINE void join_by_four(const Floats (&from)[4], float* to) {
 Index spread(Index size) { return gemm::round_up(size, kLanes) + 2 * kLanes; }
 
 // Tiles of size x size as their elements: to[(row * size + column) * pitch + tile]. Vectors beyond the last tile are
-// written too. `line` has room for a row of the image, and its padding, and four vectors.
+// written too.
 template <int size>
-void gather(const Tiles& tiles, const float* x, Index image_step, Index first, Index number, Index pitch, float* line, float* to) {
+void gather(const Tiles& tiles, const float* x, Index image_step, Index first, Index number, Index pitch, float* to) {
   // A vector of tiles that overlap needs the first columns of the next.
   constexpr int step = size > kOut ? kLanes - 1 : kLanes;
   Ints next = {};
   for (int lane = 0; lane < kLanes; ++lane) next[lane] = std::min(lane + 1, kLanes - 1);
+  [[maybe_unused]] float line[4 * kLanes];
   tiles.for_runs(first, number, [&](Index image, Index i, Index j, Index run, Index at) {
     const Index left = j * kOut - tiles.padding_columns;
     const Index length = run * kOut + size - kOut;
     const Index begin = std::min(length, std::max<Index>(0, -left));
     const Index end = std::max(begin, std::min(length, tiles.columns - left));
-    for (int row = 0; row < size; ++row) {
-      const Index h = i * kOut + row - tiles.padding_rows;
-      float* row_to = to + row * size * pitch + at;
-      if (h < 0 || h >= tiles.rows) {
-        for (int column = 0; column < size; ++column) {
-          for (Index tile = 0; tile < run; tile += kLanes) store(row_to + column * pitch + tile, Floats{});
-        }
-        continue;
+    for (Index tile = 0; tile < run; tile += step) {
+#if defined(__AVX512F__)
+      // What lies inside the image, of four vectors.
+      __mmask16 inside[4];
+      for (int vector = 0; vector < 4; ++vector) {
+        const Index place = tile * kOut + vector * kLanes;
+        const unsigned low = static_cast<unsigned>(std::min<Index>(kLanes, std::max<Index>(0, begin - place)));
+        const unsigned high = static_cast<unsigned>(std::min<Index>(kLanes, std::max<Index>(0, end - place)));
+        inside[vector] = static_cast<__mmask16>(((1u << high) - 1) & ~((1u << low) - 1));
       }
-      const float* from = x + image * image_step + h * tiles.columns + left;
-      for (Index place = 0; place < begin; ++place) line[place] = 0.0f;
-      copy_line(line + begin, from + begin, end - begin);
-      for (Index place = end; place < length; ++place) line[place] = 0.0f;
-      for (Index tile = 0; tile < run; tile += step) {
-        Floats parts[4];
-        split_by_four(line + tile * kOut, parts);
-        for (int column = 0; column < 4; ++column) store(row_to + column * pitch + tile, parts[column]);
+#endif
+      for (int row = 0; row < size; ++row) {
+        const Index h = i * kOut + row - tiles.padding_rows;
+        float* row_to = to + row * size * pitch + at + tile;
+        if (h < 0 || h >= tiles.rows) {
+          for (int column = 0; column < size; ++column) store(row_to + column * pitch, Floats{});
+          continue;
+        }
+        const float* from = x + image * image_step + h * tiles.columns + left;
+        Floats whole[4], parts[4];
+#if defined(__AVX512F__)
+        for (int vector = 0; vector < 4; ++vector) {
+          whole[vector] = static_cast<Floats>(_mm512_maskz_loadu_ps(inside[vector], from + tile * kOut + vector * kLanes));
+        }
+#else
+        for (Index place = 0; place < 4 * kLanes; ++place) {
+          const Index column = tile * kOut + place;
+          line[place] = column >= begin && column < end ? from[column] : 0.0f;
+        }
+        for (int vector = 0; vector < 4; ++vector) whole[vector] = load(line + vector * kLanes);
+#endif
+        split_by_four(whole, parts);
+        for (int column = 0; column < 4; ++column) store(row_to + column * pitch, parts[column]);
         if (size > kOut) {
-          store(row_to + 4 * pitch + tile, __builtin_shuffle(parts[0], next));
-          store(row_to + 5 * pitch + tile, __builtin_shuffle(parts[1], next));
+          store(row_to + 4 * pitch, __builtin_shuffle(parts[0], next));
+          store(row_to + 5 * pitch, __builtin_shuffle(parts[1], next));
         }
       }
     }
   });
 }
-
-Index line_size(const Tiles& tiles) { return (tiles.wide + 1) * kOut + tiles.columns + 6 * kLanes; }
 
 // Filters as 36 matrices (rows x depth), in panels of gemm::kRows rows. Element `tap` of filter (row, k) is at
 // weight[row * row_step + k * k_step + tap], or turned round.
@@ -258,7 +272,7 @@ bool filter_tiles(Index batch, Index groups, Index depth, Index rows, const Tile
     const Index panel = depth * gemm::kColumns;
     const Index data_step = spread((wide + gemm::kColumns - 1) / gemm::kColumns * panel);
     const Index product_step = spread(rows * wide);
-    float* gathered = scratch<float>(Purpose::gathered, static_cast<size_t>(kPoints * pitch + line_size(tiles)));
+    float* gathered = scratch<float>(Purpose::gathered, static_cast<size_t>(kPoints * pitch));
     float* data = scratch<float>(Purpose::padded, static_cast<size_t>(kPoints * data_step));
     float* products = scratch<float>(Purpose::accumulated, static_cast<size_t>(kPoints * product_step));
     if (gathered == nullptr || data == nullptr || products == nullptr) {
@@ -267,8 +281,7 @@ bool filter_tiles(Index batch, Index groups, Index depth, Index rows, const Tile
     }
     const Index in_step = groups * depth * tiles.rows * tiles.columns;
     for (Index k = 0; k < depth; ++k) {
-      gather<kIn>(tiles, x + (group * depth + k) * tiles.rows * tiles.columns, in_step, first, number, pitch,
-                  gathered + kPoints * pitch, gathered);
+      gather<kIn>(tiles, x + (group * depth + k) * tiles.rows * tiles.columns, in_step, first, number, pitch, gathered);
       for (Index at = 0; at < wide; at += kLanes) {
         float* to = data + at / gemm::kColumns * panel + k * gemm::kColumns + at % gemm::kColumns;
         transform<OfData>([&](int row, int column) { return load(gathered + (row * kIn + column) * pitch + at); },
@@ -384,16 +397,15 @@ bool winograd_weight(const Shape& shape, const float* x, const float* y, float* 
       const Index count = std::min(width, number - first);
       parallel_tasks((depth + rows + 3) / 4, [&](Index task) {
         const Index pitch = width + 2 * kLanes;
-        float* gathered = scratch<float>(Purpose::gathered, static_cast<size_t>(kPoints * pitch + line_size(data_tiles)));
+        float* gathered = scratch<float>(Purpose::gathered, static_cast<size_t>(kPoints * pitch));
         if (gathered == nullptr) {
           done = false;
           return;
         }
-        float* line = gathered + kPoints * pitch;
         for (Index at = task * 4; at < std::min(depth + rows, task * 4 + 4); ++at) {
           if (at < depth) {
             gather<kIn>(data_tiles, x + (group * depth + at) * shape.in_size(), shape.channels * shape.in_size(), first, count,
-                        pitch, line, gathered);
+                        pitch, gathered);
             for (Index tile = 0; tile < count; tile += kLanes) {
               float* to = data + at * width + tile;
               transform<OfData>([&](int row, int column) { return load(gathered + (row * kIn + column) * pitch + tile); },
@@ -401,7 +413,7 @@ bool winograd_weight(const Shape& shape, const float* x, const float* y, float* 
             }
           } else {
             gather<kOut>(gradient_tiles, y + (group * rows + at - depth) * shape.places(), shape.out_channels * shape.places(),
-                         first, count, pitch, line, gathered);
+                         first, count, pitch, gathered);
             for (Index tile = 0; tile < count; tile += kLanes) {
               float* to = gradient + (at - depth) * width + tile;
               transform<OfGradient>(
