@@ -1,5 +1,7 @@
 // Losses of float32: cross-entropy with class indices, of rows of scores and the int64 class of each; and some that
 // compare element by element.
+#include <utility>
+
 #include "map.h"
 #include "softmax.h"
 
@@ -22,8 +24,9 @@ void slope_row(const float* x, float* result, Index length, float grad, float to
 }  // namespace
 
 KERNEL(cross_entropy,
-       "cross_entropy(x, target, ignore_index): the loss of each row, 0 where ignored; log(sum(exp(x))); how many count") {
-  if (count != 3 || !are_scores(args[0], args[1])) return declined();
+       "cross_entropy(x, target, ignore_index, mean): the loss of each row, 0 where ignored, or their mean; "
+       "log(sum(exp(x))); how many count") {
+  if (count != 4 || !are_scores(args[0], args[1])) return declined();
   const Array x(args[0]), target(args[1]);
   const int64_t ignored = PyLong_AsLongLong(args[2]);
   if (ignored == -1 && PyErr_Occurred()) return nullptr;
@@ -55,21 +58,36 @@ KERNEL(cross_entropy,
       }
     });
   }
+  if (args[3] == Py_True) {
+    double sum = 0;
+    for (Index row = 0; row < rows; ++row) sum += loss[row];
+    Array mean = Array::empty(0, nullptr, Type::float32);
+    if (!mean) return nullptr;
+    *mean.data<float>() = static_cast<float>(sum / static_cast<double>(counted));
+    losses = std::move(mean);
+  }
   return Py_BuildValue("(NNN)", losses.release(), totals.release(), number.release());
 }
 
-KERNEL(cross_entropy_gradient, "cross_entropy_gradient(received, x, target, total, ignore_index): of the scores") {
-  if (count != 5 || !are_scores(args[1], args[2]) || !is_array(args[0]) || !is_array(args[3])) return declined();
-  const Array received(args[0]), x(args[1]), target(args[2]), totals(args[3]);
-  if (received.type() != Type::float32 || received.dims() != 1 || received.shape(0) != x.shape(0)) return declined();
+KERNEL(cross_entropy_gradient, 
+       "cross_entropy_gradient(received, x, target, total, number, ignore_index): of the scores, from the gradient of "
+       "each loss, or of the mean of so many") {
+  if (count != 6 || !are_scores(args[1], args[2])) return declined();
+  if (!is_array(args[0]) || !is_array(args[3]) || !is_array(args[4])) return declined();
+  const Array received(args[0]), x(args[1]), target(args[2]), totals(args[3]), number(args[4]);
+  if (received.type() != Type::float32 || received.dims() > 1) return declined();
+  if (received.dims() == 1 && received.shape(0) != x.shape(0)) return declined();
+  if (number.type() != Type::int64 || number.size() != 1) return declined();
   if (totals.type() != Type::float32 || totals.dims() != 1 || !totals.contiguous() || totals.size() != x.shape(0)) return declined();
-  const int64_t ignored = PyLong_AsLongLong(args[4]);
+  const int64_t ignored = PyLong_AsLongLong(args[5]);
   if (ignored == -1 && PyErr_Occurred()) return nullptr;
   Array result = Array::like(x);
   if (!result) return nullptr;
   const Index rows = x.shape(0), classes = x.shape(1);
-  const Index step = received.stride(0) / static_cast<Index>(sizeof(float));
-  const float* grad = received.data<float>();
+  const bool of_mean = received.dims() == 0;
+  const float mean = of_mean ? *received.data<float>() / static_cast<float>(*number.data<int64_t>()) : 0.0f;
+  const Index step = of_mean ? 0 : received.stride(0) / static_cast<Index>(sizeof(float));
+  const float* grad = of_mean ? &mean : received.data<float>();
   const float* scores = x.data<float>();
   const float* total = totals.data<float>();
   const int64_t* wanted = target.data<int64_t>();

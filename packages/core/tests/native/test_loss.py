@@ -15,9 +15,20 @@ def test_cross_entropy(held, rows, classes) -> None:
     x = numbers(rows, classes)
     target = np.random.default_rng(1).integers(0, classes, rows)
     target[::3] = -100
-    _, total, _ = held(loss._cross_entropy, x, target, ignore_index=-100, tolerance=2e-6)
-    for received in (numbers(rows, seed=2), np.broadcast_to(np.float32(0.5), (rows,))):
-        held(loss._cross_entropy_gradient, received, x, target, total, ignore_index=-100, tolerance=2e-6)
+    _, total, number = held(loss._cross_entropy, x, target, ignore_index=-100, mean=False, tolerance=2e-6)
+    for received in (numbers(rows, seed=2), np.broadcast_to(np.float32(0.5), (rows,)), np.array(0.5, np.float32)):
+        if received.ndim or number:
+            held(loss._cross_entropy_gradient, received, x, target, total, number, ignore_index=-100, tolerance=2e-6)
+    if number:
+        held(loss._cross_entropy, x, target, ignore_index=-100, mean=True, tolerance=2e-6)
+
+
+def test_a_mean_of_nothing_is_not_a_number() -> None:
+    x = facula.zeros(2, 5, requires_grad=True)
+    found = facula.nn.functional.cross_entropy(x, facula.tensor([-100, -100]))
+    assert found.isnan()
+    found.backward()
+    assert (x.grad == 0).all()
 
 
 def test_targets_that_are_no_classes_are_refused() -> None:

@@ -184,11 +184,13 @@ def _put(xp, x, target, *, dims, ignore_index):
 
 @primitive(
     vjp={
-        "x": lambda g, x, target, out_1, ignore_index: _cross_entropy_slope(g[0], x, target, out_1, ignore_index),
+        "x": lambda g, x, target, out, ignore_index, mean: _cross_entropy_slope(
+            g[0], x, target, out, ignore_index, mean
+        ),
     }
 )
-def _cross_entropy(xp, x, target, *, ignore_index):
-    """Return the loss of each row of scores (N, C), zero where ignored; log(sum(exp)); how many were not ignored."""
+def _cross_entropy(xp, x, target, *, ignore_index, mean):
+    """Return the losses of rows of scores (N, C), zero where ignored, or their mean; log(sum(exp)); how many count."""
     ignored = target == ignore_index
     wrong = ((target < 0) | (target >= x.shape[1])) & ~ignored
     if wrong.any():
@@ -196,23 +198,33 @@ def _cross_entropy(xp, x, target, *, ignore_index):
     most = x.max(axis=1)
     total = most + xp.log(xp.exp(x - most[:, None]).sum(axis=1))
     picked = xp.take_along_axis(x, xp.where(ignored, 0, target)[:, None], axis=1)[:, 0]
-    return xp.where(ignored, x.dtype.type(0), total - picked), total, xp.asarray((~ignored).sum(), xp.int64)
+    losses = xp.where(ignored, x.dtype.type(0), total - picked)
+    counted = (~ignored).sum()
+    if mean:
+        losses = losses.sum() / counted.astype(x.dtype)
+    return losses, total, xp.asarray(counted, xp.int64)
 
 
 @_cross_entropy.kernel("native")
-def _cross_entropy_native(x, target, *, ignore_index):
-    return native.kernels.cross_entropy(x, target, ignore_index)
+def _cross_entropy_native(x, target, *, ignore_index, mean):
+    return native.kernels.cross_entropy(x, target, ignore_index, mean)
 
 
-def _cross_entropy_slope(g: Tensor, x: Tensor, target: Tensor, total: Tensor, ignore_index: int) -> Tensor:
+def _cross_entropy_slope(
+    g: Tensor, x: Tensor, target: Tensor, out: tuple[Tensor, Tensor, Tensor], ignore_index: int, mean: bool
+) -> Tensor:
     if g.requires_grad or x.requires_grad:  # written so that it can be differentiated again
+        g = (g / out[2]).expand(target.shape) if mean else g
         g = g.where(target != ignore_index, 0.0)
         return x.softmax(1) * g.unsqueeze(1) - _put(g, target, dims=tuple(x.shape), ignore_index=ignore_index)
-    return _cross_entropy_gradient(g, x, target, total, ignore_index=ignore_index)
+    return _cross_entropy_gradient(g, x, target, out[1], out[2], ignore_index=ignore_index)
 
 
 @primitive()
-def _cross_entropy_gradient(xp, received, x, target, total, *, ignore_index):
+def _cross_entropy_gradient(xp, received, x, target, total, number, *, ignore_index):
+    """Return the gradient of the scores: of each loss, or of the mean of ``number`` where one was received."""
+    if not received.ndim:
+        received = received / number.astype(x.dtype)
     counted = target != ignore_index
     received = xp.where(counted, received, x.dtype.type(0))
     result = xp.exp(x - total[:, None]) * received[:, None]
@@ -222,8 +234,8 @@ def _cross_entropy_gradient(xp, received, x, target, total, *, ignore_index):
 
 
 @_cross_entropy_gradient.kernel("native")
-def _cross_entropy_gradient_native(received, x, target, total, *, ignore_index):
-    return native.kernels.cross_entropy_gradient(received, x, target, total, ignore_index)
+def _cross_entropy_gradient_native(received, x, target, total, number, *, ignore_index):
+    return native.kernels.cross_entropy_gradient(received, x, target, total, number, ignore_index)
 
 
 def _check_classes(input: Tensor, target: Tensor, ignore_index: int, classes: int) -> None:
@@ -333,8 +345,8 @@ def _is_usual(input: Tensor, target: Tensor, weight: Tensor | None, label_smooth
 
 
 def _reduced_over_rows(input: Tensor, target: Tensor, ignore_index: int, reduction: str) -> Tensor:
-    loss, _, counted = _cross_entropy(input, target, ignore_index=ignore_index)
-    return loss.sum() / counted if reduction == "mean" else _reduce(loss, reduction)
+    loss = _cross_entropy(input, target, ignore_index=ignore_index, mean=reduction == "mean")[0]
+    return loss if reduction == "mean" else _reduce(loss, reduction)
 
 
 def _along(weight: Tensor, scores: Tensor, dim: int) -> Tensor:
