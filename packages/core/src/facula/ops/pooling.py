@@ -497,6 +497,8 @@ def _adaptive_average(input: Tensor, output_size: Size | None, rank: int) -> Ten
     lengths = _targets(input, output_size, rank, f"adaptive_avg_pool{rank}d")
     if not (input.is_floating_point() or input.is_complex()):
         raise NotImplementedError(f"\"adaptive_avg_pool{rank}d\" not implemented for '{input.dtype.name.title()}'")
+    if set(lengths) == {1} and input.numel():
+        return input.mean(tuple(range(-rank, 0)), keepdim=True)
     result = input
     for axis, count in enumerate(lengths, start=input.dim() - rank):
         length = result.shape[axis]
