@@ -66,7 +66,7 @@ def _slopes(
     """Return the gradients for x, weight and bias: from x alone where they are differentiated in turn."""
     if not any(each is not None and each.requires_grad for each in (g, x, weight)):
         found = _standardize_gradient(g, x, weight, mean, variance, dims=dims, eps=eps, centred=centred)
-        return (*found, *[None] * (3 - len(found)))  # type: ignore[return-value]  # three in all
+        return (*found, *[None] * (3 - len(found)))
     distance = x - x.mean(dims, keepdim=True) if centred else x
     scale = ((distance * distance).mean(dims, keepdim=True) + eps).rsqrt()
     result = distance * scale
@@ -211,9 +211,9 @@ def batch_norm(
         if each is not None and each.numel() != input.shape[1]:
             raise RuntimeError(f"{name} should contain {input.shape[1]} elements not {each.numel()}")
     if not training and running_mean is not None and running_var is not None:
-        scale = (running_var + eps).rsqrt()
-        scale = scale if weight is None else scale * weight
-        return _scale_channels(input, running_mean, scale, scale.new_zeros(scale.shape) if bias is None else bias)
+        rate = (running_var + eps).rsqrt()
+        rate = rate if weight is None else rate * weight
+        return _scale_channels(input, running_mean, rate, rate.new_zeros(rate.shape) if bias is None else bias)
     dims = (0, *range(2, input.dim()))
     scale, shift = _channelwise_or_none(weight, input), _channelwise_or_none(bias, input)
     result, mean, variance = _standardized(input, scale, shift, dims, eps)
