@@ -13,6 +13,9 @@ constexpr float kCubic = 0.044715f;
 
 ALWAYS_INLINE Floats normal_distribution(Floats x) { return 0.5f + 0.5f * erf(x * kRootOfHalf); }
 
+// What is not a number stays so.
+ALWAYS_INLINE Floats between_0_and_6(Floats x) { return minimum(all(6.0f), maximum(Floats{}, x)); }
+
 // (1 + tanh(u)) / 2 of the cheaper form as 1 / (1 + exp(-2 u)), which does not cancel below 0.
 ALWAYS_INLINE Floats gate_of_gelu(Floats x, Floats square) {
   const Floats power = x * (-2.0f * kRate - 2.0f * kRate * kCubic * square);
@@ -60,6 +63,74 @@ KERNEL(silu_gradient, "silu_gradient(received, x)") {
   return map_pairs(args, count, [](Floats g, Floats x) {
     const Floats gate = sigmoid(x);
     return g * (gate * (1.0f + x * (1.0f - gate)));
+  });
+}
+
+KERNEL(hardtanh, "hardtanh(x, low, high)") {
+  return map_with<2>(args, count, [](Floats x, const float* limits) {
+    const Floats above = x < limits[0] ? all(limits[0]) : x;
+    return above > limits[1] ? all(limits[1]) : above;
+  });
+}
+
+KERNEL(hardtanh_gradient, "hardtanh_gradient(received, x, low, high)") {
+  return map_pairs_with<2>(args, count, [](Floats g, Floats x, const float* limits) {
+    return ((x > limits[0]) & (x < limits[1])) ? g : Floats{};
+  });
+}
+
+KERNEL(leaky_relu, "leaky_relu(x, slope)") {
+  return map_with<1>(args, count, [](Floats x, const float* slope) { return x > 0.0f ? x : x * *slope; });
+}
+
+KERNEL(leaky_relu_gradient, "leaky_relu_gradient(received, x, slope)") {
+  return map_pairs_with<1>(args, count, [](Floats g, Floats x, const float* slope) { return x > 0.0f ? g : g * *slope; });
+}
+
+KERNEL(elu, "elu(x, below, scale, rate): x scale, or (exp(x rate) - 1) below") {
+  return map_with<3>(args, count, [](Floats x, const float* numbers) {
+    return x > 0.0f ? x * numbers[1] : expm1(minimum(Floats{}, x * numbers[2])) * numbers[0];
+  });
+}
+
+KERNEL(elu_gradient, "elu_gradient(received, x, below, scale, rate)") {
+  return map_pairs_with<3>(args, count, [](Floats g, Floats x, const float* numbers) {
+    const Floats power = exp(minimum(Floats{}, x * numbers[2]));
+    return g * (x <= 0.0f ? power * (numbers[0] * numbers[2]) : all(numbers[1]));
+  });
+}
+
+KERNEL(softplus, "softplus(x, beta, threshold): log(1 + exp(beta x)) / beta, or x above the threshold") {
+  return map_with<2>(args, count, [](Floats x, const float* numbers) {
+    const Floats scaled_up = x * numbers[0];
+    const Floats smooth = log1p(exp(-absolute(scaled_up))) + (scaled_up > 0.0f ? scaled_up : Floats{});
+    return scaled_up > numbers[1] ? x : (x == x ? smooth / numbers[0] : x);
+  });
+}
+
+KERNEL(softplus_gradient, "softplus_gradient(received, x, beta, threshold)") {
+  return map_pairs_with<2>(args, count, [](Floats g, Floats x, const float* numbers) {
+    const Floats scaled_up = x * numbers[0];
+    return scaled_up <= numbers[1] ? g * sigmoid(scaled_up) : g;
+  });
+}
+
+KERNEL(hardsigmoid, "hardsigmoid(x): x + 3, between 0 and 6, / 6") {
+  return map(args, count, [](Floats x) { return between_0_and_6(x + 3.0f) / 6.0f; });
+}
+
+KERNEL(hardsigmoid_gradient, "hardsigmoid_gradient(received, x)") {
+  return map_pairs(args, count, [](Floats g, Floats x) { return ((x > -3.0f) & (x < 3.0f)) ? g / 6.0f : Floats{}; });
+}
+
+KERNEL(hardswish, "hardswish(x): x hardsigmoid(x)") {
+  return map(args, count, [](Floats x) { return x * between_0_and_6(x + 3.0f) / 6.0f; });
+}
+
+KERNEL(hardswish_gradient, "hardswish_gradient(received, x)") {
+  return map_pairs(args, count, [](Floats g, Floats x) {
+    const Floats slope = x < 3.0f ? x / 3.0f + 0.5f : all(1.0f);
+    return g * (x > -3.0f ? slope : Floats{});
   });
 }
 

@@ -85,4 +85,34 @@ static PyObject* map_pairs(PyObject* const* args, Py_ssize_t count, const Functi
   return z.release();
 }
 
+// Python numbers as floats; false where one is none.
+static inline bool read_floats(PyObject* const* from, Py_ssize_t count, float* to) {
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (!PyFloat_Check(from[i]) && !PyLong_CheckExact(from[i])) return false;
+    const double value = PyFloat_AsDouble(from[i]);
+    if (value == -1.0 && PyErr_Occurred()) {
+      PyErr_Clear();
+      return false;
+    }
+    to[i] = static_cast<float>(value);
+  }
+  return true;
+}
+
+// y = function(x, numbers), numbers being the options after x.
+template <int options, class Function>
+static PyObject* map_with(PyObject* const* args, Py_ssize_t count, const Function& function) {
+  float numbers[options];
+  if (count != 1 + options || !read_floats(args + 1, options, numbers)) return declined();
+  return map(args, 1, [&](Floats x) { return function(x, numbers); });
+}
+
+// z = function(x, y, numbers), numbers being the options after x and y.
+template <int options, class Function>
+static PyObject* map_pairs_with(PyObject* const* args, Py_ssize_t count, const Function& function) {
+  float numbers[options];
+  if (count != 2 + options || !read_floats(args + 2, options, numbers)) return declined();
+  return map_pairs(args, 2, [&](Floats x, Floats y) { return function(x, y, numbers); });
+}
+
 }  // namespace facula

@@ -222,6 +222,22 @@ PyObject* combine(PyObject* const* args, Py_ssize_t count, const Function& funct
 
 }  // namespace
 
+KERNEL(neg, "neg(x)") {
+  return map(args, count, [](Floats x) { return -x; });
+}
+
+KERNEL(abs, "abs(x)") {
+  return map(args, count, [](Floats x) { return absolute(x); });
+}
+
+KERNEL(sqrt, "sqrt(x)") {
+  return map(args, count, [](Floats x) { return square_root(x); });
+}
+
+KERNEL(reciprocal, "reciprocal(x)") {
+  return map(args, count, [](Floats x) { return 1.0f / x; });
+}
+
 KERNEL(add, "add(x, y)") {
   return combine<false>(args, count, [](auto a, auto b) { return a + b; });
 }

@@ -140,6 +140,24 @@ ALWAYS_INLINE Floats exp(Floats x) {
   return scaled(p, n);
 }
 
+// exp(x) - 1, near 0 too, by the same fit.
+ALWAYS_INLINE Floats expm1(Floats x) {
+  const Floats clamped = minimum(all(89.0f), maximum(all(-104.0f), x));
+  const Floats shifted = clamped * 1.44269504088896341f + 12582912.0f;
+  const Floats n = shifted - 12582912.0f;
+  Floats r = clamped - n * 0.693145751953125f;
+  r = r - n * 1.42860682030941723e-6f;
+  Floats p = r * 1.97901352e-4f + 1.39448685e-3f;
+  p = p * r + 8.33349834e-3f;
+  p = p * r + 4.16662922e-2f;
+  p = p * r + 1.66666659e-1f;
+  p = p * r + 5.00000000e-1f;
+  p = p * r * r + r;
+  // 2**n may be no float only where the result is none either.
+  const Floats power = scaled(all(1.0f), n);
+  return p * power + (power - 1.0f);
+}
+
 // The natural logarithm, to about one unit in the last place: nan below 0, -inf at 0.
 // x = 2**e m with m between sqrt(1/2) and sqrt(2); then e log 2 + log(1 + f), f = m - 1, by a minimax fit of
 // (log(1 + f) - f + f**2 / 2) / f**3 (largest relative error of the logarithm 6e-9).
@@ -199,6 +217,21 @@ ALWAYS_INLINE Floats erf(Floats x) {
   q = q * square + 1.0f;
   const Floats near = minimum(all(1.0f), maximum(all(-1.0f), x * quotient(p, q)));
   return absolute(x) > 3.925f ? with_sign_of(all(1.0f), x) : near;
+}
+
+// log(1 + x) for x of 0 or more: what 1 + x loses is added to the logarithm.
+ALWAYS_INLINE Floats log1p(Floats x) {
+  const Floats sum = 1.0f + x;
+  return log(sum) + (x - (sum - 1.0f)) / sum;
+}
+
+ALWAYS_INLINE Floats square_root(Floats x) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Floats>(_mm512_maskz_sqrt_ps(0xffff, reinterpret_cast<__m512>(x)));
+#else
+  for (int lane = 0; lane < kLanes; ++lane) x[lane] = std::sqrt(x[lane]);
+  return x;
+#endif
 }
 
 ALWAYS_INLINE Floats sigmoid(Floats x) { return 1.0f / (1.0f + exp(-x)); }

@@ -13,6 +13,14 @@ PAIRS = [
     activation._silu_gradient,
 ]
 PAIRS += [elementary._tanh_gradient, elementary._sigmoid_gradient]
+MAPS += [activation._hardsigmoid, activation._hardswish]
+PAIRS += [activation._hardsigmoid_gradient, activation._hardswish_gradient]
+WITH_OPTIONS = [
+    (activation._hardtanh, activation._hardtanh_gradient, {"low": -1, "high": 2.5}),
+    (activation._leaky_relu, activation._leaky_relu_gradient, {"slope": 0.2}),
+    (activation._elu, activation._elu_gradient, {"alpha": 1.3, "scale": 1.1, "rate": 0.7}),
+    (activation._softplus, activation._softplus_gradient, {"beta": 1.5, "threshold": 3.0}),
+]
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 1e30, -1e30, 90, -90, 5, -5], np.float32)
 
 
@@ -37,6 +45,25 @@ def test_gradients(held, primitive, shape) -> None:
 @pytest.mark.parametrize("primitive", [activation._relu, elementary._tanh, elementary._erf], ids=lambda each: each.name)
 def test_special_numbers(held, primitive) -> None:
     held(primitive, SPECIAL)
+
+
+@pytest.mark.parametrize(("primitive", "gradient", "options"), WITH_OPTIONS, ids=lambda each: getattr(each, "name", ""))
+def test_options(held, primitive, gradient, options) -> None:
+    for shape in [(0,), (), (17,), (40_001,)]:
+        held(primitive, numbers(*shape), **options)
+        held(gradient, numbers(*shape), numbers(*shape, seed=1), **options)
+    with np.errstate(all="ignore"):
+        held(primitive, SPECIAL, **options)
+        held(gradient, np.ones_like(SPECIAL), SPECIAL, **options)
+    held(primitive, np.ones(3), accepts=False, **options)
+
+
+def test_softplus_and_elu_near_their_ends(held) -> None:
+    held(activation._softplus, np.linspace(-100, 80, 4001, dtype=np.float32), beta=1.0, threshold=1000.0)
+    small = np.linspace(-1e-3, 0, 1001, dtype=np.float32)
+    if "native" in activation._elu.kernels:
+        found = activation._elu._compute_on_cpu(small, alpha=1.0, scale=1.0, rate=1.0)
+        np.testing.assert_allclose(found, np.expm1(small.astype(np.float64)), rtol=3e-7)
 
 
 def test_special_numbers_of_gelu_sigmoid_and_silu(held) -> None:

@@ -1,11 +1,12 @@
 """Arithmetic and comparisons with broadcasting, and choosing between arrays."""
 
+import facula
 import numpy as np
 import pytest
-import facula
 from facula.ops import comparison, pointwise, selection
 
 PRIMITIVES = [pointwise._add, pointwise._sub, pointwise._mul, pointwise._div]
+PRIMITIVES += [selection._maximum, selection._minimum]
 PRIMITIVES += [comparison._lt, comparison._le, comparison._gt, comparison._ge]
 SHAPES = [((), ()), ((3,), (3,)), ((0, 4), (0, 4)), ((5, 7), (7,)), ((5, 1), (1, 7)), ((2, 3, 4, 5), (1, 3, 1, 1))]
 SHAPES += [
@@ -48,6 +49,17 @@ def test_special_numbers(held, primitive) -> None:
         held(primitive, special[:, None], special[None, :])
 
 
+@pytest.mark.parametrize("name", ["neg", "abs", "sqrt", "reciprocal"])
+def test_maps(held, name) -> None:
+    primitive = getattr(pointwise, "_" + name)
+    special = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-40, -2.0, 1e38], np.float32)
+    with np.errstate(all="ignore"):
+        held(primitive, special)
+        held(primitive, numbers((40_001,), np.float32))
+        assert held(primitive, numbers((5, 7), np.float32).T).flags.f_contiguous
+    held(primitive, np.ones(3), accepts=False)
+
+
 def test_where(held) -> None:
     x, y = numbers((50, 700), np.float32), numbers((50, 700), np.float32, 1)
     held(selection._where, x > 0, x, y)
@@ -67,7 +79,9 @@ def test_bfloat16_is_rounded_once(name) -> None:
     found = getattr(facula, name)(x, y)
     assert found.dtype is facula.bfloat16
     facula.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
-    facula.testing.assert_close(getattr(facula, name)(x, 0.3), getattr(facula, name)(x.float(), 0.3).bfloat16(), equal_nan=True)
+    facula.testing.assert_close(
+        getattr(facula, name)(x, 0.3), getattr(facula, name)(x.float(), 0.3).bfloat16(), equal_nan=True
+    )
 
 
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])

@@ -55,9 +55,27 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     return relu_(input) if inplace else _relu(input)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x, low, high: g.where((x > low) & (x < high), 0.0)})
+@primitive(dtype=promote, vjp={"x": lambda g, x, low, high: _hardtanh_gradient(g, x, low=low, high=high)})
 def _hardtanh(xp, x, *, low, high):
     return xp.clip(x, x.dtype.type(low), x.dtype.type(high))
+
+
+@_hardtanh.kernel("native")
+def _hardtanh_native(x, *, low, high):
+    return native.kernels.hardtanh(x, low, high)
+
+
+@primitive(
+    dtype=promote,
+    vjp={"received": lambda g, x, low, high: _hardtanh_gradient(g, x, low=low, high=high), "x": lambda g: None},
+)
+def _hardtanh_gradient(xp, received, x, *, low, high):
+    return xp.where((x > low) & (x < high), received, received.dtype.type(0))
+
+
+@_hardtanh_gradient.kernel("native")
+def _hardtanh_gradient_native(received, x, *, low, high):
+    return native.kernels.hardtanh_gradient(received, x, low, high)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -74,9 +92,27 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x, slope: g.where(x > 0, g * slope)})
+@primitive(dtype=promote, vjp={"x": lambda g, x, slope: _leaky_relu_gradient(g, x, slope=slope)})
 def _leaky_relu(xp, x, *, slope):
     return xp.where(x > 0, x, x * x.dtype.type(slope))
+
+
+@_leaky_relu.kernel("native")
+def _leaky_relu_native(x, *, slope):
+    return native.kernels.leaky_relu(x, slope)
+
+
+@primitive(
+    dtype=promote,
+    vjp={"received": lambda g, x, slope: _leaky_relu_gradient(g, x, slope=slope), "x": lambda g: None},
+)
+def _leaky_relu_gradient(xp, received, x, *, slope):
+    return xp.where(x > 0, received, received * received.dtype.type(slope))
+
+
+@_leaky_relu_gradient.kernel("native")
+def _leaky_relu_gradient_native(received, x, *, slope):
+    return native.kernels.leaky_relu_gradient(received, x, slope)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -86,15 +122,36 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 @primitive(
     dtype=promote,
-    vjp={
-        "x": lambda g, x, alpha, scale, rate: (
-            g * ((x * rate).clamp(max=0.0).exp() * (alpha * scale * rate)).where(x <= 0, scale)
-        )
-    },
+    vjp={"x": lambda g, x, alpha, scale, rate: _elu_gradient(g, x, alpha=alpha, scale=scale, rate=rate)},
 )
 def _elu(xp, x, *, alpha, scale, rate):
     number = x.dtype.type
     return xp.where(x > 0, x * number(scale), xp.expm1(xp.minimum(x * number(rate), 0)) * number(alpha * scale))
+
+
+@_elu.kernel("native")
+def _elu_native(x, *, alpha, scale, rate):
+    return native.kernels.elu(x, alpha * scale, scale, rate)
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "received": lambda g, x, alpha, scale, rate: _elu_gradient(g, x, alpha=alpha, scale=scale, rate=rate),
+        "x": lambda g, received, x, alpha, scale, rate: (
+            g * received * ((x * rate).clamp(max=0.0).exp() * (alpha * scale * rate * rate)).where(x <= 0, 0.0)
+        ),
+    },
+)
+def _elu_gradient(xp, received, x, *, alpha, scale, rate):
+    number = x.dtype.type
+    power = xp.exp(xp.minimum(x * number(rate), 0)) * number(alpha * scale * rate)
+    return received * xp.where(x <= 0, power, number(scale))
+
+
+@_elu_gradient.kernel("native")
+def _elu_gradient_native(received, x, *, alpha, scale, rate):
+    return native.kernels.elu_gradient(received, x, alpha * scale, scale, rate)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -241,11 +298,38 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 @primitive(
     dtype=promote,
-    vjp={"x": lambda g, x, beta, threshold: g * (x * beta).sigmoid().where(x * beta <= threshold, 1.0)},
+    vjp={"x": lambda g, x, beta, threshold: _softplus_gradient(g, x, beta=beta, threshold=threshold)},
 )
 def _softplus(xp, x, *, beta, threshold):
     scaled = x * x.dtype.type(beta)
     return xp.where(scaled > threshold, x, xp.log1p(xp.exp(xp.minimum(scaled, threshold))) / x.dtype.type(beta))
+
+
+@_softplus.kernel("native")
+def _softplus_native(x, *, beta, threshold):
+    return native.kernels.softplus(x, beta, threshold)
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "received": lambda g, x, beta, threshold: _softplus_gradient(g, x, beta=beta, threshold=threshold),
+        "x": lambda g, received, x, beta, threshold: g * received * _softplus_curvature(x, beta, threshold),
+    },
+)
+def _softplus_gradient(xp, received, x, *, beta, threshold):
+    scaled = x * x.dtype.type(beta)
+    return xp.where(scaled <= threshold, received / (1 + xp.exp(-scaled)), received)
+
+
+@_softplus_gradient.kernel("native")
+def _softplus_gradient_native(received, x, *, beta, threshold):
+    return native.kernels.softplus_gradient(received, x, beta, threshold)
+
+
+def _softplus_curvature(x: Tensor, beta: float, threshold: float) -> Tensor:
+    gate = (x * beta).sigmoid()
+    return (gate * (1.0 - gate) * beta).where(x * beta <= threshold, 0.0)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0, *, out: Tensor | None = None) -> Tensor:
@@ -273,10 +357,22 @@ def logsigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _logsigmoid(input, out=out)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x: (g / 6.0).where((x > -3) & (x < 3), 0.0)})
+@primitive(dtype=promote, vjp={"x": lambda g, x: _hardsigmoid_gradient(g, x)})
 def _hardsigmoid(xp, x):
     number = x.dtype.type
     return xp.clip(x + number(3), number(0), number(6)) / number(6)
+
+
+_hardsigmoid.native("hardsigmoid")
+
+
+@primitive(dtype=promote, vjp={"received": lambda g, x: _hardsigmoid_gradient(g, x), "x": lambda g: None})
+def _hardsigmoid_gradient(xp, received, x):
+    number = x.dtype.type
+    return xp.where((x > -3) & (x < 3), received / number(6), number(0))
+
+
+_hardsigmoid_gradient.native("hardsigmoid_gradient")
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -284,10 +380,29 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     return hardsigmoid_(input) if inplace else _hardsigmoid(input)
 
 
-@primitive(dtype=promote, vjp={"x": lambda g, x: g * (x / 3.0 + 0.5).where(x < 3, 1.0).where(x > -3, 0.0)})
+@primitive(dtype=promote, vjp={"x": lambda g, x: _hardswish_gradient(g, x)})
 def _hardswish(xp, x):
     number = x.dtype.type
     return x * xp.clip(x + number(3), number(0), number(6)) / number(6)
+
+
+_hardswish.native("hardswish")
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "received": lambda g, x: _hardswish_gradient(g, x),
+        "x": lambda g, received, x: (g * received / 3.0).where((x > -3) & (x < 3), 0.0),
+    },
+)
+def _hardswish_gradient(xp, received, x):
+    number = x.dtype.type
+    slope = xp.where(x < 3, x / number(3) + number(0.5), number(1))
+    return received * xp.where(x > -3, slope, number(0))
+
+
+_hardswish_gradient.native("hardswish_gradient")
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:

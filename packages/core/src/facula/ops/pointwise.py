@@ -246,6 +246,9 @@ def _neg(xp, x):
     return xp.negative(x)
 
 
+_neg.native("neg")
+
+
 def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``-input``."""
     if _is_boolean(input):
@@ -269,6 +272,9 @@ def _abs(xp, x):
     return xp.abs(x)
 
 
+_abs.native("abs")
+
+
 def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the absolute value; the gradient at 0 is 0."""
     return _abs(input, out=out)
@@ -279,6 +285,9 @@ def _reciprocal(xp, x):
     return xp.reciprocal(x)
 
 
+_reciprocal.native("reciprocal")
+
+
 def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``1 / input``."""
     return _reciprocal(input, out=out)
@@ -287,6 +296,9 @@ def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @primitive(dtype=to_float, vjp={"x": lambda g, out: g / (2 * _conj(out))})
 def _sqrt(xp, x):
     return xp.sqrt(x)
+
+
+_sqrt.native("sqrt")
 
 
 def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:

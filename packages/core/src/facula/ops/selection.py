@@ -28,6 +28,9 @@ def _maximum(xp, x, other):
     return xp.maximum(x, other)
 
 
+_maximum.native("maximum", low_precision=True)
+
+
 @primitive(
     dtype=promote,
     vjp={
@@ -37,6 +40,9 @@ def _maximum(xp, x, other):
 )
 def _minimum(xp, x, other):
     return xp.minimum(x, other)
+
+
+_minimum.native("minimum", low_precision=True)
 
 
 @primitive(
