@@ -128,9 +128,9 @@ float* packed_filters(const Filters& filters, Index groups, Index rows, Index de
 // Sums of `rows` filters over places that lie side by side: as `gemm`'s kernel, but read where the image lies.
 template <int rows>
 void filter_run(Index depth, const float* filters, const float* image, const Index* offsets, float* to, Index to_row, Index count,
-                bool add) {
+                bool add, const float* bias) {
   Floats sums[rows][2];
-  for (int i = 0; i < rows; ++i) sums[i][0] = sums[i][1] = Floats{};
+  for (int i = 0; i < rows; ++i) sums[i][0] = sums[i][1] = bias == nullptr ? Floats{} : all(bias[i]);
   for (Index k = 0; k < depth; ++k) {
     const float* line = image + offsets[k];
     const Floats left = load(line), right = load(line + kLanes);
@@ -154,7 +154,7 @@ void filter_run(Index depth, const float* filters, const float* image, const Ind
   }
 }
 
-using FilterRun = void (*)(Index, const float*, const float*, const Index*, float*, Index, Index, bool);
+using FilterRun = void (*)(Index, const float*, const float*, const Index*, float*, Index, Index, bool, const float*);
 
 template <int rows>
 FilterRun filter_run_of(Index count) {
@@ -168,7 +168,7 @@ FilterRun filter_run_of(Index count) {
 // Rows first … last of packed filters over the places from `place` on: as `gemm::multiply_packed`, but patches that lie
 // side by side are not copied.
 bool filter_places(Index all_rows, Index first, Index last, Index depth, const float* filters, const Patches& patches, Index place,
-                   Index places, float* to, Index to_row) {
+                   Index places, float* to, Index to_row, const float* bias) {
   const Index depth_block = gemm::depth_of_pass(depth);
   float* panel = scratch<float>(Purpose::right_panels, static_cast<size_t>((depth_block + kLanes) * gemm::kColumns + kLanes));
   if (panel == nullptr) return false;
@@ -187,10 +187,12 @@ bool filter_places(Index all_rows, Index first, Index last, Index depth, const f
         const Index high = std::min(gemm::kRows + Index{0}, last - i);
         float* sums = to + (i - first) * to_row + j;
         if (in_line) {
-          filter_run_of<gemm::kRows>(high)(deep, block + i * deep, image, patches.offsets + k, sums, to_row, wide, k > 0);
+          filter_run_of<gemm::kRows>(high)(deep, block + i * deep, image, patches.offsets + k, sums, to_row, wide, k > 0,
+                                             k > 0 || bias == nullptr ? nullptr : bias + i);
         } else {
           gemm::Finish finish;
           finish.add = k > 0;
+          if (k == 0 && bias != nullptr) finish.of_row = bias + i;
           Index lanes = 0;
           const gemm::Kernel run = gemm::kernel_for<true, true>(high, wide, lanes);
           run(deep, block + i * deep, 1, gemm::kRows, panel, gemm::kColumns, sums, to_row, lanes, finish);
@@ -204,7 +206,7 @@ bool filter_places(Index all_rows, Index first, Index last, Index depth, const f
 // Result (batch, rows * groups, places) of filters over images: for each group its filters times the patches of its
 // channels.
 bool filter_images(Index batch, Index groups, Index channels, Index rows, const Padded& padded, const float* x, Index x_size,
-                   const Filters& filters, float* y) {
+                   const Filters& filters, const float* bias, float* y) {
   const Index depth = channels * padded.taps();
   const Index places = padded.out[0] * padded.out[1] * padded.out[2];
   const Index image = groups * channels * padded.plane();
@@ -229,7 +231,9 @@ bool filter_images(Index batch, Index groups, Index channels, Index rows, const 
     if (units == 1 && panels <= kFewPanels && rows >= 4 * gemm::kRows) {
       // So few places that a copy of the filters would not be worth while.
       const Patches patches = {copies, &all, offsets.data()};
-      if (!gemm::multiply(rows, columns, depth, filters.of(0), patches, to, columns, Finish{})) done = false;
+      Finish finish;
+      finish.of_row = bias;
+      if (!gemm::multiply(rows, columns, depth, filters.of(0), patches, to, columns, finish)) done = false;
     } else {
       if (packed == nullptr) packed = packed_filters(filters, groups, rows, depth);
       if (packed == nullptr) return false;
@@ -247,7 +251,8 @@ bool filter_images(Index batch, Index groups, Index channels, Index rows, const 
         const Index last = std::min(columns, panels * (part + 1) / parts * gemm::kColumns);
         const Patches patches = {copies + unit * channels * all.plane(), &all, offsets.data()};
         if (!filter_places(rows, i, i_end, depth, packed + unit % groups * filters_size, patches, first, last - first,
-                           to + (unit * rows + i) * columns + first, columns)) {
+                           to + (unit * rows + i) * columns + first, columns,
+                           bias == nullptr ? nullptr : bias + unit % groups * rows)) {
           done = false;
         }
       });
@@ -260,8 +265,8 @@ bool filter_images(Index batch, Index groups, Index channels, Index rows, const 
 // A pointwise product of few places in each of several images.
 bool is_small_pointwise(const Shape& shape) { return shape.batch > 1 && is_merged(shape.batch, padded_data(shape)); }
 
-bool forward(const Shape& shape, const float* x, const float* weight, float* y) {
-  if (suits_winograd(shape)) return winograd_forward(shape, x, weight, y);
+bool forward(const Shape& shape, const float* x, const float* weight, const float* bias, float* y) {
+  if (suits_winograd(shape)) return winograd_forward(shape, x, weight, bias, y);
   const Index rows = shape.group_out();
   const Index depth = shape.depth();
   if (shape.is_pointwise() && !is_small_pointwise(shape)) {
@@ -271,7 +276,9 @@ bool forward(const Shape& shape, const float* x, const float* weight, float* y) 
       const Index group = at % shape.groups;
       const Matrix a = {weight + group * rows * depth, depth, 1};
       const Matrix b = {x + at * depth * places, places, 1};
-      if (!gemm::product(rows, places, depth, a, b, y + at * rows * places, places, Finish{})) done = false;
+      Finish finish;
+      if (bias != nullptr) finish.of_row = bias + group * rows;
+      if (!gemm::product(rows, places, depth, a, b, y + at * rows * places, places, finish)) done = false;
     };
     const Index count = shape.batch * shape.groups;
     if (count >= threads()) {
@@ -282,7 +289,7 @@ bool forward(const Shape& shape, const float* x, const float* weight, float* y) 
     return done;
   }
   return filter_images(shape.batch, shape.groups, shape.group_channels(), rows, padded_data(shape), x, shape.in_size(),
-                       {{weight, depth, 1}, rows * depth}, y);
+                       {{weight, depth, 1}, rows * depth}, bias, y);
 }
 
 // Of the places of the data along one dimension, those that the same taps reach: every stride-th.
@@ -358,7 +365,7 @@ bool data_by_filters(const Shape& shape, const float* y, const float* weight, fl
   if (turned == nullptr) return false;
   const Phase phases[kDims] = {phase_of(shape, 0, 0), phase_of(shape, 1, 0), phase_of(shape, 2, 0)};
   return filter_images(shape.batch, shape.groups, shape.group_out(), rows, padded_gradient(shape), y, shape.places(),
-                       turned_filters(shape, weight, phases, turned), x);
+                       turned_filters(shape, weight, phases, turned), nullptr, x);
 }
 
 // The same for any stride: the product for every tap, each added where the tap was.
@@ -479,7 +486,7 @@ bool data_by_phases(const Shape& shape, const float* y, const float* weight, flo
         }
         padded.finish();
         if (!filter_images(images, shape.groups, shape.group_out(), rows, padded, y + start * shape.out_channels * shape.places(),
-                           shape.places(), turned_filters(shape, weight, phases, turned), result)) {
+                           shape.places(), turned_filters(shape, weight, phases, turned), nullptr, result)) {
           return false;
         }
       }
@@ -675,13 +682,13 @@ bool weight_gradient(const Shape& shape, const float* x, const float* y, float* 
 
 using namespace convolution;
 
-KERNEL(conv, "conv(x, weight, stride, padding, dilation, groups): the convolution of (N, C, ...)") {
-  if (count != 6 || !is_usable(args[0]) || !is_usable(args[1])) return declined();
+KERNEL(conv, "conv(x, weight, bias or None, stride, padding, dilation, groups): the convolution of (N, C, ...)") {
+  if (count != 7 || !is_usable(args[0]) || !is_usable(args[1])) return declined();
   const Array x(args[0]);
   const Array weight(args[1]);
   if (x.dims() != weight.dims()) return declined();
   Shape shape = {};
-  if (!read_plan(args + 2, x.dims() - 2, shape)) return PyErr_Occurred() ? nullptr : declined();
+  if (!read_plan(args + 3, x.dims() - 2, shape)) return PyErr_Occurred() ? nullptr : declined();
   shape.batch = x.shape(0);
   shape.channels = x.shape(1);
   shape.out_channels = weight.shape(0);
@@ -692,15 +699,22 @@ KERNEL(conv, "conv(x, weight, stride, padding, dilation, groups): the convolutio
     shape.out[dim] = room < 0 ? 0 : room / shape.stride[dim] + 1;
   }
   if (!counts_fit(shape) || weight.shape(1) != shape.group_channels()) return declined();
+  const float* bias = nullptr;
+  if (args[2] != Py_None) {
+    if (!is_array(args[2])) return declined();
+    const Array numbers(args[2]);
+    if (numbers.type() != Type::float32 || !numbers.contiguous() || numbers.size() != shape.out_channels) return declined();
+    bias = numbers.data<float>();
+  }
   Array y = like_image(x, shape.batch, shape.out_channels, shape.out);
   if (!y) return nullptr;
   bool done = true;
   {
     WithoutGil unlocked;
     if (is_depthwise(shape)) {
-      depthwise_forward(shape, x.data<float>(), weight.data<float>(), y.data<float>());
+      depthwise_forward(shape, x.data<float>(), weight.data<float>(), bias, y.data<float>());
     } else {
-      done = forward(shape, x.data<float>(), weight.data<float>(), y.data<float>());
+      done = forward(shape, x.data<float>(), weight.data<float>(), bias, y.data<float>());
     }
   }
   return done ? y.release() : PyErr_NoMemory();

@@ -297,13 +297,13 @@ static inline std::vector<Index> row_offsets(const Padded& padded, Index channel
 static inline bool is_depthwise(const Shape& shape) {
   return shape.groups > 1 && shape.groups == shape.channels && shape.groups == shape.out_channels;
 }
-void depthwise_forward(const Shape& shape, const float* x, const float* weight, float* y);
+void depthwise_forward(const Shape& shape, const float* x, const float* weight, const float* bias, float* y);
 void depthwise_data(const Shape& shape, const float* y, const float* weight, float* x);
 void depthwise_weight(const Shape& shape, const float* x, const float* y, float* weight);
 
 // By transformed tiles, in `convolution_winograd.cpp`; false where memory is short.
 bool suits_winograd(const Shape& shape);
-bool winograd_forward(const Shape& shape, const float* x, const float* weight, float* y);
+bool winograd_forward(const Shape& shape, const float* x, const float* weight, const float* bias, float* y);
 bool winograd_data(const Shape& shape, const float* y, const float* weight, float* x);
 bool winograd_weight(const Shape& shape, const float* x, const float* y, float* weight);
 

@@ -14,7 +14,7 @@ struct Taps {
 };
 
 // A plane of results from a padded plane.
-void filter_plane(const Padded& padded, const Taps& taps, const float* from, const float* weight, bool turned, float* to) {
+void filter_plane(const Padded& padded, const Taps& taps, const float* from, const float* weight, bool turned, float bias, float* to) {
   const Index count = padded.taps();
   const Index width = padded.out[2];
   for (Index line = 0; line < padded.out[0] * padded.out[1]; ++line) {
@@ -22,7 +22,7 @@ void filter_plane(const Padded& padded, const Taps& taps, const float* from, con
     float* row = to + line * width;
     Index at = 0;
     for (; at + 2 * kLanes <= width; at += 2 * kLanes) {
-      Floats left = {}, right = {};
+      Floats left = all(bias), right = all(bias);
       for (Index tap = 0; tap < count; ++tap) {
         const float scale = weight[turned ? count - 1 - tap : tap];
         left += scale * load(start + taps.offsets[tap] + at);
@@ -32,7 +32,7 @@ void filter_plane(const Padded& padded, const Taps& taps, const float* from, con
       store(row + at + kLanes, right);
     }
     for (; at < width; at += kLanes) {
-      Floats sum = {};
+      Floats sum = all(bias);
       for (Index tap = 0; tap < count; ++tap) {
         sum += weight[turned ? count - 1 - tap : tap] * load(start + taps.offsets[tap] + at);
       }
@@ -46,27 +46,28 @@ void filter_plane(const Padded& padded, const Taps& taps, const float* from, con
 }
 
 void filter_planes(const Padded& padded, Index planes, Index channels, const float* x, Index x_size, const float* weight,
-                   bool turned, float* y, Index y_size) {
+                   bool turned, const float* bias, float* y, Index y_size) {
   const Taps taps(padded);
   parallel_for(planes, std::max<Index>(1, 8192 / std::max<Index>(1, y_size)), [&](Index begin, Index end) {
     float* copy = scratch<float>(Purpose::padded, static_cast<size_t>(padded.plane() + kSlack));
     for (Index plane = begin; plane < end; ++plane) {
       padded.copy(x + plane * x_size, copy);
-      filter_plane(padded, taps, copy, weight + plane % channels * padded.taps(), turned, y + plane * y_size);
+      filter_plane(padded, taps, copy, weight + plane % channels * padded.taps(), turned,
+                   bias == nullptr ? 0.0f : bias[plane % channels], y + plane * y_size);
     }
   });
 }
 
 }  // namespace
 
-void depthwise_forward(const Shape& shape, const float* x, const float* weight, float* y) {
-  filter_planes(padded_data(shape), shape.batch * shape.channels, shape.channels, x, shape.in_size(), weight, false, y,
+void depthwise_forward(const Shape& shape, const float* x, const float* weight, const float* bias, float* y) {
+  filter_planes(padded_data(shape), shape.batch * shape.channels, shape.channels, x, shape.in_size(), weight, false, bias, y,
                 shape.places());
 }
 
 void depthwise_data(const Shape& shape, const float* y, const float* weight, float* x) {
   if (shape.stride[0] == 1 && shape.stride[1] == 1 && shape.stride[2] == 1) {
-    filter_planes(padded_gradient(shape), shape.batch * shape.channels, shape.channels, y, shape.places(), weight, true, x,
+    filter_planes(padded_gradient(shape), shape.batch * shape.channels, shape.channels, y, shape.places(), weight, true, nullptr, x,
                   shape.in_size());
     return;
   }

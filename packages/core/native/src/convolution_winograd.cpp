@@ -254,7 +254,7 @@ void transform_filters(Index rows, Index depth, const float* weight, Index row_s
 
 // Results (batch, rows * groups, ...) of transformed filters over images, block by block of tiles.
 bool filter_tiles(Index batch, Index groups, Index depth, Index rows, const Tiles& tiles, Index out_rows, Index out_columns,
-                  const float* x, const float* filters, float* y) {
+                  const float* x, const float* filters, const float* bias, float* y) {
   const Index vectors = (batch * tiles.count() + kLanes - 1) / kLanes;
   // What one block needs, transformed data and products, stays in the second cache.
   const Index budget = (Index{5} << 18) / (kPoints * kLanes * static_cast<Index>(sizeof(float)) * (depth + rows));
@@ -303,10 +303,11 @@ bool filter_tiles(Index batch, Index groups, Index depth, Index rows, const Tile
     float* lines = gathered;
     for (Index row = 0; row < rows; ++row) {
       const float* from = products + row * wide;
+      const Floats added = all(bias == nullptr ? 0.0f : bias[group * rows + row]);
       for (Index at = 0; at < wide; at += kLanes) {
         Floats made[kOut][4];
         transform<OfResult>([&](int i, int j) { return load(from + (i * kIn + j) * product_step + at); },
-                            [&](int i, int j, Floats value) { made[i][j] = value; });
+                            [&](int i, int j, Floats value) { made[i][j] = value + added; });
         for (int i = 0; i < kOut; ++i) join_by_four(made[i], lines + i * kOut * pitch + at * kOut);
       }
       tiles.for_runs(first, number, [&](Index image, Index i, Index j, Index run, Index at) {
@@ -347,7 +348,7 @@ bool suits_winograd(const Shape& shape) {
          shape.batch * shape.places() >= 512 && is_switched_on();
 }
 
-bool winograd_forward(const Shape& shape, const float* x, const float* weight, float* y) {
+bool winograd_forward(const Shape& shape, const float* x, const float* weight, const float* bias, float* y) {
   const Index rows = shape.group_out();
   const Index depth = shape.group_channels();
   const Index size = kPoints * gemm::round_up(rows, gemm::kRows) * depth;
@@ -357,7 +358,7 @@ bool winograd_forward(const Shape& shape, const float* x, const float* weight, f
     transform_filters(rows, depth, weight + group * rows * depth * 9, depth * 9, 9, false, filters + group * size);
   }
   const Tiles tiles = tiles_of(shape.out[1], shape.out[2], shape.in[1], shape.in[2], shape.padding[1], shape.padding[2]);
-  return filter_tiles(shape.batch, shape.groups, depth, rows, tiles, shape.out[1], shape.out[2], x, filters, y);
+  return filter_tiles(shape.batch, shape.groups, depth, rows, tiles, shape.out[1], shape.out[2], x, filters, bias, y);
 }
 
 bool winograd_data(const Shape& shape, const float* y, const float* weight, float* x) {
@@ -371,7 +372,7 @@ bool winograd_data(const Shape& shape, const float* y, const float* weight, floa
   }
   const Tiles tiles =
       tiles_of(shape.in[1], shape.in[2], shape.out[1], shape.out[2], 2 - shape.padding[1], 2 - shape.padding[2]);
-  return filter_tiles(shape.batch, shape.groups, depth, rows, tiles, shape.in[1], shape.in[2], y, filters, x);
+  return filter_tiles(shape.batch, shape.groups, depth, rows, tiles, shape.in[1], shape.in[2], y, filters, nullptr, x);
 }
 
 // Each of the 36 places: (out x tiles) of the transformed gradient times (tiles x channels) of the transformed data, added

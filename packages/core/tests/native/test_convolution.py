@@ -43,7 +43,7 @@ def test_convolution_and_gradients(held, name) -> None:
     x = numbers(*shape)
     weight = numbers(channels, shape[1] // plan.groups, *plan.kernel)
     y = numbers(shape[0], channels, *plan.output_shape(shape[2:]))
-    held(convolution._conv, x, weight, plan=plan, tolerance=3e-6)
+    held(convolution._conv, x, weight, numbers(channels), plan=plan, tolerance=3e-6)
     held(convolution._conv_data, y, weight, shape=shape, plan=plan, tolerance=3e-6)
     held(convolution._conv_weight, x, y, plan=plan, tolerance=3e-6)
 
@@ -64,7 +64,7 @@ def test_much_weight_for_few_places_and_gradients(held, name) -> None:
     x = numbers(*shape)
     weight = numbers(channels, shape[1] // plan.groups, *plan.kernel)
     y = numbers(shape[0], channels, *plan.output_shape(shape[2:]))
-    held(convolution._conv, x, weight, plan=plan, tolerance=3e-6)
+    held(convolution._conv, x, weight, numbers(channels), plan=plan, tolerance=3e-6)
     held(convolution._conv_data, y, weight, shape=shape, plan=plan, tolerance=3e-6)
     held(convolution._conv_weight, x, y, plan=plan, tolerance=3e-6)
 
@@ -84,7 +84,7 @@ def test_convolution_of_tiles_and_gradients(held, name) -> None:
     x = numbers(*shape)
     weight = numbers(channels, shape[1] // plan.groups, *plan.kernel)
     y = numbers(shape[0], channels, *plan.output_shape(shape[2:]))
-    held(convolution._conv, x, weight, plan=plan, tolerance=1e-5)
+    held(convolution._conv, x, weight, numbers(channels), plan=plan, tolerance=1e-5)
     held(convolution._conv_data, y, weight, shape=shape, plan=plan, tolerance=1e-5)
     held(convolution._conv_weight, x, y, plan=plan, tolerance=1e-5)
 
@@ -105,7 +105,7 @@ def test_numbers_that_are_not_finite_reach_their_windows_only(held) -> None:
     x = numbers(1, 3, 12, 40)
     x[0, 1, 5, 20] = np.nan
     found = held(
-        convolution._conv, x, numbers(4, 3, 3, 3), plan=Plan((3, 3), (1, 1), (1, 1), (1, 1), 1), tolerance=3e-6
+        convolution._conv, x, numbers(4, 3, 3, 3), None, plan=Plan((3, 3), (1, 1), (1, 1), (1, 1), 1), tolerance=3e-6
     )
     assert np.isnan(found).sum() == 4 * 9
 
@@ -116,6 +116,7 @@ def test_strides_in_memory_of_any_kind(held) -> None:
         convolution._conv,
         numbers(2, 9, 11, 5).transpose(0, 3, 1, 2),
         numbers(4, 5, 3, 3)[:, :, ::-1],
+        None,
         plan=plan,
         tolerance=3e-6,
     )
@@ -123,5 +124,5 @@ def test_strides_in_memory_of_any_kind(held) -> None:
 
 def test_what_is_declined(held) -> None:
     plan = Plan((3, 3), (1, 1), (1, 1), (1, 1), 1)
-    held(convolution._conv, np.ones((1, 1, 5, 5)), np.ones((1, 1, 3, 3)), plan=plan, accepts=False)
-    held(convolution._conv, numbers(0, 1, 5, 5), numbers(1, 1, 3, 3), plan=plan, accepts=False)
+    held(convolution._conv, np.ones((1, 1, 5, 5)), np.ones((1, 1, 3, 3)), None, plan=plan, accepts=False)
+    held(convolution._conv, numbers(0, 1, 5, 5), numbers(1, 1, 3, 3), None, plan=plan, accepts=False)

@@ -107,9 +107,17 @@ def _contiguous(array: Array) -> Array:
     vjp={
         "x": lambda g, weight, x_shape, plan: _conv_data(g, weight, shape=x_shape, plan=plan),
         "weight": lambda g, x, plan: _conv_weight(x, g, plan=plan),
+        "bias": lambda g: g.sum([axis for axis in range(g.dim()) if axis != 1]),
     },
 )
-def _conv(xp, x, weight, *, plan):
+def _conv(xp, x, weight, bias, *, plan):
+    result = _products(xp, x, weight, plan)
+    if bias is not None:
+        result += bias.reshape(-1, *[1] * len(plan.kernel))
+    return result
+
+
+def _products(xp: ModuleType, x: Array, weight: Array, plan: Plan) -> Array:
     if _is_depthwise(x.shape[1], weight, plan):
         wide = _padded(xp, x, plan.padding)
         output = plan.output_shape(x.shape[2:])
@@ -123,14 +131,14 @@ def _conv(xp, x, weight, *, plan):
 
 
 @_conv.kernel("native")
-def _conv_native(x, weight, *, plan):
-    return native.kernels.conv(_contiguous(x), _contiguous(weight), *plan[1:])
+def _conv_native(x, weight, bias, *, plan):
+    return native.kernels.conv(_contiguous(x), _contiguous(weight), bias, *plan[1:])
 
 
 @primitive(
     dtype=promote,
     vjp={
-        "y": lambda g, y_shape, weight, plan: _fitting(_conv(g, weight, plan=plan), y_shape),
+        "y": lambda g, y_shape, weight, plan: _fitting(_conv(g, weight, None, plan=plan), y_shape),
         "weight": lambda g, y, plan: _conv_weight(g, y, plan=plan),
     },
 )
@@ -162,7 +170,7 @@ def _conv_data_native(y, weight, *, shape, plan):
     dtype=promote,
     vjp={
         "x": lambda g, y, x_shape, plan: _conv_data(y, g, shape=x_shape, plan=plan),
-        "y": lambda g, x, y_shape, plan: _fitting(_conv(x, g, plan=plan), y_shape),
+        "y": lambda g, x, y_shape, plan: _fitting(_conv(x, g, None, plan=plan), y_shape),
     },
 )
 def _conv_weight(xp, x, y, *, plan):
@@ -299,9 +307,7 @@ def _convolve(
             f"Calculated padded input size per channel: ({' x '.join(map(str, wide))}). Kernel size: "
             f"({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size"
         )
-    result = _conv(input, weight, plan=plan)
-    if bias is not None:
-        result = result + bias.reshape(-1, *[1] * rank)
+    result = _conv(input, weight, bias, plan=plan)
     return result.squeeze(0) if alone else result
 
 
