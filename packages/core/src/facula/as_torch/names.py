@@ -88,6 +88,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "torch.optim.rmsprop": ("facula.optim",),
     "torch.utils.data._utils": ("facula.utils.data",),
     "torch.utils.data._utils.collate": ("facula.utils.data.collate", "facula.utils.data"),
+    "torch.utils.tensorboard": ("facula.utils.tensorboard",),
     "torch.utils.data.dataloader": ("facula.utils.data.loader", "facula.utils.data"),
     "torch.utils.hooks": ("facula.graph.node",),
     "torch.utils.model_zoo": ("facula.hub",),

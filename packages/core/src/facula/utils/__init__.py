@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from facula.utils import checkpoint, data, pytree
+    from facula.utils import checkpoint, data, pytree, tensorboard
 
 #: What is imported when it is first asked for.
-_LATER = frozenset({"checkpoint", "data", "pytree"})
+_LATER = frozenset({"checkpoint", "data", "pytree", "tensorboard"})
 
 
 def __getattr__(name: str) -> object:

@@ -12,7 +12,7 @@ from facula.utils.data.dataset import (
     random_split,
 )
 from facula.utils.data.distributed import DistributedSampler
-from facula.utils.data.loader import DataLoader
+from facula.utils.data.loader import DataLoader, StatefulDataLoader
 from facula.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -35,6 +35,7 @@ __all__ = [
     "Sampler",
     "SequentialSampler",
     "StackDataset",
+    "StatefulDataLoader",
     "Subset",
     "SubsetRandomSampler",
     "TensorDataset",

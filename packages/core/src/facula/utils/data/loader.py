@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from multiprocessing.context import BaseContext
@@ -152,12 +154,25 @@ class DataLoader(Generic[Item]):
     def state_dict(self) -> dict[str, Any]:
         """Return where the epoch is: batches given, the random state it began with, and where streams are.
 
-        A stream that itself has ``state_dict`` and ``load_state_dict`` is brought back by them, any other by reading it
-        again from its start.
+        A stream, a sampler, or (without workers) a dataset that itself has ``state_dict`` and ``load_state_dict`` is
+        brought back by them. Any other stream is read again from its start, any other sampler asked again. Between two
+        epochs the state is that of the loader's own generator, where it has one; the default generator is the program's
+        to bring back.
         """
         if self._resume is not None:
             return dict(self._resume)
-        return _Position.NONE.copy() if self._position is None else self._position.state_dict()
+        if self._position is not None:
+            return self._position.state_dict()
+        state = _Position.NONE.copy()
+        if self.generator is not None:
+            state["random_state"] = self.generator.get_state()
+        state["sampler"] = _state_of(self._stateful_sampler())
+        state["dataset"] = None if self._is_stream or self.num_workers else _state_of(self.dataset)
+        return state
+
+    def _stateful_sampler(self) -> Any:
+        """Return the batch sampler, or the sampler, that says where it is; None where neither does."""
+        return next((each for each in (self.batch_sampler, self.sampler) if _has_state(each)), None)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Begin the next iteration where a `state_dict` was taken.
@@ -176,6 +191,34 @@ class DataLoader(Generic[Item]):
         self._resume = dict(state_dict)
 
 
+class StatefulDataLoader(DataLoader[Item]):
+    """A `DataLoader` by the name it has in torchdata; every loader has ``state_dict`` and ``load_state_dict``.
+
+    ``snapshot_every_n_steps`` is taken and has no meaning: where each batch ends is known without a snapshot.
+
+    >>> loader = facula.utils.data.StatefulDataLoader(range(6), batch_size=2)
+    >>> batches = iter(loader)
+    >>> _ = next(batches)
+    >>> other = facula.utils.data.StatefulDataLoader(range(6), batch_size=2)
+    >>> other.load_state_dict(loader.state_dict())
+    >>> [batch.tolist() for batch in other]
+    [[2, 3], [4, 5]]
+    """
+
+    def __init__(self, dataset: Dataset[Item], *args: Any, snapshot_every_n_steps: int = 1, **kwargs: Any) -> None:
+        super().__init__(dataset, *args, **kwargs)
+        self.snapshot_every_n_steps = snapshot_every_n_steps
+
+
+def _has_state(part: object) -> bool:
+    return hasattr(part, "state_dict") and hasattr(part, "load_state_dict")
+
+
+def _state_of(part: Any) -> Any:
+    """Return a copy of the state of what has one, else None."""
+    return copy.deepcopy(part.state_dict()) if _has_state(part) else None
+
+
 class _Position:
     """Where in an epoch a loader is, and how to get there again."""
 
@@ -185,6 +228,8 @@ class _Position:
         "random_state": None,
         "streams": {},
         "turns": [],
+        "sampler": None,
+        "dataset": None,
     }
 
     def __init__(self, loader: DataLoader[Any], resume: dict[str, Any] | None) -> None:
@@ -203,18 +248,36 @@ class _Position:
             (set_rng_state if generator is None else generator.set_state)(resume["random_state"])
         self._start = get_rng_state() if generator is None else generator.get_state()
         self.base_seed = int(empty((), dtype=int64).random_(generator=generator).item())
-        self.requests = iter(loader.sampler if loader.batch_sampler is None else loader.batch_sampler)
-        if resume["random_state"] is not None and not loader._is_stream:
+        self._sampler = loader._stateful_sampler()
+        if self._sampler is not None and resume["sampler"] is not None:
+            self._sampler.load_state_dict(resume["sampler"])
+        if resume["dataset"] is not None:
+            loader.dataset.load_state_dict(resume["dataset"])  # type: ignore[attr-defined]  # its state was saved
+        #: Where the sampler was after each request whose batch has not been given yet.
+        self._sampler_states: deque[Any] = deque()
+        self.sampler_state = _state_of(self._sampler)
+        asked: Any = iter(loader.sampler if loader.batch_sampler is None else loader.batch_sampler)
+        if self._sampler is None and self.batches and not loader._is_stream:
             # Samplers draw when they are first asked.
-            for _ in islice(self.requests, self.batches):
+            for _ in islice(asked, self.batches):
                 pass
+        self.requests = asked if self._sampler is None else self._watched(asked)
         if resume["random_state"] is not None and generator is None:
             set_rng_state(now)
 
+    def _watched(self, requests: Iterator[Any]) -> Iterator[Any]:
+        for request in requests:
+            self._sampler_states.append(_state_of(self._sampler))
+            yield request
+
+    def given(self) -> None:
+        """One more batch has been given."""
+        self.batches += 1
+        if self._sampler_states:
+            self.sampler_state = self._sampler_states.popleft()
+
     def state_dict(self) -> dict[str, Any]:
         """Return the position."""
-        if not self.batches:
-            return dict(self.NONE)
         loader = self._loader
         streams = dict(self.streams)
         if loader.num_workers == 0 and has_state(loader.dataset):
@@ -225,6 +288,8 @@ class _Position:
             "random_state": self._start,
             "streams": streams,
             "turns": list(self.turns),
+            "sampler": self.sampler_state,
+            "dataset": None if loader._is_stream or loader.num_workers else _state_of(loader.dataset),
         }
 
 
@@ -238,7 +303,7 @@ def _here(loader: DataLoader[Any], position: _Position) -> Iterator[Any]:
         if position.reread:
             position.reread -= 1
             continue
-        position.batches += 1
+        position.given()
         yield batch
     _finish(loader, position)
 
@@ -259,7 +324,7 @@ def _elsewhere(loader: DataLoader[Any], position: _Position, pool: Pool) -> Iter
             if position.reread:
                 position.reread -= 1
                 continue
-            position.batches += 1
+            position.given()
             position.turns = turns
             if state is not None:
                 position.streams[worker] = state
