@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from facula import dtypes
 from facula.ops import matmul
 
 SIZES = [(1, 1, 1), (3, 5, 7), (13, 33, 17), (64, 64, 64), (65, 129, 400), (1, 500, 300), (500, 1, 300), (3, 400, 777)]
@@ -86,3 +87,16 @@ def test_many_rows(held) -> None:
 def test_other_types_are_declined(held) -> None:
     held(matmul._mm, np.ones((3, 3)), np.ones((3, 3)), accepts=False)
     held(matmul._matmul, np.ones(3), numbers(3, 4), accepts=False)
+
+
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(1, 1, 1), (16, 16, 32), (33, 17, 65), (100, 70, 50), (64, 200, 300), (3, 0, 4)]
+)
+def test_bfloat16(held, m, n, k) -> None:
+    x, y = (each.astype(dtypes.bfloat16.numpy) for each in (numbers(m, k), numbers(k, n)))
+    if matmul._mm_bfloat16.kernels["native"](x, y) is NotImplemented:
+        pytest.skip("this processor has no tiles for bfloat16")
+    held(matmul._mm_bfloat16, x, y, tolerance=2**-7)
+    turned = x.T.copy().T, y.T.copy().T
+    held(matmul._mm_bfloat16, *turned, tolerance=2**-7)
+    assert np.array_equal(matmul._mm_bfloat16.kernels["native"](*turned), matmul._mm_bfloat16.kernels["native"](x, y))
