@@ -184,8 +184,9 @@ def _put(xp, x, target, *, dims, ignore_index):
 
 @primitive(
     vjp={
-        "x": lambda g, x, target, out, ignore_index, mean: _cross_entropy_slope(
-            g[0], x, target, out, ignore_index, mean
+        # Not the losses themselves, which may be written to.
+        "x": lambda g, x, target, out_1, out_2, ignore_index, mean: _cross_entropy_slope(
+            g[0], x, target, out_1, out_2, ignore_index, mean
         ),
     }
 )
@@ -211,13 +212,13 @@ def _cross_entropy_native(x, target, *, ignore_index, mean):
 
 
 def _cross_entropy_slope(
-    g: Tensor, x: Tensor, target: Tensor, out: tuple[Tensor, Tensor, Tensor], ignore_index: int, mean: bool
+    g: Tensor, x: Tensor, target: Tensor, total: Tensor, number: Tensor, ignore_index: int, mean: bool
 ) -> Tensor:
     if g.requires_grad or x.requires_grad:  # written so that it can be differentiated again
-        g = (g / out[2]).expand(target.shape) if mean else g
+        g = (g / number).expand(target.shape) if mean else g
         g = g.where(target != ignore_index, 0.0)
         return x.softmax(1) * g.unsqueeze(1) - _put(g, target, dims=tuple(x.shape), ignore_index=ignore_index)
-    return _cross_entropy_gradient(g, x, target, out[1], out[2], ignore_index=ignore_index)
+    return _cross_entropy_gradient(g, x, target, total, number, ignore_index=ignore_index)
 
 
 @primitive()
