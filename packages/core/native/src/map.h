@@ -32,6 +32,29 @@ static inline Array laid_out_like(const Array& x, Type type) {
   return Array::empty(x.dims(), x.shape(), type, true);
 }
 
+namespace {
+
+// bfloat16 in memory: the upper half of a float32, in which it is computed.
+struct Brain {
+  uint16_t bits;
+  Brain() = default;
+  Brain(float value) {
+    uint32_t whole;
+    std::memcpy(&whole, &value, sizeof whole);
+    // To the nearest, ties to even; what is not a number must not be rounded to infinity.
+    const uint32_t rounded = (whole + 0x7fff + (whole >> 16 & 1)) >> 16;
+    bits = static_cast<uint16_t>(value != value ? (whole >> 16 | 0x40) : rounded);
+  }
+  operator float() const {
+    const uint32_t whole = static_cast<uint32_t>(bits) << 16;
+    float value;
+    std::memcpy(&value, &whole, sizeof value);
+    return value;
+  }
+};
+
+}  // namespace
+
 // `function` of vectors of one, two or three rows of floats.
 template <class Function>
 static inline void for_vectors(Index size, const Function& body) {

@@ -36,25 +36,6 @@ void collapse(Loop& loop) {
   loop.dims = kept;
 }
 
-// bfloat16 in memory: the upper half of a float32, in which it is computed.
-struct Brain {
-  uint16_t bits;
-  Brain() = default;
-  Brain(float value) {
-    uint32_t whole;
-    std::memcpy(&whole, &value, sizeof whole);
-    // To the nearest, ties to even; what is not a number must not be rounded to infinity.
-    const uint32_t rounded = (whole + 0x7fff + (whole >> 16 & 1)) >> 16;
-    bits = static_cast<uint16_t>(value != value ? (whole >> 16 | 0x40) : rounded);
-  }
-  operator float() const {
-    const uint32_t whole = static_cast<uint32_t>(bits) << 16;
-    float value;
-    std::memcpy(&value, &whole, sizeof value);
-    return value;
-  }
-};
-
 // An element as it is computed with.
 ALWAYS_INLINE float computed(float value) { return value; }
 ALWAYS_INLINE double computed(double value) { return value; }

@@ -3,7 +3,7 @@
 import facula
 import numpy as np
 import pytest
-from facula.ops import comparison, pointwise, selection
+from facula.ops import comparison, indexing, pointwise, selection
 
 PRIMITIVES = [pointwise._add, pointwise._sub, pointwise._mul, pointwise._div]
 PRIMITIVES += [selection._maximum, selection._minimum]
@@ -107,3 +107,12 @@ def test_results_are_written_into_the_first_operand(name) -> None:
     integers = facula.arange(3)
     with pytest.raises(RuntimeError, match="can't be cast"):
         getattr(integers, name + "_")(0.5)
+
+
+def test_masked_fill(held) -> None:
+    x = numbers((50, 700), np.float32)
+    value = np.array(2.0, np.float32)
+    held(indexing._masked_fill, x, x > 0, value)
+    held(indexing._masked_fill, x[:0], x[:0] > 0, value)
+    held(indexing._masked_fill, x, x[0] > 0, value, accepts=False)
+    held(indexing._masked_fill, x.astype(np.float64), x > 0, value, accepts=False)

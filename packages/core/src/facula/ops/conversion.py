@@ -64,6 +64,11 @@ def _cast(xp, x, *, dtype):
     return x.astype(dtype)
 
 
+@_cast.kernel("native")
+def _cast_native(x, *, dtype):
+    return native.kernels.cast(x, dtype.num)
+
+
 def cast(input: TensorBase, dtype: DType) -> Tensor:
     """Return ``input`` with elements of type ``dtype``; itself when it has that type already."""
     if input._array.dtype == dtype.numpy:

@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.backend import Array
 from facula.dimensions import wrap_dim
 from facula.methods import assign, write
@@ -317,6 +317,11 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: TensorLike) -> Ten
 )
 def _masked_fill(xp, x, mask, value):
     return xp.where(mask, x.dtype.type(value) if not hasattr(value, "dtype") else value.astype(x.dtype), x)
+
+
+@_masked_fill.kernel("native")
+def _masked_fill_native(x, mask, value):
+    return native.kernels.where(mask, value, x) if x.shape == mask.shape else NotImplemented
 
 
 def _converted(value: TensorLike, target: dtypes.dtype) -> Number:

@@ -1,0 +1,36 @@
+"""Copies in another type."""
+
+import facula
+import numpy as np
+import pytest
+from facula.ops import conversion
+
+BFLOAT16 = facula.bfloat16.numpy
+PAIRS = [(source, np.dtype(np.float32)) for source in (np.float64, BFLOAT16, np.int64, np.int32, np.uint8, np.bool_)]
+PAIRS += [(np.float32, np.dtype(np.float64)), (np.float32, BFLOAT16)]
+SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, 1e-40, 3.4e38, 1 + 2**-8, 1 + 3 * 2**-8], np.float32)
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS, ids=str)
+def test_cast(held, source, target) -> None:
+    for shape in [(), (0,), (17,), (5, 7), (40_001,)]:
+        x = np.asarray(100 * np.random.default_rng(0).random(shape)).astype(source)
+        found = held(conversion._cast, x, dtype=target)
+        assert (found == x.astype(target)).all()
+        if x.ndim == 2:
+            assert held(conversion._cast, x.T, dtype=target).flags.f_contiguous
+    held(conversion._cast, np.ones((4, 6), source)[:, ::2], dtype=target, accepts=False)
+
+
+def test_special_numbers(held) -> None:
+    for target in (np.dtype(np.float64), BFLOAT16):
+        with np.errstate(all="ignore"):
+            found = held(conversion._cast, SPECIAL, dtype=target)
+            assert found.tobytes() == SPECIAL.astype(target).tobytes()
+    found = held(conversion._cast, np.array([np.nan], np.float32), dtype=BFLOAT16)
+    assert np.isnan(found.astype(np.float32)).all()
+
+
+def test_what_is_declined(held) -> None:
+    held(conversion._cast, np.ones(3, np.float32), dtype=np.dtype(np.int64), accepts=False)
+    held(conversion._cast, np.ones(3, np.float16), dtype=np.dtype(np.float32), accepts=False)
