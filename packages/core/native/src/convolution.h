@@ -307,5 +307,30 @@ bool winograd_forward(const Shape& shape, const float* x, const float* weight, c
 bool winograd_data(const Shape& shape, const float* y, const float* weight, float* x);
 bool winograd_weight(const Shape& shape, const float* x, const float* y, float* weight);
 
+// How many images of a size are copied at once: about 24 MB of them.
+static inline Index images_together(Index batch, Index image) {
+  return std::min(batch, std::max<Index>(1, (Index{24} << 20) / (image * static_cast<Index>(sizeof(float)))));
+}
+
+// So few panels of places that a copy of the filters would not be worth while.
+constexpr Index kFewPanels = 4;
+
+// Filters of every group, (rows x depth) each: group g's begin at `matrix` + g * group.
+struct Filters {
+  gemm::Matrix matrix;
+  Index group;
+  gemm::Matrix of(Index at) const { return {matrix.data + at * group, matrix.row, matrix.column}; }
+};
+
+// By matrix products, in `convolution_patches.cpp`; false where memory is short. The first: results (batch, rows * groups,
+// places) of filters over images, for each group its filters times the patches of its channels, and a bias or none.
+bool filter_images(Index batch, Index groups, Index channels, Index rows, const Padded& padded, const float* x, Index x_size,
+                   const Filters& filters, const float* bias, float* y);
+bool is_small_pointwise(const Shape& shape);
+bool forward(const Shape& shape, const float* x, const float* weight, const float* bias, float* y);
+bool weight_gradient(const Shape& shape, const float* x, const float* y, float* weight);
+// In `convolution_data.cpp`.
+bool data_gradient(const Shape& shape, const float* y, const float* weight, float* x);
+
 }  // namespace convolution
 }  // namespace facula
