@@ -295,9 +295,12 @@ KERNEL(where, "where(condition, x, y): elements of x or of y, all of one shape, 
     } else if (steps[0] == 1) {
       const float value = *right;
       for (Index i = begin; i < end; ++i) to[i] = chosen[i] ? left[i] : value;
-    } else {
+    } else if (steps[1] == 1) {
       const float value = *left;
-      for (Index i = begin; i < end; ++i) to[i] = chosen[i] ? value : right[i * steps[1]];
+      for (Index i = begin; i < end; ++i) to[i] = chosen[i] ? value : right[i];
+    } else {
+      const float values[2] = {*right, *left};
+      for (Index i = begin; i < end; ++i) to[i] = values[chosen[i] != 0];
     }
   });
   return z.release();

@@ -66,6 +66,7 @@ def test_where(held) -> None:
     held(selection._where, x > 0, x, 0.5)
     held(selection._where, x > 0, 0.5, y)
     held(selection._where, x > 0, np.array(2.0, np.float32), y)
+    held(selection._where, x > 0, np.array(2.0, np.float32), 0.5)
     held(selection._where, x[0] > 0, x, y, accepts=False)
 
 
