@@ -48,6 +48,8 @@ FLAGS = [
     "-Wextra",
     "-Wno-missing-field-initializers",
     "-Wno-psabi",
+    "-Wno-uninitialized",  # of which GCC 12 accuses its own intrinsics
+    "-Wno-maybe-uninitialized",
 ]
 
 

@@ -76,7 +76,7 @@ from facula.ops.conversion import (
     sparse_csr as sparse_csr,
     strided as strided,
 )
-from facula.ops.activation import log_softmax_method as _log_softmax
+from facula.ops.softmax import log_softmax_method as _log_softmax
 from facula.ops.activation import (
     hardshrink as hardshrink,
     relu as relu,
@@ -89,7 +89,7 @@ from facula.ops.activation import (
     threshold as threshold,
     threshold_ as threshold_,
 )
-from facula.ops.activation import softmax_method as _softmax
+from facula.ops.softmax import softmax_method as _softmax
 from facula.ops.bits import *
 from facula.ops.comparison import *
 from facula.ops.cumulative import *

@@ -1,6 +1,5 @@
 """Special functions under PyTorch's names: ``facula.special``."""
 
-from facula.ops.activation import log_softmax, softmax
 from facula.ops.elementary import (
     digamma,
     erf,
@@ -20,6 +19,7 @@ from facula.ops.elementary import sigmoid as expit
 from facula.ops.pointwise import xlogy
 from facula.ops.reduction import logsumexp
 from facula.ops.rounding import round
+from facula.ops.softmax import log_softmax, softmax
 from facula.ops.special import (
     entr,
     erfcx,

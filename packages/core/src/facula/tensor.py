@@ -39,6 +39,7 @@ from facula.ops import (
     view_copies,
 )
 from facula.ops import matmul as matmul_family
+from facula.ops import softmax as softmax_family
 from facula.overrides import on_subclass
 from facula.tensor_base import register_tensor_class
 from facula.tensor_properties import TensorProperties
@@ -573,8 +574,8 @@ class Tensor(TensorProperties, layouts.LayoutMethods):
     # activation
     relu = activation.relu
     relu_ = activation.relu_
-    softmax = activation.softmax_method
-    log_softmax = activation.log_softmax_method
+    softmax = softmax_family.softmax_method
+    log_softmax = softmax_family.log_softmax_method
 
     # random
     bernoulli = random.bernoulli

@@ -3,6 +3,7 @@
 from facula.nn.linear_cross_entropy import linear_cross_entropy as linear_cross_entropy
 from facula.nn.multi_head import multi_head_attention_forward as multi_head_attention_forward
 from facula.ops.activation import *
+from facula.ops.softmax import *
 from facula.ops.torch_signatures import rrelu_ as rrelu_
 from facula.ops.attention import scaled_dot_product_attention as scaled_dot_product_attention
 from facula.ops.convolution import (

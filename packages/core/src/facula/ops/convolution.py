@@ -123,7 +123,9 @@ def _products(xp: ModuleType, x: Array, weight: Array, plan: Plan) -> Array:
         output = plan.output_shape(x.shape[2:])
         result = xp.zeros((*x.shape[:2], *output), x.dtype)
         for place, key in _offsets(plan, output):
-            result += wide[key] * weight[(slice(None), 0, *place)].reshape(-1, *[1] * len(output))
+            own: Any = (slice(None), 0, *place)
+            filters = weight[own]
+            result += wide[key] * filters.reshape(-1, *[1] * len(output))
         return result
     columns, output = _columns(xp, x, plan)
     matrix = weight.reshape(plan.groups, weight.shape[0] // plan.groups, -1)

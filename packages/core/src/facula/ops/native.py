@@ -9,7 +9,7 @@ import numpy as np
 
 from facula import dtypes
 from facula.dtypes import dtype as DType
-from facula.ops import activation, interpolation, normalization, random
+from facula.ops import interpolation, normalization, random, softmax
 from facula.primitive import primitive, write_out
 from facula.tensor_base import wrap
 from facula.types import Tensor
@@ -192,7 +192,7 @@ def _log_softmax_backward_data(grad_output: Tensor, output: Tensor, dim: int, in
 def _safe_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """Return the softmax along ``dim``; zeros where all of it is minus infinity."""
     nothing = (input.detach() == -float("inf")).all(dim, keepdim=True)
-    result = activation.softmax(input.masked_fill(nothing, 0.0), dim, dtype=dtype)
+    result = softmax.softmax(input.masked_fill(nothing, 0.0), dim, dtype=dtype)
     return result.masked_fill(nothing, 0.0)
 
 

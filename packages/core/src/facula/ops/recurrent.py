@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from facula import native
+from facula.graph.backward import grad
 from facula.graph.modes import state as modes
 from facula.graph.modes import watch
 from facula.ops.joining import cat, stack
@@ -276,10 +277,8 @@ def _lstm_slopes(
     if not any(each is not None and each.requires_grad for each in (*g[:2], *inputs)):
         return _lstm_gradient(g[0], g[1], *out, hidden, memory, weight, backwards=backwards)
     # Differentiated in turn: the gradients of the steps one by one, which are recorded.
-    from facula.autograd import grad
-
-    inputs = tuple(each if each.requires_grad else each.detach().requires_grad_() for each in inputs)
-    projected, hidden, memory, weight = inputs
+    leaves = [each if each.requires_grad else each.detach().requires_grad_() for each in inputs]
+    projected, hidden, memory, weight = leaves
     outputs, memories = [], []
     for step in projected.unbind(0)[:: -1 if backwards else 1]:
         hidden, memory = _lstm_step(step, (hidden, memory), weight, None)
@@ -288,7 +287,7 @@ def _lstm_slopes(
     results = [stack(each[:: -1 if backwards else 1], 0) for each in (outputs, memories)]
     wanted = [(result, slope) for result, slope in zip(results, g, strict=False) if slope is not None]
     return grad(
-        [each for each, _ in wanted], inputs, [slope for _, slope in wanted], create_graph=True, allow_unused=True
+        [each for each, _ in wanted], leaves, [slope for _, slope in wanted], create_graph=True, allow_unused=True
     )
 
 
