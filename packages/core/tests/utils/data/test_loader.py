@@ -386,3 +386,16 @@ def test_mistakes_are_named(options, message):
 def test_a_stream_has_no_order_to_shuffle():
     with pytest.raises(ValueError, match="IterableDataset: expected unspecified shuffle option"):
         DataLoader(Count(3), shuffle=True)
+
+
+def test_a_worker_computes_on_one_thread():
+    class Threads(Dataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return facula.get_num_threads()
+
+    before = facula.get_num_threads()
+    assert next(iter(DataLoader(Threads(), batch_size=2, num_workers=1))).tolist() == [1, 1]
+    assert facula.get_num_threads() == before

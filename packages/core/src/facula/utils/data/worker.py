@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from facula.ops.random import manual_seed
+from facula.settings import set_num_threads
 from facula.utils.data import transport
 from facula.utils.data.dataset import Dataset, IterableDataset
 
@@ -133,6 +134,7 @@ def run(
     seed = base_seed + worker
     random.seed(seed)
     manual_seed(seed)
+    set_num_threads(1)  # the processes share the cores
     # As PyTorch does: every word of NumPy's seed hangs on both numbers.
     words = np.random.SeedSequence([worker, base_seed & 0xFFFFFFFF, base_seed >> 32, 0])
     np.random.seed(words.generate_state(4))
