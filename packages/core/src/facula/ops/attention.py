@@ -12,7 +12,7 @@ from facula.ops.random import dropout
 from facula.primitive import primitive, promote
 from facula.types import Tensor
 
-__all__ = ["scaled_dot_product_attention", "split_heads"]
+__all__ = ["scaled_dot_product_attention"]
 
 
 # The usual case is one operation forward and one backward. Beside the result it gives the logarithm of each row's sum of
