@@ -110,14 +110,17 @@ def grad(
     """Return the gradients of the sum of ``outputs`` (weighted by ``grad_outputs``) with respect to ``inputs``.
 
     An input that no output depends on is an error, unless ``allow_unused`` (then None) or ``materialize_grads`` (then
-    zeros).
+    zeros). With ``is_grads_batched`` the first dimension of ``grad_outputs`` counts several, and so does that of the
+    results: one backward pass for each.
 
     >>> x = facula.tensor(3.0, requires_grad=True)
     >>> facula.autograd.grad(x * x, x)
     (tensor(6.),)
     """
     if is_grads_batched:
-        raise NotImplementedError("is_grads_batched needs vmap, which facula does not have yet")
+        return _grads_of_batch(
+            outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads
+        )
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False")
     results_of, chosen = _as_tuple(outputs), _as_tuple(inputs)
@@ -149,3 +152,49 @@ def grad(
                 )
         results.append(gradient)
     return tuple(results)  # type: ignore[arg-type]  # None only where `allow_unused` asks for it
+
+
+def _grads_of_batch(
+    outputs: TensorOrTensors,
+    inputs: TensorOrTensors,
+    grad_outputs: "Gradients | None",
+    retain_graph: bool | None,
+    create_graph: bool,
+    allow_unused: bool | None,
+    materialize_grads: bool,
+) -> tuple[Tensor, ...]:
+    """Return `grad` for each of several ``grad_outputs``, their first dimension, stacked."""
+    batches = [] if grad_outputs is None else [each for each in _as_tuple(grad_outputs) if each is not None]
+    sizes = {each.shape[0] for each in batches if each.dim() > 0}
+    if len(sizes) != 1 or any(each.dim() == 0 for each in batches):
+        raise RuntimeError(
+            "is_grads_batched=True expects grad_outputs whose first dimensions are of one size, got "
+            f"{[list(each.shape) for each in batches]}"
+        )
+    (count,) = sizes
+    rows = []
+    for at in range(count):
+        chosen = [None if each is None else each[at] for each in _as_tuple(grad_outputs)]  # type: ignore[arg-type]
+        keep = True if at < count - 1 else retain_graph
+        rows.append(
+            grad(
+                outputs,
+                inputs,
+                chosen,  # type: ignore[arg-type]  # None where an output has no gradient
+                keep,
+                create_graph,
+                allow_unused=allow_unused,
+                materialize_grads=materialize_grads,
+            )
+        )
+    stacked: list[Any] = []
+    for parts in zip(*rows, strict=True):
+        first = parts[0]
+        if first is None:
+            stacked.append(None)
+            continue
+        whole = first.detach().new_zeros((count, *first.shape))
+        for at, part in enumerate(parts):
+            whole[at] = part
+        stacked.append(whole)
+    return tuple(stacked)
