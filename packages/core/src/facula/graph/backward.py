@@ -13,7 +13,7 @@ TensorOrTensors = Tensor | Sequence[Tensor]
 Gradients = Tensor | Sequence[Tensor | None]
 
 
-def _as_tuple(value: "TensorOrTensors | None") -> tuple[Any, ...]:
+def _as_tuple(value: "TensorOrTensors | Gradients | None") -> tuple[Any, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, Tensor) else tuple(value)
@@ -174,13 +174,13 @@ def _grads_of_batch(
     (count,) = sizes
     rows = []
     for at in range(count):
-        chosen = [None if each is None else each[at] for each in _as_tuple(grad_outputs)]  # type: ignore[arg-type]
+        chosen = [None if each is None else each[at] for each in _as_tuple(grad_outputs)]
         keep = True if at < count - 1 else retain_graph
         rows.append(
             grad(
                 outputs,
                 inputs,
-                chosen,  # type: ignore[arg-type]  # None where an output has no gradient
+                chosen,
                 keep,
                 create_graph,
                 allow_unused=allow_unused,
