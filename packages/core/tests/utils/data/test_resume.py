@@ -1,5 +1,6 @@
 """A loader that goes on exactly where another was, with generators, samplers and datasets that have a state."""
 
+import importlib
 import pickle
 
 import facula
@@ -86,7 +87,7 @@ def test_the_rest_of_the_epoch_and_the_epochs_after_it_are_the_same(make, worker
         state = pickle.loads(pickle.dumps(loader.state_dict()))
         expected = [] if rest is None else [[batch.tolist() for batch in rest]]
         expected += [[batch.tolist() for batch in loader] for _ in range(2)]
-        resumed = make(0)
+        resumed = make(workers)
         resumed.load_state_dict(state)
         assert [[batch.tolist() for batch in resumed] for _ in range(len(expected))] == expected
 
@@ -98,3 +99,8 @@ def test_a_state_that_was_loaded_is_given_again_before_the_next_epoch() -> None:
     other = shuffled(0)
     other.load_state_dict(state)
     assert other.state_dict()["batches"] == 1
+
+
+def test_the_private_place_of_collate_can_be_imported() -> None:
+    module = importlib.import_module("facula.utils.data._utils.collate")
+    assert module.default_collate is facula.utils.data.default_collate
