@@ -24,16 +24,9 @@ static inline float largest_of_row(const float* x, Index length) {
 ALWAYS_INLINE Floats exp_below_zero(Floats x) {
 #if defined(__AVX512F__)
   const Floats clamped = x < -104.0f ? all(-104.0f) : x;  // nan stays
-  const Floats shifted = clamped * 1.44269504088896341f + 12582912.0f;
-  const Floats n = shifted - 12582912.0f;
-  Floats r = clamped - n * 0.693145751953125f;
-  r = r - n * 1.42860682030941723e-6f;
-  Floats p = r * 1.97901352e-4f + 1.39448685e-3f;
-  p = p * r + 8.33349834e-3f;
-  p = p * r + 4.16662922e-2f;
-  p = p * r + 1.66666659e-1f;
-  p = p * r + 5.00000000e-1f;
-  return _mm512_maskz_scalef_ps(0xffff, p * r * r + r + 1.0f, n);  // the form without a mask warns
+  Floats n;
+  const Floats rest = exp_of_rest(clamped, n);
+  return scaled(rest + 1.0f, n);
 #else
   return exp(x);
 #endif

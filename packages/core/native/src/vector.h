@@ -120,42 +120,39 @@ ALWAYS_INLINE Floats scaled(Floats p, Floats n) {
 #endif
 }
 
-// e to the power x, to about one unit in the last place; inf above 88.73, denormal and then 0 below -87.34; NaN stays.
-// x = n log 2 + r with |r| <= log(2) / 2; then 2**n times a polynomial in r, whose coefficients are a minimax
-// fit (largest relative error 6e-11).
-ALWAYS_INLINE Floats exp(Floats x) {
-  // In this order what is not a number is kept.
-  const Floats clamped = minimum(all(89.0f), maximum(all(-104.0f), x));
+// x = n log 2 + r with |r| <= log(2) / 2: returns exp(r) - 1, by a polynomial whose coefficients are a minimax fit (largest
+// relative error of exp(r) 6e-11), and n in `power`.
+ALWAYS_INLINE Floats exp_of_rest(Floats x, Floats& power) {
   // Adding and taking away 1.5 * 2**23 rounds to a whole number.
-  const Floats shifted = clamped * 1.44269504088896341f + 12582912.0f;
-  const Floats n = shifted - 12582912.0f;
-  Floats r = clamped - n * 0.693145751953125f;
-  r = r - n * 1.42860682030941723e-6f;
+  const Floats shifted = x * 1.44269504088896341f + 12582912.0f;
+  power = shifted - 12582912.0f;
+  Floats r = x - power * 0.693145751953125f;
+  r = r - power * 1.42860682030941723e-6f;
   Floats p = r * 1.97901352e-4f + 1.39448685e-3f;
   p = p * r + 8.33349834e-3f;
   p = p * r + 4.16662922e-2f;
   p = p * r + 1.66666659e-1f;
   p = p * r + 5.00000000e-1f;
-  p = p * r * r + r + 1.0f;
-  return scaled(p, n);
+  return p * r * r + r;
+}
+
+// e to the power x, to about one unit in the last place; inf above 88.73, denormal and then 0 below -87.34; NaN stays.
+ALWAYS_INLINE Floats exp(Floats x) {
+  // In this order what is not a number is kept.
+  const Floats clamped = minimum(all(89.0f), maximum(all(-104.0f), x));
+  Floats n;
+  const Floats rest = exp_of_rest(clamped, n);
+  return scaled(rest + 1.0f, n);
 }
 
 // exp(x) - 1, near 0 too, by the same fit.
 ALWAYS_INLINE Floats expm1(Floats x) {
   const Floats clamped = minimum(all(89.0f), maximum(all(-104.0f), x));
-  const Floats shifted = clamped * 1.44269504088896341f + 12582912.0f;
-  const Floats n = shifted - 12582912.0f;
-  Floats r = clamped - n * 0.693145751953125f;
-  r = r - n * 1.42860682030941723e-6f;
-  Floats p = r * 1.97901352e-4f + 1.39448685e-3f;
-  p = p * r + 8.33349834e-3f;
-  p = p * r + 4.16662922e-2f;
-  p = p * r + 1.66666659e-1f;
-  p = p * r + 5.00000000e-1f;
-  p = p * r * r + r;
+  Floats n;
+  const Floats rest = exp_of_rest(clamped, n);
   // 2**n may be no float only where the result is none either.
   const Floats power = scaled(all(1.0f), n);
-  return p * power + (power - 1.0f);
+  return rest * power + (power - 1.0f);
 }
 
 // The natural logarithm, to about one unit in the last place: nan below 0, -inf at 0.

@@ -42,6 +42,11 @@ def device_index(array: Array) -> int | None:
     return int(array.device.id)
 
 
+def contiguous(array: Array) -> Array:
+    """Return the array, copied only when its elements do not lie in C order."""
+    return array if array.flags.c_contiguous else array.copy()
+
+
 def to_numpy(array: Array) -> np.ndarray:
     """Return the array in main memory, copied only when it lies on a CUDA device."""
     if isinstance(array, np.ndarray):

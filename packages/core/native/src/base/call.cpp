@@ -12,9 +12,6 @@ namespace {
 constexpr Py_ssize_t kMostInputs = 8;
 constexpr Py_ssize_t kMostOptions = 16;
 
-// What a saved value is; the numbers of `facula.recording`. Those of variadic inputs are Python's to save.
-enum Saved { kInput, kShape, kOut, kOption };
-
 PyObject* out_name = nullptr;
 PyObject* call_name = nullptr;
 PyObject* plan_name = nullptr;

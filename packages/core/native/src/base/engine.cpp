@@ -9,8 +9,6 @@
 namespace facula {
 namespace {
 
-enum Saved { kInput, kShape, kOut, kOption };
-
 PyObject* restore_name = nullptr;
 PyObject* leaf_name = nullptr;
 PyObject* post_hooks_name = nullptr;

@@ -61,6 +61,9 @@ struct Primitive {
 
 extern PyTypeObject StorageType, TensorType, NodeType, PlanType, PrimitiveType, OperatorType, WatchType, ModesType;
 
+// What a saved value is; the numbers of `facula.recording`. Those of variadic inputs are Python's to save.
+enum Saved { kInput, kShape, kOut, kOption };
+
 // What Python told this module: the classes to make instances of, and functions for what is rare.
 struct Known {
   PyObject* tensor_class;
@@ -133,9 +136,6 @@ Storage* storage_of(Tensor* tensor);
 
 // A tuple of an array's shape.
 PyObject* shape_of(PyObject* array);
-
-// The gradients for each edge of a recorded call of one result, by its plan: a new list.
-PyObject* gradients_of(Node* node, PyObject* received);
 
 // The functions of `engine.cpp`.
 PyObject* walk(PyObject* module, PyObject* const* args, Py_ssize_t count);

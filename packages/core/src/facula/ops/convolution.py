@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from facula import native
-from facula.backend import Array
+from facula.backend import Array, contiguous
 from facula.graph.modes import types_may_differ
 from facula.primitive import primitive, promote
 from facula.types import Tensor
@@ -98,10 +98,6 @@ def _offsets(plan: Plan, output: tuple[int, ...]) -> list[tuple[tuple[int, ...],
     return found
 
 
-def _contiguous(array: Array) -> Array:
-    return array if array.flags.c_contiguous else array.copy()
-
-
 @primitive(
     dtype=promote,
     vjp={
@@ -134,7 +130,7 @@ def _products(xp: ModuleType, x: Array, weight: Array, plan: Plan) -> Array:
 
 @_conv.kernel("native")
 def _conv_native(x, weight, bias, *, plan):
-    return native.kernels.conv(_contiguous(x), _contiguous(weight), bias, *plan[1:])
+    return native.kernels.conv(contiguous(x), contiguous(weight), bias, *plan[1:])
 
 
 @primitive(
@@ -165,7 +161,7 @@ def _conv_data(xp, y, weight, *, shape, plan):
 
 @_conv_data.kernel("native")
 def _conv_data_native(y, weight, *, shape, plan):
-    return native.kernels.conv_data(_contiguous(y), _contiguous(weight), shape, *plan[1:])
+    return native.kernels.conv_data(contiguous(y), contiguous(weight), shape, *plan[1:])
 
 
 @primitive(
@@ -197,7 +193,7 @@ def _conv_weight(xp, x, y, *, plan):
 
 @_conv_weight.kernel("native")
 def _conv_weight_native(x, y, *, plan):
-    return native.kernels.conv_weight(_contiguous(x), _contiguous(y), *plan)
+    return native.kernels.conv_weight(contiguous(x), contiguous(y), *plan)
 
 
 def _fitting(result: Tensor, shape: tuple[int, ...]) -> Tensor:

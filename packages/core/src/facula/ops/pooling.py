@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from facula import native
+from facula.backend import contiguous
 from facula.primitive import primitive, promote
 from facula.tensor_base import wrap
 from facula.types import Number, Tensor
@@ -129,10 +130,6 @@ def _spread_out(xp, x, windows, filler):
 # The maximum. Which place in its window won is kept, one small integer for each window: gradients then need no search.
 
 
-def _contiguous(array: np.ndarray) -> np.ndarray:
-    return array if array.flags.c_contiguous else array.copy()
-
-
 @primitive(
     dtype=promote, vjp={"x": lambda g, out_1, x_shape, windows: _to_winners(g[0], out_1, dims=x_shape, windows=windows)}
 )
@@ -154,7 +151,7 @@ def _max_pool(xp, x, *, windows):
 
 @_max_pool.kernel("native")
 def _max_pool_native(x, *, windows):
-    return native.kernels.max_pool(_contiguous(x), *windows)
+    return native.kernels.max_pool(contiguous(x), *windows)
 
 
 @primitive(vjp={"x": lambda g, winner, windows: _from_winners(g, winner, windows=windows)})
@@ -169,7 +166,7 @@ def _to_winners(xp, x, winner, *, dims, windows):
 
 @_to_winners.kernel("native")
 def _to_winners_native(x, winner, *, dims, windows):
-    return native.kernels.max_pool_gradient(_contiguous(x), winner, dims[-len(windows.kernel) :], *windows)
+    return native.kernels.max_pool_gradient(contiguous(x), winner, dims[-len(windows.kernel) :], *windows)
 
 
 @primitive(vjp={"x": lambda g, winner, x_shape, windows: _to_winners(g, winner, dims=x_shape, windows=windows)})
@@ -346,7 +343,7 @@ def _sum_windows(xp, x, *, windows):
 
 @_sum_windows.kernel("native")
 def _sum_windows_native(x, *, windows):
-    return native.kernels.sum_windows(_contiguous(x), *windows)
+    return native.kernels.sum_windows(contiguous(x), *windows)
 
 
 @primitive(dtype=promote, vjp={"x": lambda g, windows: _sum_windows(g, windows=windows)})
@@ -360,7 +357,7 @@ def _spread_sums(xp, x, *, dims, windows):
 
 @_spread_sums.kernel("native")
 def _spread_sums_native(x, *, dims, windows):
-    return native.kernels.spread_sums(_contiguous(x), dims[-len(windows.kernel) :], *windows)
+    return native.kernels.spread_sums(contiguous(x), dims[-len(windows.kernel) :], *windows)
 
 
 def _counts(windows: Windows, lengths: Sequence[int], include_pad: bool) -> np.ndarray:
