@@ -154,6 +154,9 @@ class DataLoader(Generic[Item]):
     def state_dict(self) -> dict[str, Any]:
         """Return where the epoch is: batches given, the random state it began with, and where streams are.
 
+        With it goes where the generators of workers are that drew from them, so that what a worker draws for the next
+        batch does not hang on whether the loader was interrupted.
+
         A stream, a sampler, or (without workers) a dataset that itself has ``state_dict`` and ``load_state_dict`` is
         brought back by them. Any other stream is read again from its start, any other sampler asked again. Between two
         epochs the state is that of the loader's own generator, where it has one; the default generator is the program's
@@ -166,6 +169,8 @@ class DataLoader(Generic[Item]):
         state = _Position.NONE.copy()
         if self.generator is not None:
             state["random_state"] = self.generator.get_state()
+        if self._pool is not None:
+            state["num_workers"], state["random"] = self.num_workers, dict(self._pool.random)
         state["sampler"] = _state_of(self._stateful_sampler())
         state["dataset"] = None if self._is_stream or self.num_workers else _state_of(self.dataset)
         return state
@@ -180,7 +185,7 @@ class DataLoader(Generic[Item]):
         The default generator is left as it is found; one given to the loader goes back to where the epoch began.
         ValueError when a stream was read by another number of workers.
         """
-        missing = set(_Position.NONE) - set(state_dict)
+        missing = set(_Position.NONE) - {"random"} - set(state_dict)
         if missing:
             raise ValueError(f"the state of a DataLoader has {sorted(_Position.NONE)}; missing: {sorted(missing)}")
         if self._is_stream and state_dict["batches"] and state_dict["num_workers"] != self.num_workers:
@@ -230,16 +235,22 @@ class _Position:
         "turns": [],
         "sampler": None,
         "dataset": None,
+        "random": {},
     }
 
     def __init__(self, loader: DataLoader[Any], resume: dict[str, Any] | None) -> None:
-        resume = resume or self.NONE
+        resume = resume or {**self.NONE, "num_workers": loader.num_workers}
         self.batches = int(resume["batches"])
         self.streams: dict[int, Any] = dict(resume["streams"])
         self._loader = loader
-        # Only a stream that says where it is hangs on who reads it next.
-        self.turns: list[int] = list(resume["turns"]) if has_state(loader.dataset) else []
-        self.turns = self.turns or list(range(loader.num_workers))
+        self.turns = list(range(loader.num_workers))
+        #: Where the generators of workers are that drew from them.
+        self.random: dict[int, tuple[Any, ...]] = {} if loader._pool is None else dict(loader._pool.random)
+        same_workers = not loader._is_stream and resume["num_workers"] == loader.num_workers
+        if has_state(loader.dataset) or same_workers:
+            # Who comes next matters for a stream that says where it is, and where workers draw random numbers.
+            self.turns = list(resume["turns"]) or self.turns
+            self.random.update(resume.get("random", {}))
         #: How many batches must be read again to get back to where a stream was.
         self.reread = self.batches if loader._is_stream and not has_state(loader.dataset) else 0
         generator = loader.generator
@@ -290,6 +301,7 @@ class _Position:
             "turns": list(self.turns),
             "sampler": self.sampler_state,
             "dataset": None if loader._is_stream or loader.num_workers else _state_of(loader.dataset),
+            "random": dict(self.random),
         }
 
 
@@ -316,11 +328,14 @@ def _elsewhere(loader: DataLoader[Any], position: _Position, pool: Pool) -> Iter
             position.requests,
             position.turns,
             position.streams,
+            position.random,
             loader.prefetch_factor,  # type: ignore[arg-type]  # set where there are workers
             loader.timeout,
             loader.in_order,
         )
-        for batch, worker, state, turns in answers:
+        for batch, worker, state, drawn, turns in answers:
+            if drawn is not None:
+                position.random[worker] = pool.random[worker] = drawn
             if position.reread:
                 position.reread -= 1
                 continue

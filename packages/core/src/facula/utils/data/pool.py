@@ -34,6 +34,8 @@ class Pool:
         self.lines: list[Connection] = []
         self.processes: list[Any] = []
         self.epoch = 0
+        #: Where the generators of workers are that drew from them, after the batches that were given.
+        self.random: dict[int, tuple[Any, ...]] = {}
         for number in range(count):
             here, there = context.Pipe()
             process = context.Process(  # type: ignore[attr-defined]  # each context has one
@@ -52,22 +54,23 @@ class Pool:
         requests: Iterator[Any],
         order: list[int],
         states: dict[int, object],
+        random: dict[int, tuple[Any, ...]],
         ahead: int,
         timeout: float,
         in_order: bool,
-    ) -> Iterator[tuple[object, int, object, list[int]]]:
-        """Yield the batches of requests: each with its worker, the state of its stream, and who comes next.
+    ) -> Iterator[tuple[object, int, object, tuple[Any, ...] | None, list[int]]]:
+        """Yield the batches of requests: each with its worker, the state of its stream, of its generators, and who is next.
 
         Worker after worker gets a request, in turns that begin as ``order`` says; without ``in_order`` batches come as
-        they are ready.
+        they are ready. ``random`` says where the generators of workers begin that have drawn from them before.
         """
         self.epoch += 1
         epoch = self.epoch
         for chosen in range(len(self.lines)):
-            self._send(chosen, (epoch, -1, workers.Start(states.get(chosen))))
+            self._send(chosen, (epoch, -1, workers.Start(states.get(chosen), random.get(chosen))))
         turns = deque(order)
         asked: deque[tuple[int, int]] = deque()
-        arrived: dict[int, tuple[object, object]] = {}
+        arrived: dict[int, tuple[object, object, tuple[Any, ...] | None]] = {}
         ended: set[int] = set()
         number = 0
         exhausted = False
@@ -88,13 +91,13 @@ class Pool:
             wanted, chosen = asked[0]
             while not (wanted in arrived if in_order else arrived):
                 waited_for = [chosen] if in_order else sorted({each for _, each in asked})
-                key, answer, state = self._receive(waited_for, epoch, timeout)
-                arrived[key] = answer, state
+                key, *answered = self._receive(waited_for, epoch, timeout)
+                arrived[key] = (answered[0], answered[1], answered[2])
             if not in_order:
                 wanted = next(iter(arrived))
                 chosen = next(each for key, each in asked if key == wanted)
             asked.remove((wanted, chosen))
-            answer, state = arrived.pop(wanted)
+            answer, state, drawn = arrived.pop(wanted)
             if isinstance(answer, workers.Failure):
                 answer.raise_again()
             if isinstance(answer, workers.End):
@@ -103,7 +106,7 @@ class Pool:
                     turns.remove(chosen)
                 continue
             following = dict.fromkeys([*(each for _, each in asked), *turns])
-            yield answer, chosen, state, list(following)
+            yield answer, chosen, state, drawn, list(following)
             if epoch != self.epoch:
                 raise RuntimeError("a newer iteration over this DataLoader has taken over its persistent workers")
 
@@ -113,7 +116,7 @@ class Pool:
         except OSError:
             self._died(chosen)
 
-    def _receive(self, chosen: list[int], epoch: int, timeout: float) -> tuple[int, object, object]:
+    def _receive(self, chosen: list[int], epoch: int, timeout: float) -> tuple[int, Any, Any, Any]:
         """Return the next answer of one of some workers; RuntimeError when one has died or all take too long."""
         deadline = time.monotonic() + timeout if timeout else None
         while True:
@@ -126,11 +129,11 @@ class Pool:
             for line in ready:
                 if line in watched:
                     try:
-                        found, number, answer, state = transport.receive(line)
+                        found, *answered = transport.receive(line)
                     except (EOFError, OSError):
                         self._died(watched[line])
                     if found == epoch:
-                        return number, answer, state
+                        return answered[0], answered[1], answered[2], answered[3]
                     break
             else:
                 self._died(dead[ready[0]])

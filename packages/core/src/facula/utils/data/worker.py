@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from facula.ops.random import manual_seed
+from facula.creation import from_numpy
+from facula.ops.random import get_rng_state, manual_seed, set_rng_state
 from facula.settings import set_num_threads
 from facula.utils.data import transport
 from facula.utils.data.dataset import Dataset, IterableDataset
@@ -116,9 +117,26 @@ class Fetcher:
 
 @dataclass
 class Start:
-    """The order to begin an epoch, a stream where ``state`` says."""
+    """The order to begin an epoch, a stream where ``state`` says, the generators where ``random`` says."""
 
     state: object = None
+    random: tuple[Any, ...] | None = None
+
+
+def random_states() -> tuple[Any, ...]:
+    """Return where Python's, NumPy's and facula's generators of this process are, in values that can be compared."""
+    legacy: Any = np.random.get_state()
+    kind, words, *rest = legacy
+    return random.getstate(), (kind, words.tobytes(), *rest), get_rng_state().numpy().tobytes()
+
+
+def set_random_states(states: tuple[Any, ...]) -> None:
+    """Bring the generators of this process to where `random_states` found them."""
+    python, (kind, words, *rest), own = states
+    version, numbers, gauss = python
+    random.setstate((version, tuple(numbers), gauss))
+    np.random.set_state((kind, np.frombuffer(words, np.uint32), *rest))
+    set_rng_state(from_numpy(np.frombuffer(own, np.uint8).copy()))
 
 
 def run(
@@ -129,7 +147,10 @@ def run(
     base_seed: int,
     init: Callable[[int], None] | None,
 ) -> None:
-    """Answer each request (epoch, number, what to fetch) by (epoch, number, batch, state of the stream), until None."""
+    """Answer each request (epoch, number, what to fetch) by (epoch, number, batch, state of the stream, random), until None.
+
+    The last is where the generators are, when they are elsewhere than after the answer before.
+    """
     global _info
     seed = base_seed + worker
     random.seed(seed)
@@ -142,17 +163,22 @@ def run(
     failure = None
     fetch: Any = None
     stateful = has_state(fetcher.dataset)
+    known: tuple[Any, ...] | None = None
     try:
         if init is not None:
             try:
                 init(worker)
             except Exception as error:
                 failure = _failure(error, worker)
+        known = random_states()
         while (request := line.recv()) is not None:
             epoch, number, wanted = request
             state = None
             try:
                 if isinstance(wanted, Start):
+                    if wanted.random is not None:
+                        set_random_states(wanted.random)
+                        known = wanted.random
                     if failure is None:
                         fetch = fetcher.start(wanted.state)
                     continue
@@ -164,7 +190,9 @@ def run(
                 if isinstance(wanted, Start):
                     failure = answer
                     continue
-            _answer(line, (epoch, number, answer, state), worker)
+            now = random_states()
+            _answer(line, (epoch, number, answer, state, None if now == known else now), worker)
+            known = now
     except (EOFError, OSError, KeyboardInterrupt):
         pass  # the main process has gone, or goes
     finally:
@@ -176,7 +204,7 @@ def _answer(line: Connection, message: tuple[Any, ...], worker: int) -> None:
         transport.send(line, message)
     except (pickle.PicklingError, TypeError, AttributeError, RuntimeError) as error:
         # What cannot be pickled is found before anything was sent.
-        transport.send(line, (*message[:2], _failure(error, worker), None))
+        transport.send(line, (*message[:2], _failure(error, worker), None, None))
 
 
 def _failure(error: BaseException, worker: int) -> Failure:
