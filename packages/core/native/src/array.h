@@ -31,7 +31,7 @@ namespace facula {
 
 using Index = int64_t;
 
-enum class Type { float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8, boolean, other };
+enum class Type { float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8, boolean, complex64, complex128, other };
 
 // The number NumPy gave to ml_dtypes' bfloat16 when it was registered; -1 where there is none.
 extern int bfloat16_number;
@@ -46,6 +46,8 @@ inline Type type_of_number(int number) {
     case NPY_INT: return Type::int32;
     case NPY_UBYTE: return Type::uint8;
     case NPY_BOOL: return Type::boolean;
+    case NPY_CFLOAT: return Type::complex64;
+    case NPY_CDOUBLE: return Type::complex128;
     default: break;
   }
   if (number == NPY_INT64) return Type::int64;
@@ -140,6 +142,8 @@ class Array {
       case Type::int8: return PyArray_DescrFromType(NPY_INT8);
       case Type::uint8: return PyArray_DescrFromType(NPY_UINT8);
       case Type::boolean: return PyArray_DescrFromType(NPY_BOOL);
+      case Type::complex64: return PyArray_DescrFromType(NPY_CFLOAT);
+      case Type::complex128: return PyArray_DescrFromType(NPY_CDOUBLE);
       case Type::other: break;
     }
     return nullptr;

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.arguments import need_tensor
 from facula.dimensions import wrap_dim
 from facula.primitive import primitive, to_float, write_out
@@ -16,9 +16,9 @@ from facula.types import Tensor
 
 __all__ = ["istft", "stft"]
 
-# Three primitives: the complex transform and its inverse without scaling (each the gradient of the other), and the
-# transform of real numbers, whose gradient is the inverse of a spectrum with zeros in its other half. All else is scaling,
-# padding and cutting. NumPy computes in double precision for float64 only.
+# Four primitives, none scaled: the complex transform and its inverse, each the gradient of the other; the transform of
+# real numbers, whose gradient is the inverse of a spectrum with zeros in its other half; and the one back to real numbers.
+# All else is scaling, padding and cutting. NumPy computes in double precision for float64 only.
 
 
 @primitive(dtype=to_float, vjp={"x": lambda g, axis: _backward(g, axis=axis)})
@@ -36,13 +36,86 @@ def _real_forward(xp, x, *, axis):
     return xp.fft.rfft(x, axis=axis).astype(_complex(x.dtype), copy=False)
 
 
+@primitive(dtype=to_float, vjp={"x": lambda g, x_shape, length, axis: _half_gradient(g, length, axis)})
+def _real_backward(xp, x, *, length, axis):
+    """Return the real numbers whose transform starts as ``x``; what no real signal has, imaginary parts at frequency 0
+    and in the middle, counts for nothing.
+    """
+    return xp.fft.irfft(x, n=length, axis=axis, norm="forward").astype(_real(x.dtype), copy=False)
+
+
+@primitive(
+    dtype=to_float,
+    vjp={
+        "x": lambda g, x_shape, window: _real_gradient(g, x_shape[-1], g.dim() - 1) * window,
+        "window": lambda g, x, x_shape: _sum_to_row(_real_gradient(g, x_shape[-1], g.dim() - 1) * x),
+    },
+)
+def _short_time(xp, x, window):
+    """Return the transforms of the last dimension of real numbers, first times a window."""
+    return xp.fft.rfft(x * window).astype(_complex(x.dtype), copy=False)
+
+
+_short_time.native("rfft")
+
+
+def _sum_to_row(rows: Tensor) -> Tensor:
+    return rows.reshape(-1, rows.shape[-1]).sum(0)
+
+
+# The kernels transform along the last dimension.
+
+
+@_forward.kernel("native")
+def _forward_native(x, *, axis):
+    return _along_last(x, axis, native.kernels.fft, False)
+
+
+@_backward.kernel("native")
+def _backward_native(x, *, axis):
+    return _along_last(x, axis, native.kernels.fft, True)
+
+
+@_real_forward.kernel("native")
+def _real_forward_native(x, *, axis):
+    return _along_last(x, axis, native.kernels.rfft)
+
+
+@_real_backward.kernel("native")
+def _real_backward_native(x, *, length, axis):
+    return _along_last(x, axis, native.kernels.irfft, length)
+
+
+def _along_last(x, axis, kernel, *options):
+    if axis == x.ndim - 1:
+        return kernel(x, *options)
+    result = kernel(np.ascontiguousarray(np.moveaxis(x, axis, -1)), *options)
+    return result if result is NotImplemented else np.moveaxis(result, -1, axis)
+
+
 def _complex(dtype: np.dtype) -> type:
     return np.complex128 if dtype in (np.float64, np.complex128) else np.complex64
+
+
+def _real(dtype: np.dtype) -> type:
+    return np.float64 if dtype in (np.float64, np.complex128) else np.float32
 
 
 def _real_gradient(g: Tensor, length: int, axis: int) -> Tensor:
     """Return the gradient of the real input: the real part of the transform back, of the half that was kept."""
     return _backward(_resized(g, axis, length), axis=axis).real
+
+
+def _half_gradient(g: Tensor, length: int, axis: int) -> Tensor:
+    """Return the gradient of the half spectrum that gave real numbers: points between the first and the middle stand for
+    two each.
+    """
+    weights = np.full(length // 2 + 1, 2.0, np.float32)
+    weights[0] = 1.0
+    if length % 2 == 0:
+        weights[-1] = 1.0
+    shape = [-1 if at == axis else 1 for at in range(g.dim())]
+    return _real_forward(g, axis=axis) * wrap(weights.reshape(shape)).to(device=g.device)
 
 
 def _resized(input: Tensor, axis: int, length: int) -> Tensor:
@@ -176,14 +249,7 @@ def irfft(
     axis = _axis(input, dim)
     length = _check_points(2 * (input.shape[axis] - 1) if n is None else n)
     half = _resized(_as_complex(input), axis, length // 2 + 1)
-    # Points between the first and the middle stand for two each; imaginary parts of those two count for nothing.
-    weights = np.full(length // 2 + 1, 2.0, np.float32)
-    weights[0] = 1.0
-    if length % 2 == 0:
-        weights[-1] = 1.0
-    shape = [-1 if at == axis else 1 for at in range(input.dim())]
-    weighted = half * wrap(weights.reshape(shape)).to(device=input.device)
-    result = _scaled(_backward(_resized(weighted, axis, length), axis=axis).real, _scale(norm, length, True))
+    result = _scaled(_real_backward(half, length=length, axis=axis), _scale(norm, length, True))
     return _given(result, out, "irfft")
 
 
@@ -444,9 +510,12 @@ def stft(
         raise RuntimeError(f"stft: expected hop_length > 0, but got hop_length={hop}")
     if not 0 < width <= n_fft:
         raise RuntimeError(f"stft: expected 0 < win_length <= n_fft, but got win_length={width}")
-    frames = signal.unfold(-1, n_fft, hop) * _window(window, width, n_fft, input)
-    norm = "ortho" if normalized else None
-    spectrum = (rfft(frames, norm=norm) if onesided else fft(frames, norm=norm)).transpose(-2, -1)
+    frames, factors = signal.unfold(-1, n_fft, hop), _window(window, width, n_fft, input)
+    if onesided and not input.is_complex() and not factors.is_complex():
+        spectrum = _short_time(frames, factors)
+    else:
+        spectrum = rfft(frames * factors) if onesided else fft(frames * factors)
+    spectrum = _scaled(spectrum, _scale("ortho" if normalized else None, n_fft, False)).transpose(-2, -1)
     spectrum = spectrum if input.dim() == 2 else spectrum.squeeze(0)
     return spectrum if return_complex else spectrum.view_as_real()
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from facula.ops.joining import cat
 from facula.primitive import primitive
 from facula.tensor_base import wrap
 from facula.types import Tensor
@@ -67,33 +68,38 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     result = input
     for axis, (before, after) in enumerate(full):
         if before or after:
-            result = result.index_select(axis, wrap(_source(mode, result.shape[axis], before, after)))
+            result = _extended(result, mode, axis, before, after)
     return result
 
 
-def _source(mode: str, length: int, before: int, after: int) -> np.ndarray:
-    """Return, for each place along a padded dimension, the index it takes its element from."""
-    places = np.arange(-before, length + after)
+def _extended(input: Tensor, mode: str, axis: int, before: int, after: int) -> Tensor:
+    """Return ``input`` with what is added along a dimension, taken from within it, or without what is cut off."""
+    first, last = max(-before, 0), input.shape[axis] - max(-after, 0)
+    front, back = _sources(mode, input.shape[axis], before, after)
+    parts = [input.narrow(axis, first, last - first)]
+    if len(front):
+        parts.insert(0, input.index_select(axis, wrap(front)))
+    if len(back):
+        parts.append(input.index_select(axis, wrap(back)))
+    return cat(parts, axis)
+
+
+def _sources(mode: str, length: int, before: int, after: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places along a dimension that the elements added before and after it come from."""
+    front, back = max(before, 0), max(after, 0)
     if mode == "replicate":
-        return places.clip(0, length - 1)
+        return np.zeros(front, np.int64), np.full(back, length - 1)
     if mode == "circular":
-        if before > length or after > length:
-            raise RuntimeError(
-                f"Padding value causes wrapping around more than once: ({before}, {after}) for a length of {length}"
-            )
         # A side that is cut off takes no part in the circle.
-        kept = np.arange(max(-before, 0), length - max(-after, 0))
-        front, back = max(before, 0), max(after, 0)
-        if front > len(kept) or back > len(kept) + front:
+        first, last = max(-before, 0), length - max(-after, 0)
+        if before > length or after > length or front > last - first or back > last - first + front:
             raise RuntimeError(
                 f"Padding value causes wrapping around more than once: ({before}, {after}) for a length of {length}"
             )
-        wide = np.concatenate([kept[len(kept) - front :], kept])
-        return np.concatenate([wide, wide[front : front + back]])
+        return np.arange(last - front, last), np.arange(first, min(first + back, last))
     if before >= length or after >= length:
         raise RuntimeError(
             f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding ({before}, {after}) "
             f"at a dimension of length {length}"
         )
-    folded = np.abs(places)
-    return np.where(folded >= length, 2 * (length - 1) - folded, folded)
+    return np.arange(front, 0, -1), np.arange(length - 2, length - 2 - back, -1)
