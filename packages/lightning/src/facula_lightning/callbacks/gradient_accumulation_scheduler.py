@@ -45,6 +45,8 @@ class GradientAccumulationScheduler(Callback):
                 "You have set `accumulate_grad_batches` and are using the `GradientAccumulationScheduler` callback."
                 " Either remove `accumulate_grad_batches` from the Trainer or remove the callback."
             )
+        # A run that goes on within an epoch does not begin it.
+        self.on_train_epoch_start(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Set the epoch's number."""

@@ -127,7 +127,11 @@ class ModelCheckpoint(Checkpoint):
             *("monitor", "best_model_score", "best_model_path", "current_score", "dirpath", "kth_best_model_path"),
             *("kth_value", "last_model_path"),
         )
-        return {**{name: getattr(self, name) for name in names}, "best_k_models": dict(self.best_k_models)}
+        return {
+            **{name: getattr(self, name) for name in names},
+            "best_k_models": dict(self.best_k_models),
+            "last_saved": [self._last_global_step_saved, self._last_checkpoint_saved, self._waits_for_metric],
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take back what `state_dict` returned; in another folder, only the best checkpoint's path is kept."""
@@ -135,6 +139,10 @@ class ModelCheckpoint(Checkpoint):
             for name in ("best_model_score", "kth_best_model_path", "kth_value", "best_k_models", "last_model_path"):
                 setattr(self, name, state_dict.get(name, getattr(self, name)))
             self.current_score = state_dict.get("current_score")
+            if "last_saved" in state_dict:
+                self._last_global_step_saved, self._last_checkpoint_saved, self._waits_for_metric = state_dict[
+                    "last_saved"
+                ]
         else:
             rank_zero_warn(
                 f"The dirpath has changed from {state_dict.get('dirpath')!r} to {self.dirpath!r}, therefore"
@@ -322,9 +330,10 @@ class ModelCheckpoint(Checkpoint):
             remove_checkpoint(previous)
 
     def _save(self, trainer: Trainer, path: str) -> None:
-        trainer.save_checkpoint(path, self.save_weights_only)
+        # What was saved last is part of the state that is saved.
         self._last_global_step_saved = trainer.global_step
         self._last_checkpoint_saved = path
+        trainer.save_checkpoint(path, self.save_weights_only)
         for logger in trainer.loggers:
             logger.after_save_checkpoint(self)
 

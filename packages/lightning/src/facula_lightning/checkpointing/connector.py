@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
 from facula_lightning.checkpointing.io import PathLike, read_checkpoint, write_checkpoint
 from facula_lightning.checkpointing.plain import plain_hparams
+from facula_lightning.loops.state import rank_state
 from facula_lightning.trainer.call import call_module
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
-from facula_lightning.utilities.seed import collect_rng_states
 from facula_lightning.version import __version__
 
 if TYPE_CHECKING:
@@ -42,8 +42,11 @@ class CheckpointConnector:
         if not weights_only:
             checkpoint["callbacks"] = self._callback_states()
             checkpoint.update(trainer._optimization.state_dict())
-            checkpoint["rng"] = collect_rng_states()
-            checkpoint["callback_metrics"] = dict(trainer.callback_metrics)
+            checkpoint["ranks"] = [rank_state(trainer.fit_loop)]
+            checkpoint["metrics"] = trainer._logging.state_dict()
+            checkpoint["loggers"] = [
+                {"class": type(each).__qualname__, "state": each.state_dict()} for each in trainer.loggers
+            ]
         for owner in (module, trainer.datamodule):
             if owner is not None and owner.hparams:
                 checkpoint[owner.CHECKPOINT_HYPER_PARAMS_NAME] = getattr(owner, "_hparams_name", "kwargs")
@@ -107,6 +110,12 @@ class CheckpointConnector:
         rank_zero_info(f"Restoring states from the checkpoint path at {path}")
         return read_checkpoint(path, map_location=self.trainer.device)
 
+    def restore_loggers(self, checkpoint: dict[str, Any]) -> None:
+        """Let loggers of the same kind, in the same order, go on where they were."""
+        for logger, saved in zip(self.trainer.loggers, checkpoint.get("loggers") or []):
+            if type(logger).__qualname__ == saved["class"] and saved["state"]:
+                logger.load_state_dict(saved["state"])
+
     def restore_module(self, checkpoint: dict[str, Any]) -> None:
         """Give the module and the data module their state back."""
         trainer = self.trainer
@@ -137,15 +146,14 @@ class CheckpointConnector:
     def restore_training(self, checkpoint: dict[str, Any]) -> None:
         """Give optimizers, schedulers, loops and random generators their state back."""
         trainer = self.trainer
-        if "rng" not in checkpoint:
+        if "optimizer_states" not in checkpoint:
             raise KeyError(
                 f"Trying to go on with training, but the checkpoint {trainer.ckpt_path} contains only the model."
                 " This is probably due to `ModelCheckpoint.save_weights_only` being set to `True`."
             )
         trainer._optimization.load_state_dict(checkpoint)
-        trainer.fit_loop.load_state_dict(checkpoint["loops"]["fit_loop"])
-        trainer._logging.callback_metrics = dict(checkpoint["callback_metrics"])
-        trainer._restored_rng = checkpoint["rng"]
+        trainer.fit_loop.load_state_dict(checkpoint["loops"]["fit_loop"], checkpoint["ranks"][0])
+        trainer._logging.load_state_dict(checkpoint["metrics"])
         epochs = trainer.fit_loop.epoch_progress.current.completed
         if trainer.max_epochs not in (None, -1) and epochs > trainer.max_epochs:
             raise MisconfigurationException(

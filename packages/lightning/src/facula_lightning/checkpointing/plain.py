@@ -12,7 +12,7 @@ import numpy as np
 from facula_lightning.utilities.rank_zero import rank_zero_warn
 
 
-class _NotPlain(Exception):
+class NotPlain(TypeError):
     """A value that a checkpoint cannot hold."""
 
 
@@ -21,8 +21,8 @@ def plain_hparams(hparams: Mapping[str, Any]) -> dict[str, Any]:
     kept = {}
     for key, value in hparams.items():
         try:
-            kept[key] = _plain(value)
-        except _NotPlain:
+            kept[key] = plain(value)
+        except NotPlain:
             rank_zero_warn(
                 f"The hyper-parameter {key!r} is a {type(value).__name__}, which a checkpoint cannot hold; it was left out."
                 " Keep it out of the hyper-parameters with `save_hyperparameters(ignore=...)`."
@@ -30,7 +30,8 @@ def plain_hparams(hparams: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> Any:
+    """Return ``value`` with everything in it that is no data made data, or raise NotPlain, naming the type."""
     if value is None or isinstance(value, (facula.Tensor, facula.dtype, facula.device)):
         return value
     if type(value) in (bool, int, float, complex, str, bytes):
@@ -44,9 +45,11 @@ def _plain(value: object) -> object:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
-        return type(value)(_plain(each) for each in value)
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return tuple(plain(each) for each in value)
+    if isinstance(value, list):
+        return [plain(each) for each in value]
     if isinstance(value, (set, frozenset)):
-        return type(value)(_plain(each) for each in value)
-    raise _NotPlain
+        return type(value)(plain(each) for each in value)
+    raise NotPlain(f"a {type(value).__name__} is neither a tensor nor plain data")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 from argparse import Namespace
 from collections.abc import Mapping
+from typing import Any
 
 from facula import Tensor
 
@@ -20,13 +22,16 @@ class ExperimentWriter:
     NAME_METRICS_FILE = "metrics.csv"
     NAME_HPARAMS_FILE = "hparams.yaml"
 
-    def __init__(self, log_dir: str) -> None:
+    def __init__(self, log_dir: str, position: dict[str, Any] | None = None) -> None:
         self.log_dir = log_dir
         self.metrics: list[dict[str, float]] = []
         self.metrics_keys: list[str] = []
+        self.rows = 0
         self.hparams: dict[str, object] = {}
         self.metrics_file_path = os.path.join(log_dir, self.NAME_METRICS_FILE)
-        if os.path.isdir(log_dir) and os.listdir(log_dir):
+        if position is not None:
+            self._go_to(position)
+        elif os.path.isdir(log_dir) and os.listdir(log_dir):
             rank_zero_warn(
                 f"Experiment logs directory {log_dir} exists and is not empty."
                 " Previous log files in this directory will be deleted when the new ones are saved!"
@@ -34,6 +39,33 @@ class ExperimentWriter:
             if os.path.isfile(self.metrics_file_path):
                 os.unlink(self.metrics_file_path)
         os.makedirs(log_dir, exist_ok=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return how many rows and which columns there are, all of them written."""
+        self.save()
+        return {"rows": self.rows, "keys": list(self.metrics_keys)}
+
+    def _go_to(self, position: dict[str, Any]) -> None:
+        """Cut off the rows that were written after a position; the file as it was is kept beside it."""
+        self.metrics_keys = list(position["keys"])
+        self.rows = position["rows"]
+        if not os.path.isfile(self.metrics_file_path):
+            if self.rows:
+                rank_zero_warn(f"The log {self.metrics_file_path} is gone: it begins anew at row {self.rows}")
+            self.metrics_keys, self.rows = [], 0
+            return
+        with open(self.metrics_file_path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        if len(rows) > self.rows:
+            number = 1
+            stem = os.path.splitext(self.metrics_file_path)[0]
+            while os.path.exists(kept := f"{stem}.before_resume_{number}.csv"):
+                number += 1
+            shutil.copyfile(self.metrics_file_path, kept)
+        if self.rows == 0:
+            os.unlink(self.metrics_file_path)
+        else:
+            self._write([{key: row[key] for key in self.metrics_keys} for row in rows[: self.rows]])
 
     def log_hparams(self, params: Mapping[str, object]) -> None:
         """Take in hyper-parameters."""
@@ -62,11 +94,16 @@ class ExperimentWriter:
             if not exists:
                 writer.writeheader()
             writer.writerows(self.metrics)
+        self.rows += len(self.metrics)
         self.metrics = []
 
     def _rewrite(self) -> None:
         with open(self.metrics_file_path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
+        self._write(rows)
+
+    def _write(self, rows: list[dict[str, str]]) -> None:
+        """Write the file again, whole or not at all."""
         temporary = f"{self.metrics_file_path}.tmp"
         with open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=self.metrics_keys)
@@ -98,6 +135,7 @@ class CSVLogger(Logger):
         self._prefix = prefix
         self._flush_every = flush_logs_every_n_steps
         self._experiment: ExperimentWriter | None = None
+        self._position: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -131,7 +169,8 @@ class CSVLogger(Logger):
     def experiment(self) -> ExperimentWriter:
         """The writer of this version."""
         if self._experiment is None:
-            self._experiment = ExperimentWriter(self.log_dir)
+            self._experiment = ExperimentWriter(self.log_dir, self._position)
+            self._position = None
         return self._experiment
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
@@ -141,6 +180,27 @@ class CSVLogger(Logger):
         self.experiment.log_metrics(metrics, step)
         if len(self.experiment.metrics) >= self._flush_every:
             self.experiment.save()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the version and how much of it is written."""
+        return {"save_dir": self.save_dir, "name": self.name, "version": self.version, **self.experiment.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on in the same version, after the rows that were written by then.
+
+        A logger that was given another folder, name or version begins there.
+        """
+        version = state_dict["version"]
+        if state_dict["name"] != self.name or self._version not in (None, version):
+            return
+        folder = version if isinstance(version, str) else f"version_{version}"
+        # The whole folder may have been moved since.
+        moved = os.path.isfile(os.path.join(self.root_dir, folder, ExperimentWriter.NAME_METRICS_FILE))
+        if not moved and os.path.realpath(state_dict["save_dir"]) != os.path.realpath(self.save_dir):
+            return
+        self._version = version
+        self._position = {"rows": state_dict["rows"], "keys": state_dict["keys"]}
+        self._experiment = None
 
     def log_hyperparams(self, params: Mapping[str, object] | Namespace) -> None:
         """Record hyper-parameters."""

@@ -63,6 +63,13 @@ class Logger(ABC):
     def save(self) -> None:
         """Write what waits."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return where the logger is, so that a resumed run can go on there; empty when it cannot."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken: what was logged after that will be logged again."""
+
     def finalize(self, status: str) -> None:
         """Write everything; ``status`` is "success" or "failed"."""
         self.save()

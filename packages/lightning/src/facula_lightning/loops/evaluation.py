@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from facula import Tensor
 
+from facula_lightning.loops.fetcher import generator_states, restore_generators
 from facula_lightning.loops.modes import inference_context, restored_modes
+from facula_lightning.loops.state import VALIDATION_END, Pending
 from facula_lightning.loops.table import print_results
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module, is_overridden
 from facula_lightning.trainer.data import number_of_batches
@@ -31,6 +33,7 @@ class EvaluationLoop:
         self.sanity_batches: list[int | float] = []
         self.verbose = True
         self._loaded_epoch: int | None = None
+        self._end_hook = Pending(trainer, f"on_{stage}_end")
 
     def setup_data(self, epoch: int = 0) -> None:
         """Ask for the loaders, unless they are there already and need not be asked for again."""
@@ -117,13 +120,42 @@ class EvaluationLoop:
         call_both(trainer, f"on_{self.stage}_epoch_end")
         metrics = self.results.metrics(on_step=False)
         trainer._logging.publish(metrics, to_loggers=False)
-        call_both(trainer, f"on_{self.stage}_end")
+        fitting = trainer.training_stage == "fit" and not trainer.sanity_checking
+        if fitting:
+            trainer.fit_loop.position = VALIDATION_END
+            trainer.fit_loop.pending = self._end_hook
+        self._end_hook.call()
         if not trainer.sanity_checking:
             trainer._logging.write(metrics["log"])
+        trainer.fit_loop.pending = None
         found = self._by_loader(metrics["callback"])
         if self.verbose and trainer.training_stage != "fit" and trainer.is_global_zero:
             print_results(found, self.stage)
         return found
+
+    def finish(self, results: list[dict[str, Any]], pending: dict[str, Any] | None) -> None:
+        """Do what was left to do where a checkpoint was saved in the hook at the end."""
+        trainer = self.trainer
+        logging = trainer._logging
+        outer_results, logging.results = logging.results, self.results
+        self.results.load_state_dict(results)
+        trainer.fit_loop.pending = self._end_hook
+        with restored_modes(trainer.lightning_module), inference_context(trainer):
+            self._end_hook.finish(pending)
+            logging.write(self.results.metrics(on_step=False)["log"])
+        trainer.fit_loop.pending = None
+        if is_overridden(f"on_{self.stage}_model_train", trainer.lightning_module):
+            call_module(trainer, f"on_{self.stage}_model_train")
+        logging.results = outer_results
+
+    def generator_states(self) -> list[list[Tensor]]:
+        """Return where the generators of the loaders are."""
+        return [generator_states(loader) for loader in self.loaders]
+
+    def restore_generators(self, states: list[list[Tensor]]) -> None:
+        """Take back what `generator_states` returned."""
+        for loader, state in zip(self.loaders, states):
+            restore_generators(loader, state)
 
     def _by_loader(self, metrics: dict[str, Tensor]) -> list[dict[str, float]]:
         found: list[dict[str, float]] = [{} for _ in self.loaders]

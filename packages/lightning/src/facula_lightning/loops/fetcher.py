@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from facula import Generator, Tensor
+from facula.utils.data import IterableDataset
+
 from facula_lightning.utilities.data import sized_len
 from facula_lightning.utilities.seed import collect_rng_states, set_rng_states
 
@@ -26,44 +29,62 @@ class Fetcher:
         self._ahead: object = _NOTHING
         self._iterator: Iterator[Any] | None = None
         self._epoch_rng: dict[str, Any] | None = None
+        self._ahead_rng: dict[str, Any] | None = None
+        self._epoch_generators: list[Tensor] = []
         self._position: object = None
 
     def begin(self) -> None:
         """Start an epoch."""
         self._epoch_rng = collect_rng_states()
+        self._epoch_generators = generator_states(self.loader)
         self._position = None
         self._start()
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go to the place in an epoch where ``state`` was taken.
 
-        The last batch that was used is read once more and dropped, so that whatever random numbers a loader draws when it
-        begins are drawn before the caller restores the generators.
+        Random numbers that a loader draws when it begins are drawn here, before the caller restores the generators.
         """
         batches = state["batches"]
-        read_ahead = self.length is None
         self._epoch_rng = state["epoch_rng"]
-        set_rng_states(self._epoch_rng)
-        position = state["loader"]
-        if position is not None and hasattr(self.loader, "load_state_dict"):
-            if not read_ahead and isinstance(position, dict) and position.get("batches") == batches and batches > 0:
-                self.loader.load_state_dict({**position, "batches": batches - 1})
-                skipped = 1
-            else:
-                self.loader.load_state_dict(position)
-                skipped = 0
-        else:
-            skipped = batches
-        self._iterator = iter(self.loader)
+        if self._epoch_rng is not None:
+            set_rng_states(self._epoch_rng)
+        restore_generators(self.loader, state["epoch_generators"])
+        self._epoch_generators = state["epoch_generators"]
+        skipped = batches
+        loader: Any = self.loader
+        if state["loader"] is not None and hasattr(loader, "load_state_dict") and not _is_stateless_stream(loader):
+            loader.load_state_dict(state["loader"])
+            skipped = 0
+        self._iterator = iter(loader)
         for _ in range(skipped):
             next(self._iterator, None)
         self.count = batches
-        self._ahead = next(self._iterator, _NOTHING) if read_ahead else _NOTHING
+        self._position = state["loader"]
+        self._ahead = _NOTHING
+        if self.length is None and self.count < self.limit:
+            if state["ahead_rng"] is not None:
+                set_rng_states(state["ahead_rng"])
+            self._read_ahead()
+
+    def finish(self, state: dict[str, Any]) -> None:
+        """Go to the end of the epoch that `resume` went into, as far as it was read: the next one can begin."""
+        restore_generators(self.loader, state["generators"])
+        self._iterator = None
 
     def _start(self) -> None:
         self.count = 0
         self._iterator = iter(self.loader)
-        self._ahead = next(self._iterator, _NOTHING) if self.length is None else _NOTHING
+        self._ahead = _NOTHING
+        if self.length is None:
+            self._read_ahead()
+
+    def _read_ahead(self) -> None:
+        assert self._iterator is not None
+        if not getattr(self.loader, "num_workers", 0):
+            # The batch is made in this process, with random numbers that a resumed run has to draw again.
+            self._ahead_rng = collect_rng_states()
+        self._ahead = next(self._iterator, _NOTHING)
 
     def __iter__(self) -> Iterator[object]:
         assert self._iterator is not None
@@ -75,7 +96,9 @@ class Fetcher:
                 self.count += 1
                 self._position = self._loader_state()
                 # What will not be used is not read.
-                self._ahead = next(self._iterator, _NOTHING) if self.count < self.limit else _NOTHING
+                self._ahead = _NOTHING
+                if self.count < self.limit:
+                    self._read_ahead()
             else:
                 batch = next(self._iterator, _NOTHING)
                 if batch is _NOTHING:
@@ -88,6 +111,11 @@ class Fetcher:
         return state() if callable(state) else None
 
     @property
+    def begun(self) -> bool:
+        """Whether an epoch was begun."""
+        return self._epoch_rng is not None
+
+    @property
     def is_last(self) -> bool:
         """Whether the batch given last is the last of the epoch."""
         if self.count >= self.limit:
@@ -96,10 +124,52 @@ class Fetcher:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place in the epoch."""
-        position = self._position if self.length is None else self._loader_state()
-        return {"batches": self.count, "epoch_rng": self._epoch_rng, "loader": position}
+        return {
+            "batches": self.count,
+            "loader": self._position if self.length is None else self._loader_state(),
+            "epoch_rng": self._epoch_rng,
+            "ahead_rng": self._ahead_rng,
+            "epoch_generators": self._epoch_generators,
+            "generators": generator_states(self.loader),
+        }
 
     def close(self) -> None:
         """Let go of the iterator, and with it of worker processes."""
         self._iterator = None
         self._ahead = _NOTHING
+
+
+def set_epoch(loader: object, epoch: int) -> None:
+    """Tell a loader's sampler which epoch it is, where it wants to know."""
+    sampler: Any = getattr(loader, "sampler", None)
+    if hasattr(sampler, "set_epoch"):
+        sampler.set_epoch(epoch)
+
+
+def _is_stateless_stream(loader: object) -> bool:
+    """Return whether a loader reads a stream that cannot say where it is: it is read again from its start."""
+    dataset = getattr(loader, "dataset", None)
+    return isinstance(dataset, IterableDataset) and not hasattr(dataset, "load_state_dict")
+
+
+def generators(loader: object) -> list[Generator]:
+    """Return the generators that belong to a loader and its samplers, each once."""
+    found: list[Generator] = []
+    batch_sampler = getattr(loader, "batch_sampler", None)
+    owners = [loader, getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None)]
+    for owner in owners:
+        generator = getattr(owner, "generator", None)
+        if isinstance(generator, Generator) and not any(generator is each for each in found):
+            found.append(generator)
+    return found
+
+
+def generator_states(loader: object) -> list[Tensor]:
+    """Return where the generators of a loader are."""
+    return [each.get_state() for each in generators(loader)]
+
+
+def restore_generators(loader: object, states: list[Tensor]) -> None:
+    """Take back what `generator_states` returned."""
+    for generator, state in zip(generators(loader), states):
+        generator.set_state(state)

@@ -6,8 +6,21 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from facula_lightning.loops.evaluation import EvaluationLoop
-from facula_lightning.loops.fetcher import Fetcher
+from facula_lightning.loops.fetcher import Fetcher, set_epoch
 from facula_lightning.loops.progress import Progress
+from facula_lightning.loops.state import (
+    BATCH_END,
+    BATCH_START,
+    EPOCH_END,
+    EPOCH_START,
+    FINISHED,
+    VALIDATION_END,
+    VALIDATION_START,
+    Pending,
+    generators_state,
+    restore_gradients,
+    told_to_stop,
+)
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module
 from facula_lightning.trainer.data import number_of_batches
 from facula_lightning.trainer.results import Results
@@ -17,14 +30,6 @@ from facula_lightning.utilities.seed import set_rng_states
 
 if TYPE_CHECKING:
     from facula_lightning.trainer.trainer import Trainer
-
-# Where in an epoch the loop is: what a checkpoint taken there leaves to be done.
-EPOCH_START = "epoch_start"
-BATCH_START = "batch_start"
-BATCH_END = "batch_end"
-VALIDATION_END = "validation_end"
-EPOCH_END = "epoch_end"
-FINISHED = "finished"
 
 
 class FitLoop:
@@ -43,6 +48,17 @@ class FitLoop:
         self._restored: dict[str, Any] | None = None
         self._loaded_epoch: int | None = None
         self._stop_was_refused = False
+        self._batch_end = Pending(trainer, "on_train_batch_end")
+        self._epoch_end = _EpochEnd(trainer, "on_train_epoch_end")
+        #: The hook that is under way, where a checkpoint within it can be resumed.
+        self.pending: Pending | None = None
+        #: Where the generators were when validation began.
+        self.before_validation: dict[str, Any] = {}
+
+    @property
+    def resuming(self) -> bool:
+        """Whether `run` will go on from a checkpoint."""
+        return self._restored is not None
 
     # What there is to read
 
@@ -98,7 +114,10 @@ class FitLoop:
         """Train until one of the trainer's limits."""
         trainer = self.trainer
         self.setup_data()
-        if self.max_batches == 0 or self._is_done():
+        # The last epoch of a run that was interrupted at its end is still to be completed.
+        unfinished = self._restored is not None and self._restored["position"] == EPOCH_END
+        if self.max_batches == 0 or (not unfinished and self._is_done()):
+            self._restored = None
             return
         if self._is_epoch_to_validate() and trainer.enable_validation:
             self.validation.setup_data(trainer.current_epoch)
@@ -150,9 +169,7 @@ class FitLoop:
         self.results.reset()
         self.batch_progress.reset()
         self.epoch_progress.add("ready")
-        sampler: Any = getattr(self._batches.loader, "sampler", None)
-        if hasattr(sampler, "set_epoch"):
-            sampler.set_epoch(trainer.current_epoch)
+        set_epoch(self._batches.loader, trainer.current_epoch)
         call_both(trainer, "on_train_epoch_start")
         self.epoch_progress.add("started")
         self._batches.begin()
@@ -203,8 +220,9 @@ class FitLoop:
         if skip_rest:
             return True
         self.position = BATCH_END
-        call_callbacks(trainer, "on_train_batch_end", outputs, batch, batch_idx)
-        call_module(trainer, "on_train_batch_end", outputs, batch, batch_idx)
+        self.pending = self._batch_end
+        self._batch_end.call(outputs, batch, batch_idx)
+        self.pending = None
         trainer._logging.batch = None
         return False
 
@@ -232,8 +250,10 @@ class FitLoop:
     def _validate(self) -> None:
         trainer = self.trainer
         trainer.validating = True
-        self.position = VALIDATION_END
+        self.before_validation = generators_state(self)
+        self.position = VALIDATION_START
         self.validation.run()
+        self.position = VALIDATION_END
         trainer.validating = False
 
     def _is_epoch_to_validate(self) -> bool:
@@ -265,10 +285,11 @@ class FitLoop:
         self.results.begin_batch()
         # Hooks see the metrics of this epoch; those that watch metrics also see what the others logged.
         trainer._logging.callback_metrics.update(self.results.metrics(on_step=False)["callback"])
-        call_callbacks(trainer, "on_train_epoch_end", monitoring=False)
-        call_module(trainer, "on_train_epoch_end")
-        trainer._logging.callback_metrics.update(self.results.metrics(on_step=False)["callback"])
-        call_callbacks(trainer, "on_train_epoch_end", monitoring=True)
+        first = [each for each in trainer.callbacks if not each.watches_metrics]
+        watching = [each for each in trainer.callbacks if each.watches_metrics]
+        self.pending = self._epoch_end
+        self._epoch_end.call(callbacks=[*first, *watching], module_at=len(first))
+        self.pending = None
         self._complete_epoch()
 
     def _complete_epoch(self) -> None:
@@ -284,10 +305,9 @@ class FitLoop:
     # Saving and taking up
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything that is needed to take the loop up here."""
-        in_epoch = self.position in (BATCH_START, BATCH_END, VALIDATION_END)
+        """Return where the loop is, as far as all processes agree on it; `rank_state` returns the rest."""
         return {
-            "state_dict": {"position": self.position},
+            "state_dict": {"position": self.position, "stopped": told_to_stop(self.trainer)},
             "epoch_progress": self.epoch_progress.state_dict(),
             "epoch_loop.batch_progress": {
                 **self.batch_progress.state_dict(),
@@ -295,37 +315,69 @@ class FitLoop:
             },
             "epoch_loop.state_dict": {"_batches_that_stepped": self.batches_that_stepped},
             "optimizer_steps": self.trainer._optimization.steps,
-            "results": self.results.state_dict(),
-            "fetcher": self.fetcher.state_dict() if in_epoch and self.fetcher is not None else None,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` returned; `run` then goes on from there."""
+    def load_state_dict(self, state: dict[str, Any], own: dict[str, Any]) -> None:
+        """Take back what `state_dict` and `rank_state` returned; `run` then goes on from there."""
         self.epoch_progress.load_state_dict(state["epoch_progress"])
         batches = {key: value for key, value in state["epoch_loop.batch_progress"].items() if key != "is_last_batch"}
         self.batch_progress.load_state_dict(batches)
         self.batches_that_stepped = state["epoch_loop.state_dict"]["_batches_that_stepped"]
         self.trainer._optimization.steps = state["optimizer_steps"]
-        self.results.load_state_dict(state["results"])
-        self._restored = state
+        self.results.load_state_dict(own["results"])
+        self._restored = {**state["state_dict"], **own}
 
     def _take_up(self, state: dict[str, Any]) -> None:
         """Do what was left to do of the epoch in which a checkpoint was saved."""
         trainer = self.trainer
-        position = state["state_dict"]["position"]
+        position = state["position"]
         place = state["fetcher"]
+        in_epoch = position in (BATCH_START, BATCH_END, VALIDATION_START, VALIDATION_END) and place is not None
         if place is not None:
+            set_epoch(self._batches.loader, trainer.current_epoch)
             self._batches.resume(place)
-        assert trainer._restored_rng is not None
-        set_rng_states(trainer._restored_rng)
-        if position in (BATCH_END, VALIDATION_END):
-            self._after_batch(position)
+            if not in_epoch:
+                self._batches.finish(place)
+        restore_gradients(trainer, state["gradients"])
+        self.validation.restore_generators(state["validation_generators"])
+        trainer.should_stop = trainer.should_stop or state["stopped"]
+        if state["rng"] is not None:
+            set_rng_states(state["rng"])
+        self.position = position
+        if in_epoch:
+            if position == BATCH_END:
+                self.pending = self._batch_end
+                self._batch_end.finish(state["pending"])
+                self.pending = None
+            elif position == VALIDATION_START:
+                self._validate()
+            elif position == VALIDATION_END:
+                self._finish_validation(state)
+            if position != BATCH_START:
+                self._after_batch(BATCH_END if position == BATCH_END else VALIDATION_END)
             if not self._epoch_is_over():
                 self._run_batches()
             self._end_epoch()
-        elif position == BATCH_START and place is not None:
-            self._run_batches()
-            self._end_epoch()
         elif position == EPOCH_END:
+            self.pending = self._epoch_end
+            self._epoch_end.finish(state["pending"])
+            self.pending = None
             self._complete_epoch()
         self.position = FINISHED
+
+    def _finish_validation(self, state: dict[str, Any]) -> None:
+        trainer = self.trainer
+        if not state["validation_results"] and state["pending"] is None:
+            return
+        trainer.validating = True
+        self.validation.finish(state["validation_results"], state["pending"])
+        trainer.validating = False
+
+
+class _EpochEnd(Pending):
+    """The end of an epoch: callbacks that watch metrics see what the module logged in the same hook."""
+
+    def after_module(self) -> None:
+        """Publish what was logged."""
+        loop = self.trainer.fit_loop
+        self.trainer._logging.callback_metrics.update(loop.results.metrics(on_step=False)["callback"])

@@ -154,6 +154,20 @@ class Logging:
             logger.log_metrics(metrics=numbers, step=step)
             logger.save()
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the newest metrics of each kind."""
+        return {
+            "callback": dict(self.callback_metrics),
+            "logged": dict(self.logged_metrics),
+            "progress_bar": dict(self.progress_bar_metrics),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned."""
+        self.callback_metrics = dict(state["callback"])
+        self.logged_metrics = dict(state["logged"])
+        self.progress_bar_metrics = dict(state["progress_bar"])
+
     def reset(self) -> None:
         """Forget all metrics."""
         self.callback_metrics = {}

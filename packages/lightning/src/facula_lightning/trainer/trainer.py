@@ -150,7 +150,7 @@ class Trainer(RunFacts):
         self.lightning_module: LightningModule | None = None
         self.datamodule: LightningDataModule | None = None
         self.ckpt_path: str | None = None
-        self._restored_rng: dict[str, Any] | None = None
+        self._resumed_weights: dict[str, Any] | None = None
         self._data = DataSource(self)
         self._logging = Logging(self)
         self._optimization = Optimization(self)
@@ -331,12 +331,13 @@ class Trainer(RunFacts):
         """Do what is common to all four: set up, run ``body``, tear down."""
         module = self._module
         self.ckpt_path = path
-        self._restored_rng = None
         self.callbacks = attach_model_callbacks(self, self._own_callbacks)
         if self.datamodule is not None:
             self.datamodule.prepare_data()
         call_module(self, "prepare_data")
         checkpoint = None if path is None else self._checkpoints.read(path)
+        if checkpoint is not None and name == "fit":
+            self._checkpoints.restore_loggers(checkpoint)
         for logger in self.loggers:
             _ = logger.experiment
         self._convert(module)
@@ -351,6 +352,7 @@ class Trainer(RunFacts):
             self._optimization.configure()
             if checkpoint is not None:
                 self._checkpoints.restore_training(checkpoint)
+                self._resumed_weights = checkpoint["state_dict"]
         self._log_hyperparams()
         with self._default_dtype():
             result = body()
@@ -362,13 +364,13 @@ class Trainer(RunFacts):
 
     def _fit(self) -> None:
         context = facula.autograd.set_detect_anomaly(True) if self.detect_anomaly else nullcontext()
-        restored = self._restored_rng is not None
-        if not restored:
+        if not self.fit_loop.resuming:
             self._logging.reset()
         with context:
             call_both(self, "on_fit_start")
             with isolate_rng():
                 self._check_sanity()
+            self._resumed_weights = None
             self.fit_loop.run()
             call_both(self, "on_fit_end")
 
@@ -376,14 +378,16 @@ class Trainer(RunFacts):
         """Run a few validation batches, so that a mistake there shows before an epoch has been trained."""
         if not self.enable_validation or not self.num_sanity_val_steps:
             return
-        metrics = dict(self.callback_metrics)
+        metrics = self._logging.state_dict()
         self.sanity_checking = True
         call_callbacks(self, "on_sanity_check_start")
         self.fit_loop.validation.run()
         call_callbacks(self, "on_sanity_check_end")
         self.sanity_checking = False
-        self._logging.reset()
-        self._logging.callback_metrics = metrics
+        self._logging.load_state_dict(metrics)
+        if self._resumed_weights is not None:
+            # What hooks of validation did to the module was done before the checkpoint was saved.
+            self._module.load_state_dict(self._resumed_weights, strict=False)
 
     def _call_stage_hook(self, hook: str, name: str) -> None:
         """Call ``setup`` or ``teardown`` of the data module, the callbacks and the module."""

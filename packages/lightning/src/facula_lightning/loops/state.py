@@ -1,0 +1,158 @@
+"""What a checkpoint keeps of a training loop, and what was left to do where it was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import facula
+
+from facula_lightning.callbacks.callback import Callback
+from facula_lightning.callbacks.timer import Timer
+from facula_lightning.checkpointing.plain import NotPlain, plain
+from facula_lightning.trainer.call import is_overridden
+from facula_lightning.utilities.rank_zero import rank_zero_warn
+from facula_lightning.utilities.seed import collect_rng_states
+
+if TYPE_CHECKING:
+    from facula_lightning.loops.fit import FitLoop
+    from facula_lightning.trainer.trainer import Trainer
+
+
+# Where in an epoch a loop is: what a checkpoint taken there leaves to be done.
+EPOCH_START = "epoch_start"
+BATCH_START = "batch_start"
+BATCH_END = "batch_end"
+VALIDATION_START = "validation_start"
+VALIDATION_END = "validation_end"
+EPOCH_END = "epoch_end"
+FINISHED = "finished"
+
+
+class Pending:
+    """A hook under way: who has been called, who has not, and what they are called with.
+
+    A callback that saves a checkpoint does so in the middle of a hook. What the callbacks after it and the module do in
+    that hook is not in the checkpoint, so a resumed run does it first.
+    """
+
+    def __init__(self, trainer: Trainer, hook: str) -> None:
+        self.trainer = trainer
+        self.hook = hook
+        self.called = 0
+        self.arguments: tuple[Any, ...] = ()
+        self.targets: list[Callback | None] = []
+
+    def call(self, *arguments: object, callbacks: Sequence[Callback] | None = None, module_at: int = -1) -> None:
+        """Call the hook of the callbacks and of the module, which comes last or before the callback ``module_at``."""
+        trainer = self.trainer
+        self.targets = [*(trainer.callbacks if callbacks is None else callbacks)]
+        self.targets.insert(len(self.targets) if module_at < 0 else module_at, None)
+        self.arguments = arguments
+        self._call(0)
+        self.arguments = ()
+
+    def _call(self, start: int) -> None:
+        trainer = self.trainer
+        module = trainer._module
+        logging = trainer._logging
+        before, logging.current_hook = logging.current_hook, self.hook
+        for number in range(start, len(self.targets)):
+            self.called = number + 1
+            target = self.targets[number]
+            if target is None:
+                getattr(module, self.hook)(*self.arguments)
+                self.after_module()
+            else:
+                getattr(target, self.hook)(trainer, module, *self.arguments)
+        logging.current_hook = before
+
+    def after_module(self) -> None:
+        """Do what comes between the module's hook and that of the callbacks after it."""
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """Return what was left to call; None when nothing was."""
+        module = self.trainer.lightning_module
+        left = [
+            "" if each is None else each.state_key
+            for each in self.targets[self.called :]
+            if (is_overridden(self.hook, module) if each is None else _has_own(each, self.hook))
+        ]
+        if not left:
+            return None
+        try:
+            arguments = plain(list(self.arguments))
+        except NotPlain as error:
+            rank_zero_warn(
+                f"A checkpoint saved within `{self.hook}` cannot hold what the hook was called with ({error}): a run resumed"
+                f" from it does not repeat the hook of {left}."
+            )
+            return None
+        return {"hook": self.hook, "left": left, "arguments": arguments}
+
+    def finish(self, state: dict[str, Any] | None) -> None:
+        """Call what `state_dict` says was left."""
+        if state is None:
+            self.after_module()
+            return
+        by_key = {each.state_key: each for each in self.trainer.callbacks}
+        self.targets = [by_key.get(key) for key in state["left"] if not key or key in by_key]
+        self.arguments = tuple(state["arguments"])
+        self.after_module()
+        self._call(0)
+        self.arguments = ()
+
+
+def _has_own(callback: Callback, hook: str) -> bool:
+    return getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)
+
+
+def told_to_stop(trainer: Trainer) -> bool:
+    """Return whether the run was told to stop for a reason that holds for a resumed run too: not that time was up."""
+    if not trainer.should_stop:
+        return False
+    limits = [each.time_remaining() for each in trainer.callbacks if isinstance(each, Timer)]
+    return not any(each is not None and each <= 0 for each in limits)
+
+
+def open_gradients(loop: FitLoop) -> dict[str, facula.Tensor]:
+    """Return the gradients that the next step adds to, by the names of their parameters.
+
+    Those are the gradients of an unfinished window of accumulation; where the module itself decides when to clear them,
+    all that there are.
+    """
+    trainer = loop.trainer
+    module = trainer._module
+    own = not module.automatic_optimization or is_overridden("optimizer_zero_grad", module)
+    window = loop.fetcher is not None and loop._accumulating() and loop.batch_progress.current.ready > 0
+    if not own and not window:
+        return {}
+    named = {name: parameter.grad for name, parameter in module.named_parameters()}
+    return {name: gradient.detach() for name, gradient in named.items() if gradient is not None}
+
+
+def restore_gradients(trainer: Trainer, gradients: dict[str, facula.Tensor]) -> None:
+    """Give parameters the gradients that `open_gradients` returned."""
+    parameters = dict(trainer._module.named_parameters())
+    for name, gradient in gradients.items():
+        parameter = parameters[name]
+        parameter.grad = gradient.to(device=parameter.device, dtype=parameter.dtype)
+
+
+def generators_state(loop: FitLoop) -> dict[str, Any]:
+    """Return where the program's generators are, and those of the validation loaders."""
+    return {"rng": collect_rng_states(), "validation_generators": loop.validation.generator_states()}
+
+
+def rank_state(loop: FitLoop) -> dict[str, Any]:
+    """Return what each process has of its own: its place in the data, generators, gradients and unreduced numbers."""
+    pending = loop.pending
+    return {
+        # A validation under way is run again from its beginning.
+        **(loop.before_validation if loop.position == VALIDATION_START else generators_state(loop)),
+        "fetcher": None if loop.fetcher is None or not loop.fetcher.begun else loop.fetcher.state_dict(),
+        "results": loop.results.state_dict(),
+        "validation_results": loop.validation.results.state_dict() if loop.trainer.validating else [],
+        "gradients": open_gradients(loop),
+        "pending": None if pending is None else pending.state_dict(),
+    }

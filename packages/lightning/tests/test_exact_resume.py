@@ -1,0 +1,53 @@
+"""A run that was interrupted anywhere, and resumed, ends bit for bit as one that was not."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from resumed_run import EPOCHS, SaveEverywhere, digest, generators, run
+
+BATCHES = 7 * EPOCHS
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Checkpoint directory .* exists and is not empty", "ignore:.*sampler has shuffling enabled"
+)
+
+
+def log(folder: Path) -> str:
+    return (folder / "lightning_logs" / "version_0" / "metrics.csv").read_text()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_every_checkpoint_leads_to_the_same_end(workers: int, tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
+    whole, trainer = run(tmp_path, workers, callbacks=(SaveEverywhere(saved),))
+    after, written = generators(), log(tmp_path)
+    checkpoints = sorted(saved.iterdir())
+    assert len(checkpoints) == BATCHES + 2 * 3 * EPOCHS + 2 * EPOCHS
+    for path in checkpoints:
+        resumed, again = run(tmp_path, workers, ckpt_path=path, callbacks=(SaveEverywhere(tmp_path / "again"),))
+        assert digest(resumed) == digest(whole), f"weights after resuming from {path.name}"
+        assert generators() == after, f"generators after resuming from {path.name}"
+        assert resumed.seen == whole.seen[len(whole.seen) - len(resumed.seen) :]
+        assert log(tmp_path) == written, f"log after resuming from {path.name}"
+        assert again.callback_metrics == trainer.callback_metrics
+        assert again.global_step == trainer.global_step
+
+
+def test_a_run_killed_at_every_step_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    def child(folder: Path, killed_at: int = 0) -> subprocess.CompletedProcess:
+        folder.mkdir(exist_ok=True)
+        program = [sys.executable, str(Path(__file__).parent / "resumed_run.py"), str(folder), str(killed_at)]
+        return subprocess.run(program, capture_output=True, text=True, timeout=120)
+
+    whole = child(tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    for killed_at in range(1, BATCHES + 1):
+        result = child(tmp_path / "killed", killed_at)
+        assert result.returncode == -signal.SIGKILL, result.stderr
+    result = child(tmp_path / "killed")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == whole.stdout
+    assert log(tmp_path / "killed") == log(tmp_path / "whole")
