@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from facula_lightning.callbacks import Callback, OnExceptionCheckpoint
 from resumed_run import EPOCHS, SaveEverywhere, digest, generators, run
 
 BATCHES = 7 * EPOCHS
@@ -51,3 +52,40 @@ def test_a_run_killed_at_every_step_ends_as_if_it_had_not_been(tmp_path: Path) -
     assert result.returncode == 0, result.stderr
     assert result.stdout == whole.stdout
     assert log(tmp_path / "killed") == log(tmp_path / "whole")
+
+
+class Failing(Callback):
+    """Raises in a hook of the batch or validation with a number."""
+
+    def __init__(self, hook: str, number: int) -> None:
+        self.left = number
+
+        def fail(*arguments: object) -> None:
+            if not arguments[0].sanity_checking:
+                self.left -= 1
+            if self.left == 0:
+                raise ZeroDivisionError
+
+        setattr(self, hook, fail)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(
+    ("hook", "number"),
+    [
+        *(("on_train_batch_start", number) for number in (1, 2, 6, 8, 12)),
+        *(("on_before_backward", 11), ("on_after_backward", 4), ("on_before_optimizer_step", 3)),
+        *(("on_before_zero_grad", 2), ("on_validation_batch_end", 5), ("on_validation_start", 2)),
+    ],
+)
+def test_an_interrupted_batch_is_done_again(hook: str, number: int, workers: int, tmp_path: Path) -> None:
+    whole, trainer = run(tmp_path / "whole", workers)
+    after = generators()
+    saves = OnExceptionCheckpoint(tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path / "failed", workers, callbacks=(Failing(hook, number), saves))
+    resumed, again = run(tmp_path / "failed", workers, ckpt_path=saves.ckpt_path)
+    assert digest(resumed) == digest(whole)
+    assert generators() == after
+    assert again.global_step == trainer.global_step
+    assert log(tmp_path / "failed") == log(tmp_path / "whole")

@@ -8,9 +8,11 @@ from facula_lightning.callbacks.lambda_function import LambdaCallback
 from facula_lightning.callbacks.lr_monitor import LearningRateMonitor
 from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
 from facula_lightning.callbacks.model_summary import ModelSummary
+from facula_lightning.callbacks.on_exception_checkpoint import OnExceptionCheckpoint
 from facula_lightning.callbacks.progress import PlainProgressBar, ProgressBar, TQDMProgressBar
 from facula_lightning.callbacks.timer import Timer
 
 __all__ = ["Callback", "Checkpoint", "EarlyStopping", "GradientAccumulationScheduler", "LambdaCallback"]
 __all__ += ["LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "PlainProgressBar", "ProgressBar"]
 __all__ += ["TQDMProgressBar", "Timer"]
+__all__ += ["OnExceptionCheckpoint"]

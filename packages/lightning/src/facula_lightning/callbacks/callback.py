@@ -17,6 +17,9 @@ class Callback:
 
     # Whether on_train_epoch_end waits until the module's own has logged.
     watches_metrics = False
+    # Whether a checkpoint saved while a batch is under way lets a resumed run do that batch again, exactly. That costs a
+    # copy of the generators' states for every batch.
+    repeats_interrupted_batches: bool = False
 
     @property
     def state_key(self) -> str:

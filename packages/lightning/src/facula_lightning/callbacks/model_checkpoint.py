@@ -84,7 +84,7 @@ class ModelCheckpoint(Checkpoint):
         self.verbose = verbose
         self.save_last = save_last
         self.save_top_k = save_top_k
-        self.save_on_exception = save_on_exception
+        self.save_on_exception = self.repeats_interrupted_batches = save_on_exception
         self.save_weights_only = save_weights_only
         self.mode = mode
         self.auto_insert_metric_name = auto_insert_metric_name
@@ -285,7 +285,7 @@ class ModelCheckpoint(Checkpoint):
         previous, self.best_model_path = self.best_model_path, path
         self._save(trainer, path)
         if self.save_top_k == 1 and previous and self._may_remove(trainer, previous, path):
-            remove_checkpoint(previous)
+            trainer.checkpoint_io.remove_checkpoint(previous)
 
     def _save_best(self, trainer: Trainer, score: Tensor, candidates: dict[str, Tensor]) -> None:
         k = len(self.best_k_models) + 1 if self.save_top_k == -1 else self.save_top_k
@@ -311,7 +311,7 @@ class ModelCheckpoint(Checkpoint):
             )
         self._save(trainer, path)
         if removed and self._may_remove(trainer, removed, path):
-            remove_checkpoint(removed)
+            trainer.checkpoint_io.remove_checkpoint(removed)
 
     def _save_last(self, trainer: Trainer, candidates: dict[str, Tensor]) -> None:
         if not self.save_last:
@@ -327,7 +327,7 @@ class ModelCheckpoint(Checkpoint):
         else:
             self._save(trainer, path)
         if previous and self._may_remove(trainer, previous, path):
-            remove_checkpoint(previous)
+            trainer.checkpoint_io.remove_checkpoint(previous)
 
     def _save(self, trainer: Trainer, path: str) -> None:
         # What was saved last is part of the state that is saved.

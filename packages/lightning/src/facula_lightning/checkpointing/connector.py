@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
-from facula_lightning.checkpointing.io import PathLike, read_checkpoint, write_checkpoint
+from facula_lightning.checkpointing.io import PathLike
 from facula_lightning.checkpointing.plain import plain_hparams
-from facula_lightning.loops.state import rank_state
+from facula_lightning.loops.state import logger_states, rank_state
 from facula_lightning.trainer.call import call_module
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
@@ -24,9 +25,9 @@ class CheckpointConnector:
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
 
-    def save(self, path: PathLike, weights_only: bool) -> None:
+    def save(self, path: PathLike, weights_only: bool, storage_options: object = None) -> None:
         """Write a checkpoint."""
-        write_checkpoint(self.collect(weights_only), path)
+        self.trainer.checkpoint_io.save_checkpoint(self.collect(weights_only), path, storage_options)
 
     def collect(self, weights_only: bool) -> dict[str, Any]:
         """Return the checkpoint: the model's weights and, unless told otherwise, all that training needs to go on."""
@@ -42,11 +43,14 @@ class CheckpointConnector:
         if not weights_only:
             checkpoint["callbacks"] = self._callback_states()
             checkpoint.update(trainer._optimization.state_dict())
+            precision = trainer.precision_plugin.state_dict()
+            if precision:
+                checkpoint[type(trainer.precision_plugin).__qualname__] = precision
             checkpoint["ranks"] = [rank_state(trainer.fit_loop)]
             checkpoint["metrics"] = trainer._logging.state_dict()
-            checkpoint["loggers"] = [
-                {"class": type(each).__qualname__, "state": each.state_dict()} for each in trainer.loggers
-            ]
+            for logger in trainer.loggers:
+                logger.save()
+            checkpoint["loggers"] = logger_states(trainer.fit_loop)
         for owner in (module, trainer.datamodule):
             if owner is not None and owner.hparams:
                 checkpoint[owner.CHECKPOINT_HYPER_PARAMS_NAME] = getattr(owner, "_hparams_name", "kwargs")
@@ -70,7 +74,7 @@ class CheckpointConnector:
         return states
 
     def resolve_path(self, path: PathLike | None, stage: str, given_model: bool = True) -> str | None:
-        """Return the file that ``ckpt_path`` means: a file, "last" or "best".
+        """Return the file that ``ckpt_path`` means: a file, "last", "best" or "hpc".
 
         For validate, test and predict, None means the weights as they are.
         """
@@ -93,6 +97,14 @@ class CheckpointConnector:
                     f'`.{stage}(ckpt_path="best")` is set but `ModelCheckpoint` is not configured to save the best model.'
                 )
             return best
+        if text == "hpc":
+            found = newest_hpc_checkpoint(trainer.default_root_dir)
+            if found is None:
+                raise ValueError(
+                    f'`.{stage}(ckpt_path="hpc")` is set but no HPC checkpoint was found.'
+                    f" Please pass an exact checkpoint path to `.{stage}(ckpt_path=...)`"
+                )
+            return found
         if text == "last":
             files = {name for saver in savers for name in saver.find_last_checkpoints(trainer)}
             files |= {saver.last_model_path for saver in savers if os.path.isfile(saver.last_model_path)}
@@ -108,7 +120,7 @@ class CheckpointConnector:
     def read(self, path: str) -> dict[str, Any]:
         """Return the checkpoint in a file."""
         rank_zero_info(f"Restoring states from the checkpoint path at {path}")
-        return read_checkpoint(path, map_location=self.trainer.device)
+        return self.trainer.checkpoint_io.load_checkpoint(path, map_location=self.trainer.device)
 
     def restore_loggers(self, checkpoint: dict[str, Any]) -> None:
         """Let loggers of the same kind, in the same order, go on where they were."""
@@ -132,7 +144,7 @@ class CheckpointConnector:
         for callback in trainer.callbacks:
             callback.on_load_checkpoint(trainer, trainer._module, checkpoint)
         states = checkpoint.get("callbacks") or {}
-        keys = {callback.state_key for callback in trainer.callbacks}
+        keys = {key for each in trainer.callbacks for key in (each.state_key, type(each).__qualname__)}
         missing = sorted(set(states) - keys)
         if missing:
             rank_zero_warn(
@@ -140,8 +152,10 @@ class CheckpointConnector:
                 f" `Trainer` instantiation. Please add the following callbacks: {missing}."
             )
         for callback in trainer.callbacks:
-            if callback.state_key in states:
-                callback.load_state_dict(states[callback.state_key])
+            # Old checkpoints know a callback by its class.
+            state = states.get(callback.state_key, states.get(type(callback).__qualname__))
+            if state is not None:
+                callback.load_state_dict(state)
 
     def restore_training(self, checkpoint: dict[str, Any]) -> None:
         """Give optimizers, schedulers, loops and random generators their state back."""
@@ -152,7 +166,17 @@ class CheckpointConnector:
                 " This is probably due to `ModelCheckpoint.save_weights_only` being set to `True`."
             )
         trainer._optimization.load_state_dict(checkpoint)
-        trainer.fit_loop.load_state_dict(checkpoint["loops"]["fit_loop"], checkpoint["ranks"][0])
+        precision = checkpoint.get(type(trainer.precision_plugin).__qualname__)
+        if precision:
+            trainer.precision_plugin.load_state_dict(precision)
+        own = checkpoint["ranks"][0]
+        if own["rng"] is None and own["fetcher"] is not None:
+            rank_zero_warn(
+                f"The checkpoint {trainer.ckpt_path} was saved by PyTorch Lightning in the middle of an epoch. It does not"
+                " hold the state of the random generators or the loader: the first batches of the epoch are skipped, and"
+                " the rest of it may come in another order."
+            )
+        trainer.fit_loop.load_state_dict(checkpoint["loops"]["fit_loop"], own)
         trainer._logging.load_state_dict(checkpoint["metrics"])
         epochs = trainer.fit_loop.epoch_progress.current.completed
         if trainer.max_epochs not in (None, -1) and epochs > trainer.max_epochs:
@@ -160,3 +184,20 @@ class CheckpointConnector:
                 f"You restored a checkpoint with current_epoch={epochs},"
                 f" but you have set Trainer(max_epochs={trainer.max_epochs})."
             )
+
+
+def newest_hpc_checkpoint(folder: PathLike) -> str | None:
+    """Return the newest ``hpc_ckpt_N.ckpt`` of a folder, which a job that was to end had saved; None without one."""
+    numbers = _hpc_numbers(folder)
+    return os.path.join(folder, f"hpc_ckpt_{max(numbers)}.ckpt") if numbers else None
+
+
+def next_hpc_checkpoint(folder: PathLike) -> str:
+    """Return the path for the next ``hpc_ckpt_N.ckpt`` of a folder."""
+    return os.path.join(folder, f"hpc_ckpt_{max(_hpc_numbers(folder), default=0) + 1}.ckpt")
+
+
+def _hpc_numbers(folder: PathLike) -> list[int]:
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    found = [re.fullmatch(r"hpc_ckpt_(\d+)\.ckpt", name) for name in names]
+    return [int(each.group(1)) for each in found if each]

@@ -41,9 +41,9 @@ class ExperimentWriter:
         os.makedirs(log_dir, exist_ok=True)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return how many rows and which columns there are, all of them written."""
-        self.save()
-        return {"rows": self.rows, "keys": list(self.metrics_keys)}
+        """Return how many rows and which columns there are, with those that wait to be written."""
+        keys = sorted({*self.metrics_keys, *(key for row in self.metrics for key in row)})
+        return {"rows": self.rows + len(self.metrics), "keys": keys}
 
     def _go_to(self, position: dict[str, Any]) -> None:
         """Cut off the rows that were written after a position; the file as it was is kept beside it."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from facula import Tensor
 
 from facula_lightning.loops.fetcher import generator_states, restore_generators
-from facula_lightning.loops.modes import inference_context, restored_modes
+from facula_lightning.loops.modes import inference_context, restored_modes, step_context
 from facula_lightning.loops.state import VALIDATION_END, Pending
 from facula_lightning.loops.table import print_results
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module, is_overridden
@@ -99,7 +99,8 @@ class EvaluationLoop:
             position = (batch_idx, index) if several else (batch_idx,)
             call_callbacks(trainer, f"on_{self.stage}_batch_start", batch, batch_idx, index)
             call_module(trainer, f"on_{self.stage}_batch_start", batch, *position)
-            output = call_module(trainer, step, batch, *(position if takes_index else ()))
+            with step_context(trainer, self.stage):
+                output = call_module(trainer, step, batch, *(position if takes_index else ()))
             if output is not None and not isinstance(output, (Tensor, dict)):
                 raise MisconfigurationException(
                     f"`{step}` must return a Tensor, a dict or None, got {type(output).__name__}"

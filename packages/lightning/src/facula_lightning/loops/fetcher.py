@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from facula import Generator, Tensor
@@ -32,6 +32,8 @@ class Fetcher:
         self._ahead_rng: dict[str, Any] | None = None
         self._epoch_generators: list[Tensor] = []
         self._position: object = None
+        #: Called before a batch is given, where a batch that is interrupted is to be done again.
+        self.before_batch: Callable[[dict[str, Any]], None] | None = None
 
     def begin(self) -> None:
         """Start an epoch."""
@@ -89,6 +91,8 @@ class Fetcher:
     def __iter__(self) -> Iterator[object]:
         assert self._iterator is not None
         while self.count < self.limit:
+            if self.before_batch is not None:
+                self.before_batch(self.state_dict())
             if self.length is None:
                 if self._ahead is _NOTHING:
                     return

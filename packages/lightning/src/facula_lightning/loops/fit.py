@@ -18,7 +18,9 @@ from facula_lightning.loops.state import (
     VALIDATION_START,
     Pending,
     generators_state,
+    logger_states,
     restore_gradients,
+    state_before_batch,
     told_to_stop,
 )
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module
@@ -52,6 +54,10 @@ class FitLoop:
         self._epoch_end = _EpochEnd(trainer, "on_train_epoch_end")
         #: The hook that is under way, where a checkpoint within it can be resumed.
         self.pending: Pending | None = None
+        #: The `rank_state` before the batch under way, where a callback wants interrupted batches to be done again.
+        self.before_batch: dict[str, Any] | None = None
+        self.loggers_before_batch: list[dict[str, Any]] = []
+        self._steps_before = 0
         #: Where the generators were when validation began.
         self.before_validation: dict[str, Any] = {}
 
@@ -83,6 +89,8 @@ class FitLoop:
             raise MisconfigurationException(f"expected one training loader, got {len(loaders)}")
         self.max_batches = number_of_batches(loaders[0], trainer.limit_train_batches, "train")
         self.fetcher = Fetcher(loaders[0], self.max_batches)
+        if any(each.repeats_interrupted_batches for each in trainer.callbacks):
+            self.fetcher.before_batch = self._keep_state_before_batch
         interval = trainer.val_check_interval
         if isinstance(interval, int):
             self.val_check_batch: int | float = interval
@@ -107,6 +115,21 @@ class FitLoop:
                 f" Trainer(log_every_n_steps={trainer.log_every_n_steps}). Set a lower value for log_every_n_steps if you"
                 " want to see logs for the training epoch."
             )
+
+    def _keep_state_before_batch(self, place: dict[str, Any]) -> None:
+        self.before_batch = state_before_batch(self, place)
+        self.loggers_before_batch = logger_states(self)
+
+    @property
+    def interrupted_batch(self) -> bool:
+        """Whether a batch is under way whose optimizer step was not made, and which can be done again."""
+        under_way = self.batch_progress.current.ready > self.batch_progress.current.processed
+        return (
+            self.before_batch is not None
+            and under_way
+            and self.position == BATCH_START
+            and self._steps_before == self.trainer._optimization.steps
+        )
 
     # Running
 
@@ -201,6 +224,7 @@ class FitLoop:
         """Train on a batch; return whether a hook asked to skip the rest of the epoch."""
         trainer = self.trainer
         self.position = BATCH_START
+        self._steps_before = trainer._optimization.steps
         batch_idx = self.batch_progress.current.ready
         batch = trainer._transfer(batch, 0)
         trainer._logging.batch = batch
@@ -306,11 +330,15 @@ class FitLoop:
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the loop is, as far as all processes agree on it; `rank_state` returns the rest."""
+        batches = self.batch_progress.state_dict()
+        if self.interrupted_batch:
+            for counts in batches.values():
+                counts["ready"], counts["started"] = counts["ready"] - 1, counts["processed"]
         return {
             "state_dict": {"position": self.position, "stopped": told_to_stop(self.trainer)},
             "epoch_progress": self.epoch_progress.state_dict(),
             "epoch_loop.batch_progress": {
-                **self.batch_progress.state_dict(),
+                **batches,
                 "is_last_batch": self.fetcher is not None and self.fetcher.is_last,
             },
             "epoch_loop.state_dict": {"_batches_that_stepped": self.batches_that_stepped},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import facula
@@ -24,3 +24,13 @@ def restored_modes(module: facula.nn.Module | None) -> Iterator[None]:
 def inference_context(trainer: Trainer) -> AbstractContextManager[Any]:
     """Return the context without gradients that the trainer was told to evaluate in."""
     return facula.inference_mode() if trainer.inference_mode else facula.no_grad()
+
+
+def step_context(trainer: Trainer, stage: str) -> AbstractContextManager[Any]:
+    """Return the context of the trainer's precision for an evaluation step; ``stage`` is validation, test or predict."""
+    precision = trainer.precision_plugin
+    if trainer.has_plain_precision:
+        return nullcontext()
+    name = "val" if stage == "validation" else stage
+    context: AbstractContextManager[Any] = getattr(precision, f"{name}_step_context")()
+    return context

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from facula_lightning.loops.modes import inference_context, restored_modes
+from facula_lightning.loops.modes import inference_context, restored_modes, step_context
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module
 from facula_lightning.trainer.data import number_of_batches
 
@@ -52,7 +52,8 @@ class PredictionLoop:
             position = (batch_idx, index) if several else (batch_idx,)
             call_callbacks(trainer, "on_predict_batch_start", batch, batch_idx, index)
             call_module(trainer, "on_predict_batch_start", batch, *position)
-            output = call_module(trainer, "predict_step", batch, *(position if takes_index else ()))
+            with step_context(trainer, "predict"):
+                output = call_module(trainer, "predict_step", batch, *(position if takes_index else ()))
             call_callbacks(trainer, "on_predict_batch_end", output, batch, batch_idx, index)
             call_module(trainer, "on_predict_batch_end", output, batch, *position)
             if self.return_predictions:

@@ -146,6 +146,8 @@ def generators_state(loop: FitLoop) -> dict[str, Any]:
 
 def rank_state(loop: FitLoop) -> dict[str, Any]:
     """Return what each process has of its own: its place in the data, generators, gradients and unreduced numbers."""
+    if loop.before_batch is not None and loop.interrupted_batch:
+        return loop.before_batch
     pending = loop.pending
     return {
         # A validation under way is run again from its beginning.
@@ -156,3 +158,22 @@ def rank_state(loop: FitLoop) -> dict[str, Any]:
         "gradients": open_gradients(loop),
         "pending": None if pending is None else pending.state_dict(),
     }
+
+
+def state_before_batch(loop: FitLoop, place: dict[str, Any]) -> dict[str, Any]:
+    """Return the `rank_state` that a run begins a batch with, of which nothing changes any more."""
+    return {
+        **generators_state(loop),
+        "fetcher": place,
+        "results": loop.results.state_dict(),
+        "validation_results": [],
+        "gradients": {name: gradient.clone() for name, gradient in open_gradients(loop).items()},
+        "pending": None,
+    }
+
+
+def logger_states(loop: FitLoop) -> list[dict[str, Any]]:
+    """Return where the loggers are, or were before a batch that is under way and will be done again."""
+    if loop.interrupted_batch:
+        return loop.loggers_before_batch
+    return [{"class": type(each).__qualname__, "state": each.state_dict()} for each in loop.trainer.loggers]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import facula
 from facula import Tensor
+from facula.amp import GradScaler
 from facula.optim import Optimizer
 
 from facula_lightning.callbacks.checkpoint import Checkpoint
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from facula_lightning.loops.evaluation import EvaluationLoop
     from facula_lightning.loops.fit import FitLoop
     from facula_lightning.loops.prediction import PredictionLoop
+    from facula_lightning.plugins.precision import Precision
     from facula_lightning.trainer.data import DataSource
     from facula_lightning.trainer.logging import Logging
     from facula_lightning.trainer.optimization import Optimization
@@ -41,6 +43,7 @@ class RunFacts:
     loggers: list[Logger]
     max_epochs: int
     max_steps: int
+    precision_plugin: Precision
     predict_loop: PredictionLoop
     sanity_checking: bool
     test_loop: EvaluationLoop
@@ -221,7 +224,16 @@ class RunFacts:
     num_devices = 1
     num_nodes = 1
     received_sigterm = False
-    scaler = None
+
+    @property
+    def precision(self) -> str:
+        """The name of the precision."""
+        return self.precision_plugin.precision
+
+    @property
+    def scaler(self) -> GradScaler | None:
+        """What scales losses, in 16-mixed precision."""
+        return getattr(self.precision_plugin, "scaler", None)
 
     @property
     def device_ids(self) -> list[int]:

@@ -8,16 +8,6 @@ import facula
 
 from facula_lightning.utilities.exceptions import MisconfigurationException
 
-_PRECISIONS = {
-    None: "32-true",
-    32: "32-true",
-    "32": "32-true",
-    "32-true": "32-true",
-    64: "64-true",
-    "64": "64-true",
-    "64-true": "64-true",
-}
-
 
 def resolve_device(accelerator: object, devices: object, strategy: object, num_nodes: int) -> facula.device:
     """Return the one device to run on.
@@ -56,16 +46,6 @@ def _device_index(devices: object) -> int:
     if devices in (1, -1) and not isinstance(devices, bool):
         return 0
     raise MisconfigurationException(f"devices={devices!r} is not supported: expected one device, such as devices=1")
-
-
-def resolve_precision(precision: str | int | None) -> str:
-    """Return the full name of a precision; raises ValueError for one that is not supported."""
-    try:
-        return _PRECISIONS[precision]
-    except (KeyError, TypeError):
-        raise ValueError(
-            f"Precision {precision!r} is invalid or not supported yet. Supported precisions: 32-true (32), 64-true (64)."
-        ) from None
 
 
 def resolve_limit(value: int | float | None, name: str) -> int | float:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import facula
 from facula import Tensor
-from facula.nn.utils import clip_grad_norm_, clip_grad_value_
 from facula.optim import Optimizer
 
 from facula_lightning.optimizer import LightningOptimizer, LRSchedulerConfig, read_configuration
@@ -38,12 +38,18 @@ class Optimization:
     def train_batch(self, arguments: tuple[Any, ...], batch_idx: int, accumulating: bool) -> object:
         """Run the training step of a batch and what follows from it; return what the step gave."""
         trainer = self.trainer
+        plain = trainer.has_plain_precision
         if not trainer._module.automatic_optimization:
-            return call_module(trainer, "training_step", *arguments)
+            with nullcontext() if plain else trainer.precision_plugin.train_step_context():
+                return call_module(trainer, "training_step", *arguments)
         outputs: list[object] = [None]
 
         def closure() -> Tensor | None:
-            result = call_module(trainer, "training_step", *arguments)
+            if plain:
+                result = call_module(trainer, "training_step", *arguments)
+            else:
+                with trainer.precision_plugin.train_step_context():
+                    result = call_module(trainer, "training_step", *arguments)
             loss, outputs[0] = _split_result(result)
             # Within a window gradients add up; they are cleared where a window begins.
             if self.optimizers and batch_idx % trainer.accumulate_grad_batches == 0:
@@ -67,6 +73,7 @@ class Optimization:
     def backward(self, loss: Tensor, *args: object, **kwargs: Any) -> None:
         """Compute gradients, with the hooks before and after."""
         trainer = self.trainer
+        loss = trainer.precision_plugin.pre_backward(loss)
         call_both(trainer, "on_before_backward", loss)
         call_module(trainer, "backward", loss, *args, **kwargs)
         call_both(trainer, "on_after_backward")
@@ -77,6 +84,8 @@ class Optimization:
 
         def wrapped() -> Any:
             result = None if closure is None else closure()
+            if result is not None or not trainer._module.automatic_optimization:
+                trainer.precision_plugin.after_gradients(optimizer)
             call_both(trainer, "on_before_optimizer_step", optimizer)
             if trainer._module.automatic_optimization:
                 call_module(
@@ -85,7 +94,7 @@ class Optimization:
                 )  # fmt: skip
             return result
 
-        result = optimizer.step(wrapped, **kwargs)
+        result = trainer.precision_plugin.optimizer_step(optimizer, wrapped, **kwargs)
         self.steps += 1
         return result
 
@@ -103,17 +112,8 @@ class Optimization:
                 )
         value = trainer.gradient_clip_val if value is None else value
         algorithm = algorithm or trainer.gradient_clip_algorithm or "norm"
-        if value is None or value <= 0:
-            return
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        if algorithm == "norm":
-            clip_grad_norm_(parameters, value)
-        elif algorithm == "value":
-            clip_grad_value_(parameters, value)
-        else:
-            raise MisconfigurationException(
-                f"`gradient_clip_algorithm` {algorithm} is invalid. Allowed algorithms: ['value', 'norm']."
-            )
+        if value is not None:
+            trainer.precision_plugin.clip_gradients(optimizer, value, algorithm)
 
     def step_schedulers_by_step(self, accumulating: bool) -> None:
         """Step the schedulers that go by optimizer steps."""

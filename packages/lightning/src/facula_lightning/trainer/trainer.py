@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import facula
-from facula import Tensor
 
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.checkpointing.connector import CheckpointConnector
@@ -20,6 +19,7 @@ from facula_lightning.loops.evaluation import EvaluationLoop
 from facula_lightning.loops.fit import FitLoop
 from facula_lightning.loops.prediction import PredictionLoop
 from facula_lightning.module import LightningModule
+from facula_lightning.plugins.precision import Precision
 from facula_lightning.trainer import flags
 from facula_lightning.trainer.call import call_both, call_callbacks, call_data, call_module, is_overridden
 from facula_lightning.trainer.callbacks import attach_model_callbacks, configure_callbacks
@@ -27,6 +27,7 @@ from facula_lightning.trainer.data import DataSource
 from facula_lightning.trainer.facts import RunFacts
 from facula_lightning.trainer.logging import Logging
 from facula_lightning.trainer.optimization import Optimization
+from facula_lightning.trainer.plugins import resolve_plugins
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from facula_lightning.utilities.seed import isolate_rng
@@ -87,7 +88,7 @@ class Trainer(RunFacts):
         enable_autolog_hparams: bool = True,
         model_registry: str | None = None,
     ) -> None:
-        for name, value in (("profiler", profiler), ("plugins", plugins), ("model_registry", model_registry)):
+        for name, value in (("profiler", profiler), ("model_registry", model_registry)):
             if value:
                 raise MisconfigurationException(f"`Trainer({name}={value!r})` is not supported yet")
         if deterministic not in (None, False, True, "warn"):
@@ -110,7 +111,9 @@ class Trainer(RunFacts):
             num_sanity_val_steps = 0
         self.barebones = barebones
         self.device = flags.resolve_device(accelerator, devices, strategy, num_nodes)
-        self.precision = flags.resolve_precision(precision)
+        self.precision_plugin, self.checkpoint_io = resolve_plugins(plugins, precision, self.device.type)
+        # Then steps need no context and batches no conversion.
+        self.has_plain_precision = type(self.precision_plugin) is Precision
         self.gradient_clip_val, self.gradient_clip_algorithm = flags.resolve_clipping(
             gradient_clip_val, gradient_clip_algorithm
         )
@@ -313,6 +316,7 @@ class Trainer(RunFacts):
             self._interrupt(error)
             raise
         finally:
+            self.checkpoint_io.teardown()
             self.training_stage = None
             self.validating = self.sanity_checking = False
             self._logging.results = None
@@ -354,8 +358,7 @@ class Trainer(RunFacts):
                 self._checkpoints.restore_training(checkpoint)
                 self._resumed_weights = checkpoint["state_dict"]
         self._log_hyperparams()
-        with self._default_dtype():
-            result = body()
+        result = body()
         self._call_stage_hook("teardown", name)
         for logger in self.loggers:
             logger.finalize("success")
@@ -397,31 +400,14 @@ class Trainer(RunFacts):
 
     def _convert(self, module: LightningModule) -> None:
         module.to(self.device)
-        if self.precision == "64-true":
-            module.double()
-
-    @contextmanager
-    def _default_dtype(self) -> Iterator[None]:
-        """Make new tensors float64 while running in that precision."""
-        before = facula.get_default_dtype()
-        if self.precision == "64-true":
-            facula.set_default_dtype(facula.float64)
-        try:
-            yield
-        finally:
-            facula.set_default_dtype(before)
+        self.precision_plugin.convert_module(module)
 
     def _transfer(self, batch: object, dataloader_idx: int) -> object:
         """Return a batch on the device, through the hooks for it."""
         batch = call_data(self, "on_before_batch_transfer", batch, dataloader_idx)
         batch = call_data(self, "transfer_batch_to_device", batch, self.device, dataloader_idx)
-        if self.precision == "64-true":
-            from facula_lightning.utilities.data import apply_to_collection
-
-            def to_double(tensor: Tensor) -> Tensor:
-                return tensor.double() if tensor.is_floating_point() else tensor
-
-            batch = apply_to_collection(batch, Tensor, to_double)
+        if not self.has_plain_precision:
+            batch = self.precision_plugin.convert_input(batch)
         return call_data(self, "on_after_batch_transfer", batch, dataloader_idx)
 
     def _log_hyperparams(self) -> None:
@@ -496,7 +482,7 @@ class Trainer(RunFacts):
                 "Saving a checkpoint is only possible if a model is attached to the Trainer. Did you call"
                 " `Trainer.save_checkpoint()` before calling `Trainer.{fit,validate,test,predict}`?"
             )
-        self._checkpoints.save(filepath, bool(weights_only))
+        self._checkpoints.save(filepath, bool(weights_only), storage_options)
 
     def print(self, *args: object, **kwargs: Any) -> None:
         """Print, in the first process only, without tearing the progress bar."""
@@ -509,5 +495,5 @@ class Trainer(RunFacts):
     @contextmanager
     def init_module(self, empty_init: bool | None = None) -> Iterator[None]:
         """Make the layers of a model, inside the context, with the trainer's type."""
-        with self._default_dtype():
+        with self.precision_plugin.module_init_context():
             yield
