@@ -49,7 +49,7 @@ class CheckpointConnector:
             checkpoint["ranks"] = [rank_state(trainer.fit_loop)]
             checkpoint["metrics"] = trainer._logging.state_dict()
             for logger in trainer.loggers:
-                logger.save()
+                logger.flush()
             checkpoint["loggers"] = logger_states(trainer.fit_loop)
         for owner in (module, trainer.datamodule):
             if owner is not None and owner.hparams:

@@ -206,6 +206,10 @@ class CSVLogger(Logger):
         """Record hyper-parameters."""
         self.experiment.log_hparams(vars(params) if isinstance(params, Namespace) else params)
 
+    def flush(self) -> None:
+        """Write the rows that wait."""
+        self.experiment.save()
+
     def finalize(self, status: str) -> None:
         """Write everything."""
         if self._experiment is not None:

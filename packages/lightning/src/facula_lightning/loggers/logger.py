@@ -70,6 +70,10 @@ class Logger(ABC):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken: what was logged after that will be logged again."""
 
+    def flush(self) -> None:
+        """Write what waits at once: called before a checkpoint, so that the log reaches as far as it."""
+        self.save()
+
     def finalize(self, status: str) -> None:
         """Write everything; ``status`` is "success" or "failed"."""
         self.save()
