@@ -153,6 +153,45 @@ PROGRAMS: dict[str, dict] = {
     "fit, failing": {"class": "Failing"},
     "fit, data module": {"data": True},
     "fit, no checkpoint": {"enable_checkpointing": False},
+    "fit, accumulating, validation within the window": {
+        **{"limit_train_batches": 5, "accumulate_grad_batches": 3, "val_check_interval": 2, "max_epochs": 2},
+    },
+    "fit, accumulating, steps limited": {
+        **{"limit_train_batches": 4, "accumulate_grad_batches": 3, "max_steps": 3, "max_epochs": -1},
+    },
+    "fit, accumulating, schedulers by step, clipping by value": {
+        **{"limit_train_batches": 3, "accumulate_grad_batches": 2, "model": {"interval": "step"}},
+        **{"gradient_clip_val": 0.5, "gradient_clip_algorithm": "value"},
+    },
+    "fit, two loaders, within the epoch": {
+        **{"model": {"loaders": 2}, "limit_train_batches": 4, "val_check_interval": 2, "limit_val_batches": 2},
+    },
+    "fit, manual, validation within the epoch, two epochs": {
+        **{"limit_train_batches": 3, "val_check_interval": 2, "max_epochs": 2, "model": {"manual": True}},
+    },
+    "fit, manual, steps limited": {
+        "limit_train_batches": 3,
+        "max_steps": 4,
+        "max_epochs": 5,
+        "model": {"manual": True},
+    },
+    "fit, data module, two epochs, reloaded": {
+        **{"data": True, "max_epochs": 2, "reload_dataloaders_every_n_epochs": 1},
+    },
+    "fit, overfitting": {"overfit_batches": 2, "max_epochs": 2},
+    "fit, epochs and steps demanded": {"min_epochs": 2, "max_epochs": 3, "min_steps": 2, "limit_train_batches": 2},
+    "fit, barebones": {"barebones": True, "logger": None, "enable_progress_bar": None, "enable_model_summary": None},
+    "fit, all sanity batches": {"num_sanity_val_steps": -1, "limit_val_batches": 3},
+    "fit, no training batches": {"limit_train_batches": 0},
+    "fit, mixed precision": {"precision": "bf16-mixed", "limit_train_batches": 2, "gradient_clip_val": 0.1},
+    "resume by steps, manual": {
+        **{"limit_train_batches": 4, "max_epochs": 2, "resume": "step", "model": {"manual": True}},
+    },
+    "test from a checkpoint": {"stage": "test", "resume": "epoch"},
+    "predict from a checkpoint": {"stage": "predict", "resume": "epoch"},
+    "validate, data module": {"stage": "validate", "data": True},
+    "validate, two loaders": {"stage": "validate", "model": {"loaders": 2}, "limit_val_batches": 2},
+    "test, fast_dev_run": {"stage": "test", "fast_dev_run": 2},
     "resume after an epoch": {"max_epochs": 2, "resume": "epoch"},
     "resume by steps": {"limit_train_batches": 4, "max_epochs": 2, "resume": "step"},
     "validate": {"stage": "validate"},

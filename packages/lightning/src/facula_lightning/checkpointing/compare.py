@@ -8,7 +8,8 @@ from typing import Any
 import facula
 from facula import Tensor
 
-from facula_lightning.checkpointing.io import PathLike, read_checkpoint, read_tree, write_checkpoint
+from facula_lightning.checkpointing.files import read_checkpoint, read_tree, write_checkpoint
+from facula_lightning.checkpointing.io import PathLike
 from facula_lightning.checkpointing.manifest import compare_with_manifest, leaves
 from facula_lightning.checkpointing.safetensors import write_safetensors_checkpoint
 

@@ -136,6 +136,8 @@ class FitLoop:
     def run(self) -> None:
         """Train until one of the trainer's limits."""
         trainer = self.trainer
+        if trainer.limit_train_batches == 0:
+            return
         self.setup_data()
         # The last epoch of a run that was interrupted at its end is still to be completed.
         unfinished = self._restored is not None and self._restored["position"] == EPOCH_END

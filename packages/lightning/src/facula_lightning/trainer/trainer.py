@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import facula
 
@@ -31,6 +31,9 @@ from facula_lightning.trainer.plugins import resolve_plugins
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from facula_lightning.utilities.seed import isolate_rng
+
+if TYPE_CHECKING:
+    from facula_lightning.plan import Plan
 
 Result = TypeVar("Result")
 
@@ -483,6 +486,33 @@ class Trainer(RunFacts):
                 " `Trainer.save_checkpoint()` before calling `Trainer.{fit,validate,test,predict}`?"
             )
         self._checkpoints.save(filepath, bool(weights_only), storage_options)
+
+    def plan(
+        self,
+        model: LightningModule,
+        data: object = None,
+        val_dataloaders: object = None,
+        stage: str = "fit",
+        epochs: int | None = None,
+    ) -> Plan:
+        """Return what a run would do, without doing it: its hooks in order, who overrides them, and its schedule.
+
+        ``data`` is what the run would be given, loaders or a data module. The trainer's own loops run on stand-ins for the
+        model, its callbacks and its data; of the program only what tells the length of the data, the callbacks and the
+        optimizers is called. ``epochs`` limits what is looked at.
+
+        >>> from facula_lightning import LightningModule
+        >>> class Model(LightningModule):
+        ...     def training_step(self, batch): ...
+        ...     def configure_optimizers(self): return facula.optim.SGD([facula.nn.Parameter(facula.ones(1))], 0.1)
+        >>> trainer = Trainer(max_epochs=2, accumulate_grad_batches=2, logger=False, enable_checkpointing=False)
+        >>> plan = trainer.plan(Model(), [1, 2, 3])
+        >>> [(event.epoch, event.batch, event.step) for event in plan.due("step")]
+        [(0, 2, 1), (0, 3, 2), (1, 2, 3), (1, 3, 4)]
+        """
+        from facula_lightning.plan import make_plan
+
+        return make_plan(self, model, data, val_dataloaders, stage, epochs)
 
     def print(self, *args: object, **kwargs: Any) -> None:
         """Print, in the first process only, without tearing the progress bar."""

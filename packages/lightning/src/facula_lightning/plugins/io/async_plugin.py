@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facula import Tensor
 
@@ -11,6 +10,9 @@ from facula_lightning.checkpointing.io import MapLocation, PathLike
 from facula_lightning.plugins.io.checkpoint_io import CheckpointIO
 from facula_lightning.plugins.io.torch_plugin import TorchCheckpointIO
 from facula_lightning.utilities.data import apply_to_collection
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 
 class AsyncCheckpointIO(CheckpointIO):
@@ -54,6 +56,8 @@ class AsyncCheckpointIO(CheckpointIO):
 
     def _submit(self, function: Any, *arguments: object) -> None:
         if self._executor is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._last.append(self._executor.submit(function, *arguments))
 

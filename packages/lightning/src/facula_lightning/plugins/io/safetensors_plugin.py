@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from facula_lightning.checkpointing.io import PathLike
-from facula_lightning.checkpointing.safetensors import write_safetensors_checkpoint
 from facula_lightning.plugins.io.torch_plugin import TorchCheckpointIO
 
 
@@ -17,4 +16,6 @@ class SafetensorsCheckpointIO(TorchCheckpointIO):
     """
 
     def _write(self, checkpoint: dict[str, Any], path: PathLike) -> None:
+        from facula_lightning.checkpointing.safetensors import write_safetensors_checkpoint
+
         write_safetensors_checkpoint(checkpoint, path)
