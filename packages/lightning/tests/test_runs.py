@@ -155,3 +155,20 @@ def test_callbacks_come_before_the_module(tmp_path) -> None:
         Recorded(), batches(), batches()
     )
     assert calls == ["callback", "module"] * 2
+
+
+def test_validation_leaves_the_gradients_of_an_open_window(tmp_path) -> None:
+    class Plain(Regression):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 1)
+
+    results = []
+    for every in (1.0, 1):
+        seed_everything(3)
+        model = Plain()
+        quiet(
+            tmp_path, max_epochs=2, accumulate_grad_batches=3, val_check_interval=every, enable_checkpointing=False
+        ).fit(model, batches(), batches())
+        results.append(weights(model))
+    assert results[0] == results[1]
