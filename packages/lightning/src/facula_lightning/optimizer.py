@@ -68,8 +68,10 @@ class LRSchedulerConfig:
 _SCHEDULER_KEYS = tuple(LRSchedulerConfig.__dataclass_fields__)
 
 
-def read_configuration(module: LightningModule, returned: object) -> tuple[list[Optimizer], list[LRSchedulerConfig]]:
-    """Return the optimizers and scheduler plans in what ``configure_optimizers`` returned.
+def read_configuration(
+    module: LightningModule, returned: object, several: bool = False
+) -> tuple[list[Optimizer], list[LRSchedulerConfig]]:
+    """Return the optimizers and scheduler plans in what ``configure_optimizers`` returned; ``several`` may be automatic.
 
     Raises MisconfigurationException for a form it may not have.
     """
@@ -105,9 +107,10 @@ def read_configuration(module: LightningModule, returned: object) -> tuple[list[
     for each in optimizers:
         if not isinstance(each, Optimizer):
             raise MisconfigurationException(f"`configure_optimizers` should give optimizers, got {each!r}")
-    if module.automatic_optimization and len(optimizers) > 1:
+    if module.automatic_optimization and len(optimizers) > 1 and not several:
         raise MisconfigurationException(
-            "Training with multiple optimizers is only supported with manual optimization."
+            "Training with multiple optimizers is only supported with manual optimization, or with a dictionary of them"
+            " from `configure_optimizers` and one with their losses, by the same names, from `training_step`."
             " Set `self.automatic_optimization = False`, then access your optimizers in `training_step` with"
             " `opt1, opt2, ... = self.optimizers()`."
         )

@@ -50,7 +50,7 @@ class EvaluationLoop:
         """Evaluate on all loaders; return what was logged by epoch, a dictionary for each loader."""
         trainer = self.trainer
         module = trainer.lightning_module
-        if trainer.training_stage == "fit" and not trainer.sanity_checking and not trainer.fit_loop._accumulating():
+        if trainer.training_stage == "fit" and not trainer.sanity_checking and not trainer.fit_loop.has_open_window:
             # Within a window of accumulation the gradients are still to be added to.
             call_module(trainer, f"on_{self.stage}_model_zero_grad")
         self.setup_data(trainer.current_epoch)

@@ -254,9 +254,18 @@ class FitLoop:
 
     def _accumulating(self) -> bool:
         """Return whether gradients of this batch wait for more: never for the last batch."""
+        named = self.trainer._optimization.named
+        if named is not None:
+            return named.waiting
         if self._batches.is_last:
             return False
         return self.batch_progress.current.ready % self.trainer.accumulate_grad_batches != 0
+
+    @property
+    def has_open_window(self) -> bool:
+        """Whether there are gradients that more will be added to."""
+        named = self.trainer._optimization.named
+        return self._accumulating() if named is None else named.has_open_window
 
     def _after_batch(self, position: str) -> None:
         """Do what follows a batch, from ``position`` on: log, validate, count."""

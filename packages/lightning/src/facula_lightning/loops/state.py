@@ -124,7 +124,7 @@ def open_gradients(loop: FitLoop) -> dict[str, facula.Tensor]:
     trainer = loop.trainer
     module = trainer._module
     own = not module.automatic_optimization or is_overridden("optimizer_zero_grad", module)
-    window = loop.fetcher is not None and loop._accumulating() and loop.batch_progress.current.ready > 0
+    window = loop.fetcher is not None and loop.has_open_window and loop.batch_progress.current.ready > 0
     if not own and not window:
         return {}
     named = {name: parameter.grad for name, parameter in module.named_parameters()}

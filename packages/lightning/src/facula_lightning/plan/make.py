@@ -23,6 +23,7 @@ from facula_lightning.plugins.precision import Precision
 from facula_lightning.trainer.call import is_overridden
 from facula_lightning.trainer.data import DataSource
 from facula_lightning.trainer.logging import Logging
+from facula_lightning.trainer.named import is_named, read_named
 from facula_lightning.trainer.optimization import Optimization
 from facula_lightning.utilities.data import as_loaders, sized_len
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -44,6 +45,7 @@ class Recorder:
         self.lengths: dict[str, list[int]] = {}
         self.module_callbacks: list[Callback] = []
         self.optimization: tuple[int, list[dict[str, Any]]] = (0, [])
+        self.named: dict[str, dict[str, Any]] = {}
         self.monitors: dict[str, str] = {}
         self.validates = False
         self.logs = False
@@ -167,9 +169,17 @@ def _look_at(recorder: Recorder, trainer: Trainer, model: LightningModule, stage
     if stage != "fit":
         return
     # The schedulers of a copy: some write to the groups of their optimizer.
-    optimizers, schedulers = read_configuration(model, copy.deepcopy(model).configure_optimizers())
+    returned = copy.deepcopy(model).configure_optimizers()
+    if is_named(returned):
+        named, returned = read_named(returned)
+        recorder.named = {
+            name: {key: getattr(each, key) for key in ("frequency", "accumulate_grad_batches", "toggle")}
+            for name, each in named.items()
+        }
+    optimizers, schedulers = read_configuration(model, returned, several=bool(recorder.named))
     plans = [
         {name: getattr(each, name) for name in ("interval", "frequency", "reduce_on_plateau", "monitor", "name")}
+        | {"optimizer": optimizers.index(each.scheduler.optimizer)}
         for each in schedulers
     ]
     for plan in plans:

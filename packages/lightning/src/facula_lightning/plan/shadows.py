@@ -222,6 +222,8 @@ def _training_step(self: Any, batch: Any, batch_idx: int) -> Any:
         self.log("metric", 0.0, on_step=True, on_epoch=True, batch_size=1)
     if not recorder.validates:
         recorder.log_monitored(self)
+    if recorder.named:
+        return {name: self.weight.sum() for name in recorder.named}
     if self.automatic_optimization:
         return self.weight.sum()
     # As most programs do that step by themselves.
@@ -238,7 +240,19 @@ def _evaluation_step(self: Any, batch: Any, batch_idx: int, dataloader_idx: int 
 
 
 def _configure_optimizers(self: Any) -> Any:
-    optimizers, schedulers = self.__dict__["_recorder"].optimization
+    recorder = self.__dict__["_recorder"]
+    optimizers, schedulers = recorder.optimization
     made = [facula.optim.SGD([self.weight], lr=0.0) for _ in range(optimizers)]
-    plans = [{**each, "scheduler": _Scheduler(made[0])} for each in schedulers]
+    plans = []
+    for each in schedulers:
+        settings = dict(each)
+        plans.append({**settings, "scheduler": _Scheduler(made[settings.pop("optimizer")])})
+        plans[-1].pop("optimizer")
+    if recorder.named:
+        found = {name: {**each, "optimizer": one} for (name, each), one in zip(recorder.named.items(), made)}
+        for plan in plans:
+            next(each for each in found.values() if each["optimizer"] is plan["scheduler"].optimizer)[
+                "lr_scheduler"
+            ] = plan
+        return found
     return (made, plans) if made else None

@@ -12,6 +12,7 @@ from facula.optim import Optimizer
 
 from facula_lightning.optimizer import LightningOptimizer, LRSchedulerConfig, read_configuration
 from facula_lightning.trainer.call import call_both, call_module
+from facula_lightning.trainer.named import NamedOptimization, is_named, read_named
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_warn
 
@@ -28,16 +29,27 @@ class Optimization:
         self.wrapped: list[LightningOptimizer] = []
         self.schedulers: list[LRSchedulerConfig] = []
         self.steps = 0
+        #: Set where there are several optimizers, each with a loss of its own.
+        self.named: NamedOptimization | None = None
 
     def configure(self) -> None:
         """Ask the module for its optimizers and schedulers."""
         returned = call_module(self.trainer, "configure_optimizers")
-        self.optimizers, self.schedulers = read_configuration(self.trainer._module, returned)
+        if is_named(returned) and self.trainer._module.automatic_optimization:
+            named, returned = read_named(returned)
+            self.named = NamedOptimization(self, named)
+        elif is_named(returned):
+            returned = list(returned.values())
+        self.optimizers, self.schedulers = read_configuration(
+            self.trainer._module, returned, several=self.named is not None
+        )
         self.wrapped = [LightningOptimizer(each, self) for each in self.optimizers]
 
     def train_batch(self, arguments: tuple[Any, ...], batch_idx: int, accumulating: bool) -> object:
         """Run the training step of a batch and what follows from it; return what the step gave."""
         trainer = self.trainer
+        if self.named is not None:
+            return self.named.train_batch(arguments, batch_idx)
         plain = trainer.has_plain_precision
         if not trainer._module.automatic_optimization:
             with nullcontext() if plain else trainer.precision_plugin.train_step_context():
@@ -88,9 +100,12 @@ class Optimization:
                 trainer.precision_plugin.after_gradients(optimizer)
             call_both(trainer, "on_before_optimizer_step", optimizer)
             if trainer._module.automatic_optimization:
+                value, algorithm = trainer.gradient_clip_val, trainer.gradient_clip_algorithm
+                if self.named is not None:
+                    value, algorithm = self.named.clipping(optimizer)
                 call_module(
                     trainer, "configure_gradient_clipping", optimizer,
-                    gradient_clip_val=trainer.gradient_clip_val, gradient_clip_algorithm=trainer.gradient_clip_algorithm,
+                    gradient_clip_val=value, gradient_clip_algorithm=algorithm,
                 )  # fmt: skip
             return result
 
@@ -105,7 +120,7 @@ class Optimization:
             (value, trainer.gradient_clip_val, "gradient_clip_val"),
             (algorithm, trainer.gradient_clip_algorithm, "gradient_clip_algorithm"),
         ):
-            if own is not None and given is not None and own != given:
+            if own is not None and given is not None and own != given and self.named is None:
                 raise MisconfigurationException(
                     f"You have set `Trainer({name}={own!r})` and have passed `clip_gradients({name}={given!r})`."
                     " Please use only one of them."
@@ -132,6 +147,11 @@ class Optimization:
         if not module.automatic_optimization:
             return
         for config in self.schedulers:
+            if self.named is not None and interval == "step":
+                own = self.named.by_optimizer(config.scheduler.optimizer)
+                if not own.stepped:
+                    continue
+                count = own.steps
             if config.interval != interval or config.reduce_on_plateau is not plateau or count % config.frequency:
                 continue
             metric = None
@@ -151,7 +171,12 @@ class Optimization:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states of optimizers and schedulers as a checkpoint keeps them."""
+        own: dict[str, Any] = {}
+        if self.named is not None:
+            again = self.trainer.fit_loop.interrupted_batch
+            own = {"named_optimizers": self.named.before if again else self.named.state_dict()}
         return {
+            **own,
             "optimizer_states": [optimizer.state_dict() for optimizer in self.optimizers],
             "lr_schedulers": [config.scheduler.state_dict() for config in self.schedulers],
         }
@@ -175,6 +200,8 @@ class Optimization:
                 )
             for owner, state in zip(owners, states):
                 owner.load_state_dict(state)
+        if self.named is not None:
+            self.named.load_state_dict(checkpoint.get("named_optimizers", {}))
 
 
 def _split_result(result: object) -> tuple[Tensor | None, object]:

@@ -62,7 +62,8 @@ class MixedPrecision(Precision):
         if self._unscaled:
             self._unscaled = False
             self.scaler.step(optimizer, **kwargs)
-            self.scaler.update()
+            if not self.more_steps:
+                self.scaler.update()
         return result
 
     def after_gradients(self, optimizer: Optimizer) -> None:

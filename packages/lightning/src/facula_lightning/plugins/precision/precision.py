@@ -23,6 +23,8 @@ class Precision:
     """
 
     precision: str = "32-true"
+    #: Whether other optimizers will step on gradients of the same batch.
+    more_steps = False
 
     def convert_module(self, module: facula.nn.Module) -> facula.nn.Module:
         """Return a module with its weights in the type they are kept in."""
