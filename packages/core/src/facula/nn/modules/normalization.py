@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -149,7 +150,10 @@ class BatchNorm3d(_BatchNorm):
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch normalisation over all processes; in one process the same as batch normalisation."""
+    """Batch normalisation over the samples of all processes of a group; of one process, of its own.
+
+    The statistics and the gradients are those of the whole batch, whatever part of it each process has.
+    """
 
     dimensions = (2, 3, 4, 5)
 
@@ -165,9 +169,49 @@ class SyncBatchNorm(_BatchNorm):
         dtype: DType | None = None,
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
-        if process_group is not None:
-            raise NotImplementedError("process groups are not available yet")
-        self.process_group = None
+        self.process_group = process_group
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the normalised input; in training, move the running statistics towards the whole batch's."""
+        by_batch = self.training or (self.running_mean is None and self.running_var is None)
+        # Where no group was made, its module has not been imported either.
+        groups = sys.modules.get("facula.distributed.group") if by_batch and self.training else None
+        if groups is None or not groups.is_initialized() or groups.get_world_size(self.process_group) == 1:
+            return super().forward(input)
+        self._check_input_dim(input)
+        from facula.nn.sync_batch_norm import sync_batch_norm
+
+        momentum = 0.0 if self.momentum is None else self.momentum
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+            if self.momentum is None:
+                momentum = 1.0 / float(self.num_batches_tracked)
+        return sync_batch_norm(
+            input, self.running_mean, self.running_var, self.weight, self.bias, momentum, self.eps, self.process_group
+        )
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: object = None) -> Module:
+        """Return the module with all batch normalisation in it replaced by this; parameters and buffers are kept."""
+        result = module
+        if isinstance(module, _BatchNorm) and not isinstance(module, SyncBatchNorm):
+            made = cls(
+                module.num_features,
+                module.eps,
+                module.momentum,
+                module.affine,
+                module.track_running_stats,
+                process_group,
+            )
+            for name in ("weight", "bias"):
+                made._parameters[name] = module._parameters[name]
+            for name in ("running_mean", "running_var", "num_batches_tracked"):
+                made._buffers[name] = module._buffers[name]
+            made.training = module.training
+            result = made
+        for name, child in module.named_children():
+            result.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return result
 
 
 class _InstanceNorm(_NormBase):

@@ -1,4 +1,4 @@
-"""Modules over several devices."""
+"""DataParallel: a module as if over several devices of one process."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from facula.devices import device as Device
 from facula.nn.module import Module
-
-__all__ = ["DataParallel", "DistributedDataParallel"]
 
 
 class DataParallel(Module):
@@ -26,7 +24,8 @@ class DataParallel(Module):
         super().__init__()
         if device_ids is not None and len(device_ids) > 1:
             raise NotImplementedError(
-                f"DataParallel over {len(device_ids)} devices is not implemented: one process for each is faster"
+                f"DataParallel over {len(device_ids)} devices is not implemented: one process for each is faster, see"
+                " DistributedDataParallel"
             )
         self.module = module
         self.dim = dim
@@ -34,10 +33,3 @@ class DataParallel(Module):
     def forward(self, *inputs: object, **kwargs: object) -> object:
         """Return what the module returns."""
         return self.module(*inputs, **kwargs)
-
-
-class DistributedDataParallel(Module):
-    """A module whose gradients are averaged over processes."""
-
-    def __init__(self, module: Module, *args: object, **kwargs: object) -> None:
-        raise NotImplementedError("DistributedDataParallel needs facula.distributed, which is not there yet")

@@ -1,0 +1,1 @@
+"""The engines that carry arrays between processes: MPI and NCCL."""

@@ -1,0 +1,308 @@
+"""Making and ending groups of processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib.util import find_spec
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from facula import backend as arrays
+from facula.distributed import environment
+from facula.distributed.backends.backend import Backend
+from facula.distributed.backends.nccl import is_nccl_available
+from facula.distributed.errors import DistBackendError
+from facula.distributed.group import GroupMember, ProcessGroup, default_group, resolve, world
+from facula.distributed.store import TCPStore
+from facula.distributed.watchdog import Board, Watchdog
+
+default_pg_timeout = timedelta(minutes=30)
+#: Seconds that the launcher is given to pass on what was printed, before it ends all processes.
+PASSING_ON = 0.3
+
+#: The engines for both kinds of device that a name stands for. Gloo is what programs written for PyTorch call the engine
+#: for the CPU.
+_ENGINES = {
+    "mpi": {"cpu": "mpi", "cuda": "mpi"},
+    "gloo": {"cpu": "mpi", "cuda": "mpi"},
+    "nccl": {"cuda": "nccl"},
+}
+
+
+def is_mpi_available() -> bool:
+    """Return whether mpi4py is installed; it is not loaded to find out."""
+    return find_spec("mpi4py") is not None
+
+
+def is_available() -> bool:
+    """Return whether there is an engine for communication: MPI or NCCL."""
+    return is_mpi_available() or is_nccl_available()
+
+
+def is_gloo_available() -> bool:
+    """Return False: MPI takes its place."""
+    return False
+
+
+is_ucc_available = is_xccl_available = is_gloo_available
+
+
+def init_process_group(
+    backend: str | None = None,
+    init_method: str | None = None,
+    timeout: timedelta | None = None,
+    world_size: int = -1,
+    rank: int = -1,
+    store: TCPStore | None = None,
+    group_name: str = "",
+    pg_options: object = None,
+    device_id: object = None,
+) -> None:
+    """Connect this process with the others that ``mpiexec`` or `facula.distributed.run` started.
+
+    ``backend`` is "mpi" ("gloo" means the same), "nccl", or one for each kind of device ("cpu:mpi,cuda:nccl"); for None it is
+    MPI, with NCCL for tensors on GPUs where both are there. Over MPI the numbers come from MPI. With NCCL alone they come from
+    ``rank`` and ``world_size`` or from RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torchrun sets them.
+    A collective that does not end within ``timeout`` (30 minutes for None) raises DistBackendError; ``timedelta.max`` watches
+    nothing. ValueError when there is a group already, or the numbers given are not those of the launcher.
+    """
+    if world.default is not None:
+        raise ValueError("trying to initialize the default process group twice!")
+    if timeout is not None and not isinstance(timeout, timedelta):
+        raise TypeError(f"Expected timeout argument to be of type datetime.timedelta, got {timeout!r}")
+    engines = _engines(backend)
+    seconds = None if timeout == timedelta.max else (timeout or default_pg_timeout).total_seconds()
+    if "mpi" in engines.values():
+        group = _over_mpi(engines, seconds, rank, world_size)
+    else:
+        group = _over_nccl(seconds, init_method, rank, world_size, store, device_id)
+    world.default = group
+    world.groups = [group]
+
+
+def _engines(backend: str | None) -> dict[str, str]:
+    """Return the engine for each kind of device; ValueError for a name that is not known."""
+    if backend is None or backend == "undefined":
+        if not is_mpi_available() and is_nccl_available():
+            return {"cuda": "nccl"}
+        return {"cpu": "mpi", "cuda": "nccl" if is_nccl_available() else "mpi"}
+    name = str(backend).lower()
+    if name in _ENGINES:
+        return dict(_ENGINES[name])
+    found = {}
+    for part in name.split(","):
+        kind, _, engine = part.partition(":")
+        if kind not in ("cpu", "cuda") or engine not in _ENGINES or kind not in _ENGINES[engine]:
+            raise ValueError(
+                f"Invalid backend: {backend!r}. Expected 'mpi', 'gloo' (which is MPI here), 'nccl', or engines by device such"
+                " as 'cpu:mpi,cuda:nccl'"
+            )
+        found[kind] = _ENGINES[engine][kind]
+    return found
+
+
+def _over_mpi(engines: dict[str, str], seconds: float | None, rank: int, size: int) -> ProcessGroup:
+    from facula.distributed.backends import mpi
+
+    MPI = mpi.load()
+    communicator = MPI.COMM_WORLD.Dup()
+    own = mpi.MPIBackend(communicator)
+    told = environment.rank_and_size()
+    for what, given, found in (("rank", rank, own.rank), ("world_size", size, own.size)):
+        if given not in (-1, found):
+            raise ValueError(f"{what}={given} was given, but MPI says {found}: {_how_to_start()}")
+    if told is not None and told[1] != own.size:
+        raise ValueError(
+            f"the environment says that there are {told[1]} processes, but MPI joins {own.size}: {_how_to_start()}"
+        )
+    board = Board(communicator, MPI) if seconds is not None and own.size > 1 else None
+    watchdog = Watchdog(own.rank, seconds, board)
+    backends: dict[str, Backend] = {kind: own for kind, engine in engines.items() if engine == "mpi"}
+    group = ProcessGroup("world", range(own.size), own.rank, backends, watchdog)
+    if engines.get("cuda") == "nccl":
+        _add_nccl(group, own)
+    if own.size > 1:
+        _end_all_on_error(own)
+    return group
+
+
+def _how_to_start() -> str:
+    return "start the program with `mpiexec -n N python script.py` or `python -m facula.distributed.run`"
+
+
+def _add_nccl(group: ProcessGroup, over: Any) -> None:
+    """Let a group of MPI's use NCCL for GPUs, from the first time on that it has a tensor there."""
+
+    def exchange(own: bytes | None, name: str) -> bytes:
+        found: bytes = over.communicator.bcast(own, root=0)
+        return found
+
+    def make() -> Backend:
+        from facula.distributed.backends.nccl import NCCLBackend
+
+        return NCCLBackend(group.rank(), group.size(), exchange, group.group_name)
+
+    group.make_cuda_backend = make
+
+
+def _over_nccl(
+    seconds: float | None, init_method: str | None, rank: int, size: int, store: TCPStore | None, device: object
+) -> ProcessGroup:
+    from facula.distributed.backends.nccl import NCCLBackend
+
+    told = environment.rank_and_size()
+    rank = rank if rank != -1 else (told[0] if told else -1)
+    size = size if size != -1 else (told[1] if told else -1)
+    for name, value in (("RANK", rank), ("WORLD_SIZE", size)):
+        if value == -1:
+            raise ValueError(
+                f"Error initializing torch.distributed using env:// rendezvous: environment variable {name} expected, but not set"
+            )
+    index: Any = getattr(device, "index", device)
+    if index is None:
+        index = environment.local_rank() or 0
+    arrays.cupy().cuda.Device(int(index)).use()
+    if store is None:
+        host, port = _address(init_method)
+        store = TCPStore(host, port, is_master=rank == 0)
+    world.store = agreed = store
+
+    def exchange(own: bytes | None, name: str) -> bytes:
+        if own is not None:
+            agreed.set(name, own)
+        return agreed.get(name)
+
+    watchdog = Watchdog(rank, seconds, None)
+    return ProcessGroup("world", range(size), rank, {"cuda": NCCLBackend(rank, size, exchange)}, watchdog)
+
+
+def _address(init_method: str | None) -> tuple[str, int]:
+    """Return where the process with rank 0 keeps the store."""
+    if init_method is not None and init_method.startswith("tcp://"):
+        host, _, text = init_method.removeprefix("tcp://").partition("?")[0].rpartition(":")
+        return host, int(text)
+    if init_method not in (None, "env://"):
+        raise ValueError(f"init_method={init_method!r} is not supported: expected None, 'env://' or 'tcp://host:port'")
+    missing = [name for name in ("MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
+    if missing:
+        raise ValueError(f"environment variable {missing[0]} expected, but not set")
+    port = int(os.environ["MASTER_PORT"])
+    # Where torchrun itself keeps a store at that port, ours is beside it.
+    return os.environ["MASTER_ADDR"], port + (os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True")
+
+
+def _end_all_on_error(over: Backend) -> None:
+    """Let an error that nobody catches end all processes: MPI would wait for the one that failed, for ever."""
+    before = sys.excepthook
+
+    def end_all(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        before(kind, error, trace)
+        sys.stderr.write(f"rank {over.rank} failed: all processes are ended\n")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        time.sleep(PASSING_ON)
+        over.abort(1)
+
+    sys.excepthook = end_all
+
+
+def destroy_process_group(group: ProcessGroup | None = None) -> None:
+    """End a group, or all groups for None; all of its processes do it together."""
+    if group is GroupMember.NON_GROUP_MEMBER:
+        return
+    found = resolve(group)
+    for each in [found] if found is not world.default else world.groups[::-1]:
+        for engine in dict.fromkeys(each.backends.values()):
+            engine.close()
+        if each in world.groups:
+            world.groups.remove(each)
+    if found is world.default:
+        if found.watchdog.board is not None:
+            found.watchdog.board.close()
+        if world.store is not None:
+            world.store.close()
+        world.default = world.store = None
+        world.groups = []
+
+
+def new_group(
+    ranks: Sequence[int] | None = None,
+    timeout: timedelta | None = None,
+    backend: str | None = None,
+    pg_options: object = None,
+    use_local_synchronization: bool = False,
+    group_desc: str | None = None,
+    device_id: object = None,
+) -> Any:
+    """Return a group of some of the processes, ``GroupMember.NON_GROUP_MEMBER`` in the others; all call it, in one order."""
+    whole = default_group()
+    chosen = list(range(whole.size())) if ranks is None else sorted(ranks)
+    if len(set(chosen)) != len(chosen) or not all(0 <= each < whole.size() for each in chosen) or not chosen:
+        raise ValueError(f"ranks should be different numbers from 0 to {whole.size() - 1}, got {ranks}")
+    if backend is not None and _engines(backend).get("cpu") not in (None, "mpi"):
+        raise DistBackendError(f"a group with backend={backend!r} cannot be made in one over {whole.name()}")
+    world.made += 1
+    name = group_desc or str(world.made)
+    subgroups = {id(each): each.subgroup(chosen) for each in dict.fromkeys(whole.backends.values())}
+    if whole.global_rank not in chosen:
+        return GroupMember.NON_GROUP_MEMBER
+    backends = {kind: subgroups[id(each)] for kind, each in whole.backends.items()}
+    watchdog = whole.watchdog
+    if timeout is not None and timeout != timedelta.max:
+        watchdog = Watchdog(watchdog.rank, timeout.total_seconds(), watchdog.board)
+    there = {kind: each for kind, each in backends.items() if each is not None}
+    made = ProcessGroup(name, chosen, whole.global_rank, there, watchdog)
+    if whole.make_cuda_backend is not None and "cpu" in made.backends and "cuda" not in made.backends:
+        _add_nccl(made, made.backends["cpu"])
+    world.groups.append(made)
+    return made
+
+
+def new_subgroups(
+    group_size: int | None = None, group: object = None, timeout: timedelta | None = None, backend: str | None = None
+) -> tuple[Any, list[Any]]:
+    """Return the group this process is in and all groups, when the processes are cut into groups of a size.
+
+    Without a size, those on a machine are a group, which needs machines with as many processes each.
+    """
+    whole = default_group()
+    size = group_size or environment.local_world_size() or whole.size()
+    if size > whole.size() or whole.size() % size:
+        raise ValueError(f"the world size {whole.size()} must be divisible by group_size={size}")
+    starts = range(0, whole.size(), size)
+    made = [new_group(range(start, start + size), timeout, backend) for start in starts]
+    return made[whole.rank() // size], made
+
+
+def get_node_local_rank(fallback_rank: int | None = None) -> int:
+    """Return the number of this process on its machine; RuntimeError when no launcher says it and there is no fallback."""
+    found = environment.local_rank()
+    if found is not None:
+        return found
+    if fallback_rank is not None:
+        return int(fallback_rank)
+    raise RuntimeError("LOCAL_RANK is not in the environment. Consider passing fallback_rank to get_node_local_rank")
+
+
+def find_free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as found:
+        found.bind(("", 0))
+        return int(found.getsockname()[1])
+
+
+def is_backend_available(backend: str) -> bool:
+    """Return whether an engine can be used."""
+    return {"mpi": is_mpi_available, "nccl": is_nccl_available}.get(str(backend).lower(), lambda: False)()
+
+
+def token(kind: str) -> Any:
+    """Return a small array on a kind of device, for operations that carry none."""
+    return np.zeros(1, np.float32) if kind == "cpu" else arrays.cupy().zeros(1, np.float32)

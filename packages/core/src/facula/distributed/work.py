@@ -1,0 +1,137 @@
+"""Work: a collective that is under way."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from facula.distributed.errors import DistBackendError
+
+if TYPE_CHECKING:
+    from facula.distributed.watchdog import Watchdog
+    from facula.futures import Future
+
+#: How often a request is asked before the processor is left to others, and before it is left for longer.
+_BUSY, _YIELDING = 200, 2000
+
+
+class Request(Protocol):
+    """What an engine gives for an operation that it has started."""
+
+    def test(self) -> bool:
+        """Return whether it has ended, and let it go on."""
+
+    def wait(self) -> None:
+        """Return when it has ended."""
+
+
+class Work:
+    """A collective that was started; ``wait()`` returns when its result is there."""
+
+    def __init__(
+        self,
+        name: str,
+        request: Request | None,
+        finish: Callable[[], None] | None = None,
+        result: Any = None,
+        watchdog: Watchdog | None = None,
+        sequence: int = 0,
+    ) -> None:
+        self.name = name
+        self.sequence = sequence
+        self._request = request
+        self._finish = finish
+        self._result = result
+        self._watchdog = watchdog
+        self._done = False
+        self._error: BaseException | None = None
+
+    def is_completed(self) -> bool:
+        """Return whether the result is there; asking also lets it come nearer."""
+        if not self._done and (self._request is None or self._request.test()):
+            self._complete()
+        return self._done
+
+    def is_success(self) -> bool:
+        """Return whether it ended without an error."""
+        return self.is_completed() and self._error is None
+
+    def exception(self) -> BaseException | None:
+        """Return the error it ended with, if it did."""
+        return self._error
+
+    def wait(self, timeout: timedelta | None = None) -> bool:
+        """Return True when the result is there; DistBackendError when it is not after ``timeout`` (the group's for None).
+
+        The error says which collective of which process is late, and in which the others are.
+        """
+        if self._done:
+            return True
+        seconds = self._watchdog.seconds if self._watchdog is not None else None
+        if timeout is not None and timeout.total_seconds() > 0:
+            seconds = timeout.total_seconds()
+        if self._request is not None:
+            if seconds is None:
+                self._request.wait()
+            else:
+                self._wait_until(time.monotonic() + seconds, seconds)
+        self._complete()
+        return True
+
+    def _wait_until(self, deadline: float, seconds: float) -> None:
+        assert self._request is not None
+        asked = 0
+        while not self._request.test():
+            asked += 1
+            if asked < _BUSY:
+                continue
+            # Other processes may need this processor to get here.
+            if asked < _YIELDING and hasattr(os, "sched_yield"):
+                os.sched_yield()
+            else:
+                time.sleep(1e-4)
+            if time.monotonic() > deadline:
+                text = f"{self.name} (number {self.sequence}) did not end within {seconds:g} s"
+                self._error = DistBackendError(
+                    text if self._watchdog is None else self._watchdog.report(self.name, self.sequence, seconds)
+                )
+                raise self._error
+
+    def _complete(self) -> None:
+        self._done = True
+        if self._watchdog is not None:
+            self._watchdog.ended(self.sequence)
+        if self._finish is not None:
+            finish, self._finish = self._finish, None
+            finish()
+
+    def synchronize(self) -> None:
+        """Return when the result is there."""
+        self.wait()
+
+    def result(self) -> Any:
+        """Return the tensors that hold the result, when it is there."""
+        self.wait()
+        return self._result
+
+    def get_future(self) -> Future[Any]:
+        """Return a future of `result`; it is waited for here and now, for nothing works in the background."""
+        from facula.futures import Future
+
+        future: Future[Any] = Future()
+        try:
+            future.set_result(self.result())
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def source_rank(self) -> int:
+        """Return which process a message came from; RuntimeError for what is no message."""
+        source = getattr(self._request, "source", None)
+        if source is None:
+            raise RuntimeError("sourceRank() may only be called on work objects that correspond to a recv")
+        self.wait()
+        return int(source())
