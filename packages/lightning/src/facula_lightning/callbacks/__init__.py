@@ -2,6 +2,7 @@
 
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.callbacks.checkpoint import Checkpoint
+from facula_lightning.callbacks.crash_capsule import CrashCapsule, NonFiniteError
 from facula_lightning.callbacks.early_stopping import EarlyStopping
 from facula_lightning.callbacks.gradient_accumulation_scheduler import GradientAccumulationScheduler
 from facula_lightning.callbacks.lambda_function import LambdaCallback
@@ -16,3 +17,4 @@ __all__ = ["Callback", "Checkpoint", "EarlyStopping", "GradientAccumulationSched
 __all__ += ["LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "PlainProgressBar", "ProgressBar"]
 __all__ += ["TQDMProgressBar", "Timer"]
 __all__ += ["OnExceptionCheckpoint"]
+__all__ += ["CrashCapsule", "NonFiniteError"]

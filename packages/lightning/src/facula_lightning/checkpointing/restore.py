@@ -17,7 +17,13 @@ def construct_from_checkpoint(
     cls: type[T], path: PathLike, map_location: MapLocation, kwargs: dict[str, Any]
 ) -> tuple[T, dict[str, Any]]:
     """Return an object of ``cls`` made with the hyper-parameters in a checkpoint, and the checkpoint."""
-    checkpoint = read_checkpoint(path, map_location)
+    return construct_from_content(cls, read_checkpoint(path, map_location), kwargs)
+
+
+def construct_from_content(
+    cls: type[T], checkpoint: dict[str, Any], kwargs: dict[str, Any]
+) -> tuple[T, dict[str, Any]]:
+    """Return an object of ``cls`` made with the hyper-parameters in a checkpoint that was read, and the checkpoint."""
     saved = dict(checkpoint.get(cls.CHECKPOINT_HYPER_PARAMS_KEY) or {})
     saved.update(kwargs)
     parameters = inspect.signature(cls.__init__).parameters
