@@ -87,7 +87,7 @@ class CrashCapsule(Callback):
         rank = f"-rank={trainer.global_rank}" if trainer.world_size > 1 else ""
         path = os.path.join(folder, f"epoch={trainer.current_epoch}-batch={self._batch_idx}{rank}.capsule")
         try:
-            checkpoint = trainer._checkpoints.collect(weights_only=False)
+            checkpoint = trainer._checkpoints.collect(weights_only=False, alone=True)
             checkpoint["capsule"] = self._describe(trainer, pl_module, exception)
             trainer.checkpoint_io.save_checkpoint(checkpoint, path)
         except Exception as error:

@@ -16,6 +16,7 @@ from facula import Tensor
 from facula_lightning.callbacks.checkpoint import Checkpoint
 from facula_lightning.callbacks.names import format_name
 from facula_lightning.checkpointing.io import remove_checkpoint
+from facula_lightning.checkpointing.ranks import all_agree
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 
@@ -262,7 +263,7 @@ class ModelCheckpoint(Checkpoint):
             rank_zero_warn(message)
             return
         score = candidates[self.monitor].detach().cpu()
-        if self.check_monitor_top_k(trainer, score):
+        if all_agree(trainer, self.check_monitor_top_k(trainer, score)):
             self._save_best(trainer, score, candidates)
         elif self.verbose:
             rank_zero_info(
@@ -323,7 +324,8 @@ class ModelCheckpoint(Checkpoint):
             version += 1
         previous, self.last_model_path = self.last_model_path, path
         if self.save_last == "link" and self._last_checkpoint_saved and self.save_top_k != 0:
-            self._link(self._last_checkpoint_saved, path)
+            if trainer.is_global_zero:
+                self._link(self._last_checkpoint_saved, path)
         else:
             self._save(trainer, path)
         if previous and self._may_remove(trainer, previous, path):
@@ -350,7 +352,7 @@ class ModelCheckpoint(Checkpoint):
 
     def _may_remove(self, trainer: Trainer, previous: str, current: str) -> bool:
         """Return whether an old checkpoint is ours to delete: not the one we go on from, and in our folder."""
-        if previous == current:
+        if previous == current or not trainer.is_global_zero:
             return False
         resumed = trainer.ckpt_path
         if resumed is not None and os.path.realpath(resumed) == os.path.realpath(previous):

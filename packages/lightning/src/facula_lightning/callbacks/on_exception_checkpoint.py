@@ -37,7 +37,12 @@ class OnExceptionCheckpoint(Checkpoint):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Save a checkpoint."""
-        trainer.save_checkpoint(self.ckpt_path)
+        # The other processes may not have failed, and would be waited for in vain.
+        if trainer.world_size == 1:
+            trainer.save_checkpoint(self.ckpt_path)
+        else:
+            path = os.path.join(self.dirpath, f"{self.filename}-rank={trainer.global_rank}{self.FILE_EXTENSION}")
+            trainer._checkpoints.save(path, weights_only=False, alone=True)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Delete the checkpoint, which is not needed any more."""

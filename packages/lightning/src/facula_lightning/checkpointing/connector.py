@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
 from facula_lightning.checkpointing.io import PathLike
 from facula_lightning.checkpointing.plain import plain_hparams
+from facula_lightning.checkpointing.ranks import gather_states, state_of_rank, wait_for_all
 from facula_lightning.loops.state import logger_states, rank_state
 from facula_lightning.trainer.call import call_module
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -25,12 +26,20 @@ class CheckpointConnector:
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
 
-    def save(self, path: PathLike, weights_only: bool, storage_options: object = None) -> None:
-        """Write a checkpoint."""
-        self.trainer.checkpoint_io.save_checkpoint(self.collect(weights_only), path, storage_options)
+    def save(self, path: PathLike, weights_only: bool, storage_options: object = None, alone: bool = False) -> None:
+        """Write a checkpoint: the first process does, of all; ``alone`` of this one, without the others."""
+        trainer = self.trainer
+        checkpoint = self.collect(weights_only, alone)
+        if trainer.is_global_zero or alone:
+            trainer.checkpoint_io.save_checkpoint(checkpoint, path, storage_options)
+        if not alone:
+            wait_for_all(trainer)
 
-    def collect(self, weights_only: bool) -> dict[str, Any]:
-        """Return the checkpoint: the model's weights and, unless told otherwise, all that training needs to go on."""
+    def collect(self, weights_only: bool, alone: bool = False) -> dict[str, Any]:
+        """Return the checkpoint: the model's weights and, unless told otherwise, all that training needs to go on.
+
+        Every process must call it, but for one that is ``alone``.
+        """
         trainer = self.trainer
         module = trainer._module
         checkpoint: dict[str, Any] = {
@@ -46,7 +55,8 @@ class CheckpointConnector:
             precision = trainer.precision_plugin.state_dict()
             if precision:
                 checkpoint[type(trainer.precision_plugin).__qualname__] = precision
-            checkpoint["ranks"] = [rank_state(trainer.fit_loop)]
+            own = rank_state(trainer.fit_loop)
+            checkpoint["ranks"] = [own] if alone else gather_states(trainer, own)
             checkpoint["metrics"] = trainer._logging.state_dict()
             for logger in trainer.loggers:
                 logger.flush()
@@ -169,7 +179,7 @@ class CheckpointConnector:
         precision = checkpoint.get(type(trainer.precision_plugin).__qualname__)
         if precision:
             trainer.precision_plugin.load_state_dict(precision)
-        own = checkpoint["ranks"][0]
+        own = state_of_rank(trainer, checkpoint["ranks"])
         if own["rng"] is None and own["fetcher"] is not None:
             rank_zero_warn(
                 f"The checkpoint {trainer.ckpt_path} was saved by PyTorch Lightning in the middle of an epoch. It does not"
