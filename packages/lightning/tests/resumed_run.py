@@ -1,8 +1,9 @@
 """A run that uses everything that can go wrong when it is interrupted; the program of `test_exact_resume`.
 
-    python resumed_run.py FOLDER [KILLED_AT]
+    python resumed_run.py FOLDER KILLED_AT
+    mpiexec -n 2 python resumed_run.py FOLDER KILLED_AT
 
-trains in a folder, from the newest checkpoint there on, and is killed in the middle of saving the checkpoint of batch KILLED_AT.
+trains in a folder, from the newest checkpoint there on, and is killed while it saves the checkpoint of batch KILLED_AT.
 """
 
 import hashlib
@@ -14,8 +15,8 @@ from pathlib import Path
 
 import facula
 import numpy as np
-from facula import nn
-from facula.utils.data import DataLoader, Dataset
+from facula import distributed, nn
+from facula.utils.data import DataLoader, Dataset, DistributedSampler
 from facula_lightning import LightningModule, Trainer, seed_everything
 from facula_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from facula_lightning.loggers import CSVLogger
@@ -32,6 +33,14 @@ class Noisy(Dataset):
     def __getitem__(self, index: int):
         noise = random.random() + float(np.random.rand()) + facula.rand(()).item()
         return index, facula.full((4,), index / 13 + 0.01 * noise)
+
+
+def averaged(tensor: facula.Tensor) -> facula.Tensor:
+    """Return a tensor with its average over all processes written to it."""
+    if distributed.is_initialized():
+        distributed.all_reduce(tensor)
+        tensor /= distributed.get_world_size()
+    return tensor
 
 
 class Model(LightningModule):
@@ -52,7 +61,11 @@ class Model(LightningModule):
 
     def validation_step(self, batch, batch_idx):
         index, x = batch
-        self.log("val_loss", nn.functional.mse_loss(self.layer(x).squeeze(1), index / 13.0))
+        self.log("val_loss", averaged(nn.functional.mse_loss(self.layer(x).squeeze(1), index / 13.0)))
+
+    def on_after_backward(self):
+        for parameter in self.parameters():
+            averaged(parameter.grad)
 
     def on_train_batch_end(self, outputs, batch, batch_idx):
         self.batches_ended += outputs["loss"] + batch[1].sum()
@@ -112,7 +125,11 @@ class KillWhileSaving(Callback):
 
 
 def loaders(workers: int) -> tuple[DataLoader, DataLoader]:
-    train = DataLoader(Noisy(), batch_size=2, shuffle=True, num_workers=workers)
+    if distributed.is_initialized():
+        sampler = DistributedSampler(Noisy(), distributed.get_world_size(), distributed.get_rank())
+        train = DataLoader(Noisy(), batch_size=1, sampler=sampler, num_workers=workers)
+    else:
+        train = DataLoader(Noisy(), batch_size=2, shuffle=True, num_workers=workers)
     # A generator of its own, which validation draws from every time.
     own = facula.Generator().manual_seed(5)
     return train, DataLoader(Noisy(), batch_size=4, shuffle=True, generator=own)
@@ -122,13 +139,19 @@ def run(folder: Path, workers: int = 2, ckpt_path=None, callbacks: tuple = (), *
     """Train in a folder; return the model and the trainer."""
     seed_everything(1 if ckpt_path is None else 1234, verbose=False)
     model = Model()
+    kind, logs = Trainer, folder
+    if distributed.is_initialized():
+        rank = distributed.get_rank()
+        facula.manual_seed(100 + rank)
+        kind = type("Ranks", (Trainer,), {"world_size": 2, "global_rank": rank, "is_global_zero": rank == 0})
+        logs = folder / f"rank_{rank}"
     best = ModelCheckpoint(folder / "best", monitor="val_loss", save_top_k=2, save_on_train_epoch_end=False)
     usual = {
         **{"max_epochs": EPOCHS, "accumulate_grad_batches": 3, "val_check_interval": 2, "log_every_n_steps": 1},
-        **{"enable_progress_bar": False, "enable_model_summary": False, "logger": CSVLogger(folder, version=0)},
+        **{"enable_progress_bar": False, "enable_model_summary": False, "logger": CSVLogger(logs, version=0)},
         **{"accelerator": "cpu", "callbacks": [*callbacks, LearningRateMonitor(), best]},
     }
-    trainer = Trainer(**{**usual, **settings})
+    trainer = kind(**{**usual, **settings})
     trainer.fit(model, *loaders(workers), ckpt_path=ckpt_path)
     return model, trainer
 
@@ -145,17 +168,25 @@ def generators() -> list[float]:
 
 
 def main(folder: Path, killed_at: int) -> None:
+    """Train, and print what has to be the same however often the run was killed: a line for each process."""
     import warnings
 
     warnings.simplefilter("ignore")
+    if "PMI_RANK" in os.environ:
+        distributed.init_process_group("mpi")
     newest = folder / "newest.ckpt"
     model, trainer = run(
         folder, ckpt_path=newest if newest.exists() else None, callbacks=(KillWhileSaving(newest, killed_at),)
     )
+    if trainer.global_rank:
+        # Buffers are those of the first process.
+        model.batches_ended.zero_()
     # The best are the same; the file of one that was saved between a checkpoint and the kill is there twice.
     scores = sorted(score.item() for score in trainer.checkpoint_callback.best_k_models.values())
-    print(digest(model), trainer.global_step, *generators(), *scores)
+    print(trainer.global_rank, digest(model), trainer.global_step, *generators(), *scores, flush=True)
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    main(Path(sys.argv[1]), int(sys.argv[2]))
