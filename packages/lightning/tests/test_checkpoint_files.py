@@ -362,3 +362,14 @@ def test_storage_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="only the model"):
         quiet(tmp_path, max_epochs=2).fit(Model(), data(), ckpt_path=tmp_path / "weights.ckpt")
     assert diff(tmp_path / "weights.ckpt", tmp_path / "weights.ckpt") == []
+
+
+def test_hyper_parameters_of_a_file_take_the_place_of_the_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "hparams.csv").write_text("key,value\nrate,0.25\nwidth,4\n")
+    model = Model.load_from_checkpoint(LIGHTNING, hparams_file=tmp_path / "hparams.csv")
+    assert (model.hparams.rate, model.hparams.width) == (0.25, 4)
+    with pytest.raises(ValueError, match=r"\.csv, \.yml or \.yaml"):
+        Model.load_from_checkpoint(LIGHTNING, hparams_file=tmp_path / "hparams.txt")
+    pytest.importorskip("yaml")
+    (tmp_path / "hparams.yaml").write_text("rate: 0.5\nwidth: 4\n")
+    assert Model.load_from_checkpoint(LIGHTNING, hparams_file=tmp_path / "hparams.yaml", rate=0.75).hparams.rate == 0.75

@@ -1,12 +1,18 @@
 """A run that was interrupted anywhere, and resumed, ends bit for bit as one that was not."""
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import facula
 import pytest
+from facula import nn
+from facula.utils.data import DataLoader
+from facula_lightning import LightningModule, Trainer
 from facula_lightning.callbacks import Callback, OnExceptionCheckpoint
+from facula_lightning.utilities.exceptions import SIGTERMException
 from resumed_run import EPOCHS, SaveEverywhere, digest, generators, run
 
 BATCHES = 7 * EPOCHS
@@ -108,3 +114,89 @@ def test_an_interrupted_batch_is_done_again(hook: str, number: int, workers: int
     assert generators() == after
     assert again.global_step == trainer.global_step
     assert log(tmp_path / "failed") == log(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("hook", ["on_train_batch_start", "on_validation_batch_end"])
+def test_a_run_asked_to_end_ends_after_its_batch(hook: str, tmp_path: Path) -> None:
+    class Asked(Callback):
+        count = 0
+
+        def ask(self, trainer, *arguments) -> None:
+            self.count += not trainer.sanity_checking
+            if self.count == 5:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    setattr(Asked, hook, Asked.ask)
+    whole, trainer = run(tmp_path / "whole", 2)
+    after = generators()
+    saves = OnExceptionCheckpoint(tmp_path)
+    with pytest.raises(SIGTERMException) as ended:
+        run(tmp_path / "ended", 2, callbacks=(Asked(), saves))
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    resumed, again = run(tmp_path / "ended", 2, ckpt_path=saves.ckpt_path)
+    assert digest(resumed) == digest(whole)
+    assert generators() == after
+    assert log(tmp_path / "ended") == log(tmp_path / "whole")
+
+
+class Seen(nn.Module):
+    """A metric with its state outside of the module's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reset()
+
+    @property
+    def metric_state(self) -> dict:
+        return {"total": self.total, "values": self.values}
+
+    def reset(self) -> None:
+        self.total, self.values, self._update_count = facula.zeros(1), [], 0
+
+    def update(self, value) -> None:
+        self.total += value
+        self.values.append(value.detach())
+        self._update_count += 1
+
+    def compute(self):
+        return self.total / self._update_count + facula.stack(self.values).max()
+
+
+def test_metrics_go_on_with_what_they_took_in(tmp_path: Path) -> None:
+    computed: list[float] = []
+
+    class Measured(LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.metric = nn.Linear(2, 1), Seen()
+
+        def training_step(self, batch, batch_idx):
+            loss = self.layer(batch).pow(2).mean()
+            self.metric.update(loss.detach())
+            return loss
+
+        def on_train_epoch_end(self):
+            computed.append(self.metric.compute().item())
+            self.metric.reset()
+
+        def configure_optimizers(self):
+            return facula.optim.SGD(self.parameters(), lr=0.1)
+
+    class Save(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+            trainer.save_checkpoint(tmp_path / f"{trainer.global_step}.ckpt")
+
+    def fit(*callbacks, ckpt_path=None) -> None:
+        facula.manual_seed(2)
+        Trainer(
+            max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False, callbacks=list(callbacks),
+        ).fit(Measured(), DataLoader(facula.rand(6, 2), 2), ckpt_path=ckpt_path)  # fmt: skip
+
+    fit(Save())
+    whole, computed[:] = list(computed), []
+    for step in range(1, 6):
+        computed.clear()
+        fit(ckpt_path=tmp_path / f"{step}.ckpt")
+        assert computed == whole[-len(computed) :] and len(computed) == (2 if step <= 3 else 1)

@@ -91,7 +91,7 @@ class LightningDataModule(DataHooks, HyperparametersMixin):
         **kwargs: Any,
     ) -> Self:
         """Return a data module made with the hyper-parameters in a checkpoint; ``kwargs`` take their place."""
-        module, checkpoint = construct_from_checkpoint(cls, checkpoint_path, map_location, kwargs)
+        module, checkpoint = construct_from_checkpoint(cls, checkpoint_path, map_location, kwargs, hparams_file)
         state = checkpoint.get(cls.__qualname__)
         if state:
             module.load_state_dict(state)

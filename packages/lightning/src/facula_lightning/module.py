@@ -343,11 +343,9 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
     ) -> Self:
         """Return the module in a checkpoint, made with its hyper-parameters; ``kwargs`` take their place.
 
-        Nothing in the file is executed, whatever ``weights_only`` says.
+        ``hparams_file`` is a YAML or CSV file that takes the place of those in the checkpoint. Nothing in the file is executed, whatever ``weights_only`` says.
         """
-        if hparams_file is not None:
-            raise MisconfigurationException("`hparams_file` is not supported: give the hyper-parameters as arguments")
-        module, checkpoint = construct_from_checkpoint(cls, checkpoint_path, map_location, kwargs)
+        module, checkpoint = construct_from_checkpoint(cls, checkpoint_path, map_location, kwargs, hparams_file)
         module.configure_model()
         module.on_load_checkpoint(checkpoint)
         module.load_state_dict(checkpoint["state_dict"], strict=module.strict_loading if strict is None else strict)

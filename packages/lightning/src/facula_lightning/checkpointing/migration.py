@@ -121,6 +121,7 @@ def _migrate_loops(checkpoint: dict[str, Any]) -> dict[str, Any]:
     checkpoint["ranks"] = [
         {
             **{"rng": None, "validation_generators": [], "results": [], "validation_results": [], "gradients": {}},
+            "module_metrics": {},
             **{"fetcher": place if position in ("batch_end", "validation_end") else None, "pending": None},
         }
     ]

@@ -14,6 +14,7 @@ from facula_lightning.loops.table import print_results
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module, is_overridden
 from facula_lightning.trainer.data import number_of_batches
 from facula_lightning.trainer.results import Results
+from facula_lightning.trainer.signals import stop_if_terminated
 from facula_lightning.utilities.exceptions import MisconfigurationException
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ class EvaluationLoop:
                 metrics = self.results.metrics(on_step=True)
                 if metrics["log"] or metrics["pbar"]:
                     logging.publish(metrics, to_loggers=trainer.training_stage != "fit")
+            if trainer.received_sigterm:
+                stop_if_terminated(trainer)
             if batch_idx + 1 >= limit:
                 break
         logging.batch = None

@@ -20,12 +20,14 @@ from facula_lightning.loops.state import (
     generators_state,
     logger_states,
     restore_gradients,
+    restore_metrics,
     state_before_batch,
     told_to_stop,
 )
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module
 from facula_lightning.trainer.data import number_of_batches
 from facula_lightning.trainer.results import Results
+from facula_lightning.trainer.signals import stop_if_terminated
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from facula_lightning.utilities.seed import set_rng_states
@@ -211,6 +213,8 @@ class FitLoop:
             if skip_rest:
                 break
             self._after_batch(self.position)
+            if trainer.received_sigterm:
+                stop_if_terminated(trainer)
             if self._epoch_is_over():
                 break
 
@@ -378,6 +382,7 @@ class FitLoop:
             if not in_epoch:
                 self._batches.finish(place)
         restore_gradients(trainer, state["gradients"])
+        restore_metrics(trainer._module, state["module_metrics"])
         self.validation.restore_generators(state["validation_generators"])
         trainer.should_stop = trainer.should_stop or state["stopped"]
         if state["rng"] is not None:

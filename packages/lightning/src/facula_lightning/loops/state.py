@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import facula
@@ -11,11 +11,13 @@ from facula_lightning.callbacks.callback import Callback
 from facula_lightning.callbacks.timer import Timer
 from facula_lightning.checkpointing.plain import NotPlain, plain
 from facula_lightning.trainer.call import is_overridden
+from facula_lightning.utilities.data import apply_to_collection
 from facula_lightning.utilities.rank_zero import rank_zero_warn
 from facula_lightning.utilities.seed import collect_rng_states
 
 if TYPE_CHECKING:
     from facula_lightning.loops.fit import FitLoop
+    from facula_lightning.module import LightningModule
     from facula_lightning.trainer.trainer import Trainer
 
 
@@ -139,6 +141,40 @@ def restore_gradients(trainer: Trainer, gradients: dict[str, facula.Tensor]) -> 
         parameter.grad = gradient.to(device=parameter.device, dtype=parameter.dtype)
 
 
+def metric_states(module: LightningModule) -> dict[str, Any]:
+    """Return what metrics among the submodules have taken in so far, by their names.
+
+    A metric is a submodule with ``update``, ``compute`` and ``metric_state``, the values of its state by name.
+    """
+    found: dict[str, Any] = {}
+    for name, each in module.named_modules():
+        if callable(getattr(each, "update", None)) and callable(getattr(each, "compute", None)):
+            state = getattr(each, "metric_state", None)
+            if isinstance(state, Mapping):
+                values = {key: list(value) if isinstance(value, list) else value for key, value in state.items()}
+                updates = getattr(each, "_update_count", 0)
+                found[name] = {"state": apply_to_collection(values, facula.Tensor, _copy), "updates": updates}
+    return found
+
+
+def restore_metrics(module: LightningModule, states: dict[str, Any]) -> None:
+    """Give metrics what `metric_states` returned."""
+    metrics = dict(module.named_modules())
+    for name, saved in states.items():
+        metric: Any = metrics.get(name)
+        if metric is None:
+            continue
+        for key, value in saved["state"].items():
+            setattr(metric, key, value)
+        if hasattr(metric, "_update_count"):
+            metric._update_count = saved["updates"]
+            metric._computed = None
+
+
+def _copy(tensor: facula.Tensor) -> facula.Tensor:
+    return tensor.detach().clone()
+
+
 def generators_state(loop: FitLoop) -> dict[str, Any]:
     """Return where the program's generators are, and those of the validation loaders."""
     return {"rng": collect_rng_states(), "validation_generators": loop.validation.generator_states()}
@@ -156,6 +192,7 @@ def rank_state(loop: FitLoop) -> dict[str, Any]:
         "results": loop.results.state_dict(),
         "validation_results": loop.validation.results.state_dict() if loop.trainer.validating else [],
         "gradients": open_gradients(loop),
+        "module_metrics": metric_states(loop.trainer._module),
         "pending": None if pending is None else pending.state_dict(),
     }
 
@@ -167,6 +204,7 @@ def state_before_batch(loop: FitLoop, place: dict[str, Any]) -> dict[str, Any]:
         "fetcher": place,
         "results": loop.results.state_dict(),
         "validation_results": [],
+        "module_metrics": metric_states(loop.trainer._module),
         "gradients": {name: gradient.clone() for name, gradient in open_gradients(loop).items()},
         "pending": None,
     }

@@ -45,6 +45,7 @@ class RunFacts:
     max_steps: int
     precision_plugin: Precision
     predict_loop: PredictionLoop
+    received_sigterm: bool
     sanity_checking: bool
     test_loop: EvaluationLoop
     training_stage: str | None
@@ -223,7 +224,6 @@ class RunFacts:
     world_size = 1
     num_devices = 1
     num_nodes = 1
-    received_sigterm = False
 
     @property
     def precision(self) -> str:

@@ -28,6 +28,7 @@ from facula_lightning.trainer.facts import RunFacts
 from facula_lightning.trainer.logging import Logging
 from facula_lightning.trainer.optimization import Optimization
 from facula_lightning.trainer.plugins import resolve_plugins
+from facula_lightning.trainer.signals import noting_sigterm
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from facula_lightning.utilities.seed import isolate_rng
@@ -151,6 +152,7 @@ class Trainer(RunFacts):
         self.validating = False
         self.should_stop = False
         self.interrupted = False
+        self.received_sigterm = False
         self.is_last_batch = False
         self.state = "initializing"
         self.lightning_module: LightningModule | None = None
@@ -309,7 +311,8 @@ class Trainer(RunFacts):
         if datamodule is not None:
             datamodule.trainer = self
         try:
-            yield
+            with noting_sigterm(self):
+                yield
             self.state = "finished"
         except KeyboardInterrupt as error:
             rank_zero_info("Detected KeyboardInterrupt, attempting graceful shutdown ...")
