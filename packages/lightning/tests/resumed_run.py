@@ -168,7 +168,7 @@ def generators() -> list[float]:
 
 
 def main(folder: Path, killed_at: int) -> None:
-    """Train, and print what has to be the same however often the run was killed: a line for each process."""
+    """Train, and write what has to be the same however often the run was killed: a file for each process."""
     import warnings
 
     warnings.simplefilter("ignore")
@@ -183,7 +183,8 @@ def main(folder: Path, killed_at: int) -> None:
         model.batches_ended.zero_()
     # The best are the same; the file of one that was saved between a checkpoint and the kill is there twice.
     scores = sorted(score.item() for score in trainer.checkpoint_callback.best_k_models.values())
-    print(trainer.global_rank, digest(model), trainer.global_step, *generators(), *scores, flush=True)
+    result = (digest(model), trainer.global_step, *generators(), *scores)
+    (folder / f"result_{trainer.global_rank}.txt").write_text(repr(result))
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
