@@ -15,6 +15,7 @@ from facula_lightning.checkpointing.restore import construct_from_checkpoint
 from facula_lightning.hooks import CheckpointHooks, DataHooks, ModelHooks
 from facula_lightning.hparams import HyperparametersMixin
 from facula_lightning.optimizer import LightningOptimizer
+from facula_lightning.utilities.data import apply_to_collection
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_warn
 
@@ -137,6 +138,19 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
         else:
             self._trainer.print(*args, **kwargs)
 
+    def all_gather(self, data: Any, group: object = None, sync_grads: bool = False) -> Any:
+        """Return the tensors in ``data`` of all processes, stacked; numbers become tensors.
+
+        With one process they are returned as they are. With ``sync_grads`` gradients go back to each process.
+        """
+        strategy = self.trainer.strategy
+
+        def gather(value: Any) -> Tensor:
+            tensor = value if isinstance(value, Tensor) else facula.tensor(value, device=self.device)
+            return strategy.all_gather(tensor, group, sync_grads)
+
+        return apply_to_collection(data, (Tensor, int, float), gather)
+
     # Steps
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -192,7 +206,9 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
 
         ``on_step`` records it batch by batch, ``on_epoch`` its reduction over the epoch by ``reduce_fx`` ("mean",
         weighted by the batch size, "sum", "min" or "max"); left out, the hook decides: by step in ``training_step``, by
-        epoch in evaluation. With both, the names are ``name_step`` and ``name_epoch``.
+        epoch in evaluation. With both, the names are ``name_step`` and ``name_epoch``. Of several processes, numbers by epoch
+        are those of all of them together; ``sync_dist`` makes numbers by step so in training. With ``rank_zero_only`` only
+        the first process records.
         """
         if self._trainer is None:
             rank_zero_warn(
@@ -200,9 +216,11 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
                 " This is most likely because the model hasn't been passed to the `Trainer`"
             )
             return
+        if rank_zero_only and not self._trainer.is_global_zero:
+            return
         self._trainer._logging.log(
             name, value, prog_bar, True if logger is None else logger, on_step, on_epoch, reduce_fx, enable_graph,
-            add_dataloader_idx, batch_size,
+            add_dataloader_idx, batch_size, sync_dist, sync_dist_group,
         )  # fmt: skip
 
     def log_dict(

@@ -118,7 +118,9 @@ class EarlyStopping(Callback):
                 raise RuntimeError(message)
             rank_zero_warn(message, category=RuntimeWarning)
             return
-        should_stop, reason = self._evaluate_stopping_criteria(trainer.callback_metrics[self.monitor].detach().cpu())
+        # All processes go by the number of the first.
+        current = trainer.strategy.broadcast(trainer.callback_metrics[self.monitor].detach().cpu())
+        should_stop, reason = self._evaluate_stopping_criteria(current)
         if should_stop:
             trainer.should_stop = True
             self.stopped_epoch = trainer.current_epoch

@@ -156,7 +156,7 @@ class ModelCheckpoint(Checkpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Decide on the folder."""
-        self.dirpath = self._resolve_folder(trainer)
+        self.dirpath = trainer.strategy.broadcast(self._resolve_folder(trainer))
         if stage == "fit" and self.save_top_k != 0 and os.path.isdir(self.dirpath) and os.listdir(self.dirpath):
             rank_zero_warn(f"Checkpoint directory {self.dirpath} exists and is not empty.")
 
@@ -173,7 +173,8 @@ class ModelCheckpoint(Checkpoint):
         by_step = self._every_n_train_steps > 0 and trainer.global_step % self._every_n_train_steps == 0
         by_time = False
         if self._train_time_interval is not None:
-            by_time = time.monotonic() - self._last_time >= self._train_time_interval.total_seconds()
+            passed = time.monotonic() - self._last_time >= self._train_time_interval.total_seconds()
+            by_time = trainer.strategy.broadcast(passed)
         if not (by_step or by_time):
             return
         if by_time:
@@ -243,7 +244,8 @@ class ModelCheckpoint(Checkpoint):
         found = dict(trainer.callback_metrics)
         found["epoch"] = facula.tensor(int(found.get("epoch", trainer.current_epoch)))
         found["step"] = facula.tensor(int(found.get("step", trainer.global_step)))
-        return found
+        # All processes go by the numbers of the first.
+        return trainer.strategy.broadcast(found)
 
     def _save_top_k(self, trainer: Trainer, candidates: dict[str, Tensor]) -> None:
         if self.save_top_k == 0:
@@ -281,7 +283,7 @@ class ModelCheckpoint(Checkpoint):
         return current.item() < worst if self.mode == "min" else current.item() > worst
 
     def _save_newest(self, trainer: Trainer, candidates: dict[str, Tensor]) -> None:
-        path = self._free_name(candidates, self.best_model_path)
+        path = trainer.strategy.broadcast(self._free_name(candidates, self.best_model_path))
         # The path is part of the state that is saved.
         previous, self.best_model_path = self.best_model_path, path
         self._save(trainer, path)
@@ -296,7 +298,7 @@ class ModelCheckpoint(Checkpoint):
             self.best_k_models.pop(removed)
         if math.isnan(score.item()):
             score = facula.tensor(math.inf if self.mode == "min" else -math.inf)
-        path = self._free_name(candidates, removed)
+        path = trainer.strategy.broadcast(self._free_name(candidates, removed))
         self.current_score = score
         self.best_k_models[path] = score
         worst, best = (max, min) if self.mode == "min" else (min, max)
@@ -322,6 +324,7 @@ class ModelCheckpoint(Checkpoint):
         while self.enable_version_counter and os.path.lexists(path) and path != self.last_model_path:
             path = self.format_checkpoint_name(candidates, self.CHECKPOINT_NAME_LAST, ver=version)
             version += 1
+        path = trainer.strategy.broadcast(path)
         previous, self.last_model_path = self.last_model_path, path
         if self.save_last == "link" and self._last_checkpoint_saved and self.save_top_k != 0:
             if trainer.is_global_zero:

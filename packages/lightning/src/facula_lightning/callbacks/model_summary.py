@@ -26,7 +26,7 @@ class ModelSummary(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the table."""
-        if self._max_depth and not trainer.barebones:
+        if self._max_depth and not trainer.barebones and trainer.is_global_zero:
             sys.stdout.write("\n" + summarize(pl_module, self._max_depth) + "\n")
             sys.stdout.flush()
 

@@ -103,7 +103,7 @@ class Timer(Callback):
             self._check(trainer)
 
     def _check(self, trainer: Trainer) -> None:
-        if self._duration is None or self.time_elapsed() < self._duration:
+        if self._duration is None or not trainer.strategy.broadcast(self.time_elapsed() >= self._duration):
             return
         if self._verbose and not trainer.should_stop:
             rank_zero_info(f"Time limit reached. Elapsed time is {timedelta(seconds=int(self.time_elapsed()))}.")

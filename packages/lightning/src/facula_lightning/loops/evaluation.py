@@ -56,7 +56,7 @@ class EvaluationLoop:
             call_module(trainer, f"on_{self.stage}_model_zero_grad")
         self.setup_data(trainer.current_epoch)
         batches = self.sanity_batches if trainer.sanity_checking else self.batches
-        if not any(batches):
+        if not trainer.strategy.reduce_boolean_decision(any(batches), all=False):
             return []
         logging = trainer._logging
         outer_results, logging.results = logging.results, self.results

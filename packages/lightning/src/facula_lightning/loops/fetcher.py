@@ -144,10 +144,11 @@ class Fetcher:
 
 
 def set_epoch(loader: object, epoch: int) -> None:
-    """Tell a loader's sampler which epoch it is, where it wants to know."""
-    sampler: Any = getattr(loader, "sampler", None)
-    if hasattr(sampler, "set_epoch"):
-        sampler.set_epoch(epoch)
+    """Tell a loader's samplers which epoch it is, where they want to know."""
+    for part in ("sampler", "batch_sampler"):
+        sampler: Any = getattr(loader, part, None)
+        if hasattr(sampler, "set_epoch"):
+            sampler.set_epoch(epoch)
 
 
 def _is_stateless_stream(loader: object) -> bool:

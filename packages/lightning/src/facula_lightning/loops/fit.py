@@ -25,7 +25,7 @@ from facula_lightning.loops.state import (
     told_to_stop,
 )
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module
-from facula_lightning.trainer.data import number_of_batches
+from facula_lightning.trainer.data import number_of_batches, weight_of
 from facula_lightning.trainer.results import Results
 from facula_lightning.trainer.signals import stop_if_terminated
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -236,6 +236,8 @@ class FitLoop:
         trainer._logging.batch = batch
         self.results.begin_batch()
         self.batch_progress.add("ready")
+        if trainer.strategy.is_distributed:
+            trainer._optimization.weight = weight_of(self._batches.loader, batch_idx)
         trainer.is_last_batch = self._batches.is_last
         call_callbacks(trainer, "on_train_batch_start", batch, batch_idx)
         skip_rest = call_module(trainer, "on_train_batch_start", batch, batch_idx) == -1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from facula_lightning.loops.modes import inference_context, restored_modes, step_context
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module
 from facula_lightning.trainer.data import number_of_batches
+from facula_lightning.trainer.sharding import in_order, shards_of
 
 if TYPE_CHECKING:
     from facula_lightning.trainer.trainer import Trainer
@@ -23,7 +24,10 @@ class PredictionLoop:
         self.return_predictions = True
 
     def run(self) -> list[Any] | None:
-        """Return the predictions of each batch; with several loaders, a list of such lists."""
+        """Return the predictions of each batch; with several loaders, a list of such lists.
+
+        Of several processes each returns those of all, in the order of one.
+        """
         trainer = self.trainer
         self.loaders = trainer._data.loaders("predict")
         self.batches = [number_of_batches(each, trainer.limit_predict_batches, "predict") for each in self.loaders]
@@ -33,7 +37,10 @@ class PredictionLoop:
             call_both(trainer, "on_predict_start")
             call_both(trainer, "on_predict_epoch_start")
             for index, (loader, limit) in enumerate(zip(self.loaders, self.batches)):
-                predictions.append(self._run_loader(index, loader, limit))
+                found = self._run_loader(index, loader, limit)
+                if trainer.strategy.is_distributed and self.return_predictions and shards_of(loader) is not None:
+                    found = in_order(trainer.strategy.all_gather_object(found))
+                predictions.append(found)
             call_both(trainer, "on_predict_epoch_end")
             call_both(trainer, "on_predict_end")
         if not self.return_predictions:

@@ -20,6 +20,7 @@ from facula_lightning.optimizer import read_configuration
 from facula_lightning.plan import shadows
 from facula_lightning.plan.plan import Call, Event, Plan
 from facula_lightning.plugins.precision import Precision
+from facula_lightning.strategies.single_device import SingleDeviceStrategy
 from facula_lightning.trainer.call import is_overridden
 from facula_lightning.trainer.data import DataSource
 from facula_lightning.trainer.logging import Logging
@@ -192,6 +193,7 @@ def _shadow_trainer(trainer: Trainer, model: LightningModule, recorder: Recorder
     """Return a trainer with the same settings, and everything else its own."""
     shadow = copy.copy(trainer)
     shadow.device = facula.device("cpu")
+    shadow.strategy = SingleDeviceStrategy(shadow.device)
     shadow.precision_plugin, shadow.has_plain_precision = Precision(), True
     shadow.checkpoint_io = shadows.NoFiles()
     shadow.loggers = [shadows.LogRecorder(recorder)] if trainer.loggers else []

@@ -62,6 +62,11 @@ class DataSource:
             loaders = [_without_shuffling(loader) for loader in loaders]
         for loader in loaders:
             self._prepare(loader, kind)
+        strategy = self.trainer.strategy
+        if strategy.is_distributed and self.trainer.use_distributed_sampler:
+            from facula_lightning.trainer.sharding import shard
+
+            return [shard(loader, strategy, kind == "train") for loader in loaders]
         return loaders
 
     def _prepare(self, loader: Iterable[Any], kind: str) -> None:
@@ -81,7 +86,16 @@ def number_of_batches(loader: Iterable[Any], limit: int | float, kind: str) -> i
 
     Raises MisconfigurationException for a fraction of an unknown length, and for one that leaves nothing.
     """
-    count = sized_len(loader)
+    shards: Any = getattr(loader, "batch_sampler", None)
+    if not hasattr(shards, "share"):
+        shards = getattr(loader, "sampler", None)
+    if hasattr(shards, "share"):
+        # A limit is one of all processes' batches together.
+        return shards.share(int(_limited(shards.whole, limit, loader, kind)))
+    return _limited(sized_len(loader), limit, loader, kind)
+
+
+def _limited(count: int | None, limit: int | float, loader: Iterable[Any], kind: str) -> int | float:
     if count == 0:
         rank_zero_warn(
             f"Total length of `{type(loader).__name__}` for {kind} is zero. Please make sure this was your intention."
@@ -102,6 +116,15 @@ def number_of_batches(loader: Iterable[Any], limit: int | float, kind: str) -> i
             f" Please increase the `limit_{kind}_batches` argument. Try at least `limit_{kind}_batches={1 / count}`"
         )
     return int(count * limit)
+
+
+def weight_of(loader: Iterable[Any], batch_idx: int) -> float:
+    """Return by how much the loss of this process's part of a batch counts: see `TrainingShards`."""
+    for part in ("batch_sampler", "sampler"):
+        weights = getattr(getattr(loader, part, None), "weights", None)
+        if isinstance(weights, list):
+            return float(weights[batch_idx])
+    return 1.0
 
 
 def _without_shuffling(loader: Iterable[Any]) -> Iterable[Any]:

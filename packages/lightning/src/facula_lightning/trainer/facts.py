@@ -19,11 +19,13 @@ from facula_lightning.optimizer import LRSchedulerConfig
 from facula_lightning.trainer.call import is_overridden
 
 if TYPE_CHECKING:
+    from facula_lightning.accelerators.accelerator import Accelerator
     from facula_lightning.callbacks.callback import Callback
     from facula_lightning.loops.evaluation import EvaluationLoop
     from facula_lightning.loops.fit import FitLoop
     from facula_lightning.loops.prediction import PredictionLoop
     from facula_lightning.plugins.precision import Precision
+    from facula_lightning.strategies.strategy import Strategy
     from facula_lightning.trainer.data import DataSource
     from facula_lightning.trainer.logging import Logging
     from facula_lightning.trainer.optimization import Optimization
@@ -72,9 +74,9 @@ class RunFacts:
         return self._optimization.steps
 
     @property
-    def model(self) -> LightningModule | None:
-        """The module."""
-        return self.lightning_module
+    def model(self) -> facula.nn.Module | None:
+        """The module, as the strategy has wrapped it: while several processes train it, `DistributedDataParallel`."""
+        return self.strategy.model or self.lightning_module
 
     @property
     def optimizers(self) -> list[Optimizer]:
@@ -217,13 +219,48 @@ class RunFacts:
         """The progress bar."""
         return next((each for each in self.callbacks if isinstance(each, ProgressBar)), None)
 
-    is_global_zero = True
-    global_rank = 0
-    local_rank = 0
-    node_rank = 0
-    world_size = 1
-    num_devices = 1
+    strategy: Strategy
     num_nodes = 1
+
+    @property
+    def is_global_zero(self) -> bool:
+        """Whether this is the first process."""
+        return self.strategy.is_global_zero
+
+    @property
+    def global_rank(self) -> int:
+        """The number of this process among all."""
+        return self.strategy.global_rank
+
+    @property
+    def local_rank(self) -> int:
+        """The number of this process on its machine."""
+        return self.strategy.local_rank
+
+    @property
+    def node_rank(self) -> int:
+        """The number of this process's machine."""
+        return self.strategy.node_rank
+
+    @property
+    def world_size(self) -> int:
+        """How many processes there are."""
+        return self.strategy.world_size
+
+    @property
+    def num_devices(self) -> int:
+        """How many devices a machine's processes have."""
+        return len(getattr(self.strategy, "parallel_devices", ())) or 1
+
+    @property
+    def accelerator(self) -> Accelerator | None:
+        """The kind of device."""
+        return self.strategy.accelerator
+
+    @property
+    def distributed_sampler_kwargs(self) -> dict[str, int] | None:
+        """What a `DistributedSampler` for this process is made with; None with one process."""
+        return getattr(self.strategy, "distributed_sampler_kwargs", None)
 
     @property
     def precision(self) -> str:
@@ -238,4 +275,5 @@ class RunFacts:
     @property
     def device_ids(self) -> list[int]:
         """The numbers of the devices."""
-        return [self.device.index or 0]
+        devices = getattr(self.strategy, "parallel_devices", None) or [self.device]
+        return [at if each.index is None else each.index for at, each in enumerate(devices)]

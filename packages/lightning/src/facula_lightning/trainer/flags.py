@@ -4,48 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import facula
-
 from facula_lightning.utilities.exceptions import MisconfigurationException
-
-
-def resolve_device(accelerator: object, devices: object, strategy: object, num_nodes: int) -> facula.device:
-    """Return the one device to run on.
-
-    Raises ValueError for an accelerator or strategy that is not known, MisconfigurationException for more devices than one
-    or a GPU that is not there.
-    """
-    if strategy not in ("auto", "single_device"):
-        raise ValueError(f"strategy={strategy!r} is not supported: one device is, strategy='auto' or 'single_device'")
-    if num_nodes != 1:
-        raise MisconfigurationException(f"num_nodes={num_nodes} is not supported: one machine is")
-    if accelerator not in ("auto", "cpu", "gpu", "cuda"):
-        raise ValueError(
-            f"You selected an invalid accelerator name: `accelerator={accelerator!r}`."
-            " Available names are: auto, cpu, cuda, gpu."
-        )
-    index = _device_index(devices)
-    has_gpu = facula.cuda.is_available()
-    if accelerator in ("gpu", "cuda") and not has_gpu:
-        raise MisconfigurationException("`accelerator='gpu'` was asked for, but no GPU was found")
-    if accelerator == "cpu" or not has_gpu:
-        return facula.device("cpu")
-    return facula.device("cuda", index)
-
-
-def _device_index(devices: object) -> int:
-    if devices == "auto":
-        return 0
-    if isinstance(devices, str):
-        try:
-            devices = [int(part) for part in devices.split(",") if part] if "," in devices else int(devices)
-        except ValueError:
-            raise MisconfigurationException(f"devices={devices!r} should be a number or a list of numbers") from None
-    if isinstance(devices, (list, tuple)) and len(devices) == 1 and isinstance(devices[0], int):
-        return devices[0]
-    if devices in (1, -1) and not isinstance(devices, bool):
-        return 0
-    raise MisconfigurationException(f"devices={devices!r} is not supported: expected one device, such as devices=1")
 
 
 def resolve_limit(value: int | float | None, name: str) -> int | float:

@@ -60,6 +60,8 @@ class Logging:
         enable_graph: bool,
         add_dataloader_idx: bool,
         batch_size: int | None,
+        sync_dist: bool = False,
+        sync_dist_group: object = None,
     ) -> None:
         """Take in one number: see `LightningModule.log`."""
         if not isinstance(name, str):
@@ -102,6 +104,17 @@ class Logging:
         if batch_size is None:
             needs_size = on_epoch and reduction == "mean" and self.batch is not None
             batch_size = extract_batch_size(self.batch) if needs_size else 1
+        strategy = self.trainer.strategy
+        if strategy.is_distributed:
+            if self.trainer.training and not self.trainer._optimization.weight:
+                # What a process repeats where nothing was left for it does not count.
+                item.value, item.fresh = tensor, True
+            else:
+                item.update(tensor, batch_size)
+            # In evaluation processes may have different numbers of batches: there the numbers meet at the end.
+            if sync_dist and on_step and self.trainer.training:
+                item.value = strategy.reduce(tensor, sync_dist_group, reduction)
+            return
         item.update(tensor, batch_size)
 
     def _as_tensor(self, name: str, value: Any, enable_graph: bool) -> Tensor:

@@ -29,6 +29,9 @@ class Optimization:
         self.wrapped: list[LightningOptimizer] = []
         self.schedulers: list[LRSchedulerConfig] = []
         self.steps = 0
+        #: By how much the loss of a batch counts: not 1 where processes have parts of different sizes of it.
+        self.weight = 1.0
+        self._accumulating = False
         #: Set where there are several optimizers, each with a loss of its own.
         self.named: NamedOptimization | None = None
 
@@ -48,6 +51,9 @@ class Optimization:
     def train_batch(self, arguments: tuple[Any, ...], batch_idx: int, accumulating: bool) -> object:
         """Run the training step of a batch and what follows from it; return what the step gave."""
         trainer = self.trainer
+        self._accumulating = accumulating
+        if trainer.strategy.is_distributed:
+            trainer.strategy.begin_batch(trainer._module)
         if self.named is not None:
             return self.named.train_batch(arguments, batch_idx)
         plain = trainer.has_plain_precision
@@ -85,8 +91,12 @@ class Optimization:
     def backward(self, loss: Tensor, *args: object, **kwargs: Any) -> None:
         """Compute gradients, with the hooks before and after."""
         trainer = self.trainer
+        if self.weight != 1.0:
+            loss = loss * self.weight
         loss = trainer.precision_plugin.pre_backward(loss)
         call_both(trainer, "on_before_backward", loss)
+        if trainer.strategy.is_distributed:
+            trainer.strategy.pre_backward(loss, self._accumulating and self.named is None)
         call_module(trainer, "backward", loss, *args, **kwargs)
         call_both(trainer, "on_after_backward")
 

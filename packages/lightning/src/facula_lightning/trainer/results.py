@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,8 @@ class Results:
 
     def __init__(self) -> None:
         self.items: dict[tuple[str | int, ...], LoggedNumber] = {}
+        #: Gives the objects of all processes for one's own, where there are several.
+        self.gather: Callable[[Any], list[Any]] | None = None
 
     def reset(self) -> None:
         """Forget everything."""
@@ -80,7 +83,8 @@ class Results:
     def metrics(self, on_step: bool) -> dict[str, dict[str, Tensor]]:
         """Return what goes to the callbacks, to the loggers and to the progress bar: of this step, or of the epoch."""
         found: dict[str, dict[str, Tensor]] = {"callback": {}, "log": {}, "pbar": {}}
-        for item in self.items.values():
+        items = self.items if on_step or self.gather is None else merged(self.gather(self.state_dict()))
+        for item in items.values():
             if on_step:
                 if not item.on_step or not item.fresh or item.value is None:
                     continue
@@ -113,3 +117,28 @@ class Results:
         self.items = {
             tuple(each["key"]): LoggedNumber(**{k: v for k, v in each.items() if k != "key"}) for each in state
         }
+
+
+def merged(states: Sequence[list[dict[str, Any]]]) -> dict[tuple[str | int, ...], LoggedNumber]:
+    """Return what one process would have accumulated that had seen the batches of all.
+
+    A number that not all have logged is that of those who have.
+    """
+    whole: dict[tuple[str | int, ...], LoggedNumber] = {}
+    for state in states:
+        own = Results()
+        own.load_state_dict(state)
+        for key, item in own.items.items():
+            if item.total is None:
+                whole.setdefault(key, item)
+                continue
+            found = whole.get(key)
+            if found is None or found.total is None:
+                whole[key] = item
+            elif item.reduce_fx in ("mean", "sum"):
+                found.total = found.total + item.total.to(found.total.device)
+                found.weight += item.weight
+            else:
+                combine = facula.minimum if item.reduce_fx == "min" else facula.maximum
+                found.total = combine(found.total, item.total.to(found.total.device))
+    return whole

@@ -20,10 +20,12 @@ from facula_lightning.loops.fit import FitLoop
 from facula_lightning.loops.prediction import PredictionLoop
 from facula_lightning.module import LightningModule
 from facula_lightning.plugins.precision import Precision
+from facula_lightning.strategies.resolve import resolve_strategy
 from facula_lightning.trainer import flags
 from facula_lightning.trainer.call import call_both, call_callbacks, call_data, call_module, is_overridden
 from facula_lightning.trainer.callbacks import attach_model_callbacks, configure_callbacks
 from facula_lightning.trainer.data import DataSource
+from facula_lightning.trainer.distribution import launched, prepares_data, share_loggers, split_plugins
 from facula_lightning.trainer.facts import RunFacts
 from facula_lightning.trainer.logging import Logging
 from facula_lightning.trainer.optimization import Optimization
@@ -34,13 +36,15 @@ from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from facula_lightning.utilities.seed import isolate_rng
 
 if TYPE_CHECKING:
+    from facula_lightning.accelerators import Accelerator
     from facula_lightning.plan import Plan
+    from facula_lightning.strategies import Strategy
 
 Result = TypeVar("Result")
 
 
 class Trainer(RunFacts):
-    """Runs fit, validate, test and predict on one device; the arguments and defaults are Lightning's.
+    """Runs fit, validate, test and predict, in one process or several; the arguments and defaults are Lightning's.
 
     >>> trainer = Trainer(max_epochs=3, gradient_clip_val=1.0, logger=False, enable_checkpointing=False)
     >>> trainer.max_epochs
@@ -50,8 +54,8 @@ class Trainer(RunFacts):
     def __init__(
         self,
         *,
-        accelerator: str = "auto",
-        strategy: str = "auto",
+        accelerator: str | Accelerator = "auto",
+        strategy: str | Strategy = "auto",
         devices: list[int] | str | int = "auto",
         num_nodes: int = 1,
         precision: str | int | None = None,
@@ -114,7 +118,12 @@ class Trainer(RunFacts):
             logger = enable_checkpointing = enable_progress_bar = enable_model_summary = False
             num_sanity_val_steps = 0
         self.barebones = barebones
-        self.device = flags.resolve_device(accelerator, devices, strategy, num_nodes)
+        environment, plugins = split_plugins(plugins)
+        self.strategy = resolve_strategy(strategy, accelerator, devices, num_nodes, environment)
+        self.device = self.strategy.root_device
+        self.num_nodes = num_nodes
+        self.use_distributed_sampler = use_distributed_sampler
+        self.sync_batchnorm = sync_batchnorm
         self.precision_plugin, self.checkpoint_io = resolve_plugins(plugins, precision, self.device.type)
         # Then steps need no context and batches no conversion.
         self.has_plain_precision = type(self.precision_plugin) is Precision
@@ -203,6 +212,7 @@ class Trainer(RunFacts):
 
     # The four entry points
 
+    @launched
     def fit(
         self,
         model: LightningModule,
@@ -226,6 +236,7 @@ class Trainer(RunFacts):
             path = self._checkpoints.resolve_path(ckpt_path, "fit")
             self._run("fit", path, self._fit)
 
+    @launched
     def validate(
         self,
         model: LightningModule | None = None,
@@ -238,6 +249,7 @@ class Trainer(RunFacts):
         """Return what one pass over the validation data logged, a dictionary for each loader."""
         return self._evaluate("validate", self.validate_loop, model, dataloaders, ckpt_path, verbose, datamodule)
 
+    @launched
     def test(
         self,
         model: LightningModule | None = None,
@@ -250,6 +262,7 @@ class Trainer(RunFacts):
         """Return what one pass over the test data logged, a dictionary for each loader."""
         return self._evaluate("test", self.test_loop, model, dataloaders, ckpt_path, verbose, datamodule)
 
+    @launched
     def predict(
         self,
         model: LightningModule | None = None,
@@ -342,17 +355,22 @@ class Trainer(RunFacts):
         module = self._module
         self.ckpt_path = path
         self.callbacks = attach_model_callbacks(self, self._own_callbacks)
-        if self.datamodule is not None:
+        if self.datamodule is not None and prepares_data(self, self.datamodule):
             self.datamodule.prepare_data()
-        call_module(self, "prepare_data")
+        if prepares_data(self, module):
+            call_module(self, "prepare_data")
+        self.strategy.barrier("prepare_data")
         checkpoint = None if path is None else self._checkpoints.read(path)
         if checkpoint is not None and name == "fit":
             self._checkpoints.restore_loggers(checkpoint)
+            share_loggers(self)
         for logger in self.loggers:
             _ = logger.experiment
         self._convert(module)
         self._call_stage_hook("setup", name)
         call_module(self, "configure_model")
+        if self.sync_batchnorm and self.strategy.is_distributed:
+            facula.nn.SyncBatchNorm.convert_sync_batchnorm(module)
         self._convert(module)
         if checkpoint is not None:
             self._checkpoints.restore_module(checkpoint)
@@ -364,7 +382,9 @@ class Trainer(RunFacts):
                 self._checkpoints.restore_training(checkpoint)
                 self._resumed_weights = checkpoint["state_dict"]
         self._log_hyperparams()
+        self.strategy.setup(module, name == "fit")
         result = body()
+        self.strategy.teardown()
         self._call_stage_hook("teardown", name)
         for logger in self.loggers:
             logger.finalize("success")
@@ -519,6 +539,8 @@ class Trainer(RunFacts):
 
     def print(self, *args: object, **kwargs: Any) -> None:
         """Print, in the first process only, without tearing the progress bar."""
+        if not self.is_global_zero:
+            return
         bar = self.progress_bar_callback
         if bar is not None:
             bar.print(*args, **kwargs)

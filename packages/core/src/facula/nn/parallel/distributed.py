@@ -81,8 +81,8 @@ class DistributedDataParallel(Module):
     def forward(self, *inputs: object, **kwargs: object) -> Any:
         """Return what the module returns, and get ready to average the gradients of a backward pass from it."""
         averages = modes.grad_enabled and self.require_backward_grad_sync
-        if self.require_forward_param_sync and self.broadcast_buffers and self.modules_buffers:
-            _broadcast(self.modules_buffers, self.process_group, self.bucket_bytes_cap)
+        if self.require_forward_param_sync and self.broadcast_buffers:
+            self._sync_buffers()
         if self.device_ids is not None:
             target = Device(self.device_ids[0]) if not isinstance(self.device_ids[0], Device) else self.device_ids[0]
             inputs = tuple(_moved(each, target) for each in inputs)
@@ -95,6 +95,10 @@ class DistributedDataParallel(Module):
             self.require_forward_param_sync = False
             self.reducer.active = False
         return output
+
+    def _sync_buffers(self) -> None:
+        """Give all processes the buffers of the first."""
+        _broadcast(self.modules_buffers, self.process_group, self.bucket_bytes_cap)
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:

@@ -1,0 +1,56 @@
+"""SLURMEnvironment: ``srun`` started the processes."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from facula_lightning.plugins.environments.cluster_environment import ClusterEnvironment, number
+
+
+class SLURMEnvironment(ClusterEnvironment):
+    """Processes that know their places by SLURM_PROCID, SLURM_LOCALID, SLURM_NODEID and SLURM_NTASKS."""
+
+    @property
+    def creates_processes_externally(self) -> bool:
+        """True."""
+        return True
+
+    @staticmethod
+    def detect() -> bool:
+        """Return whether ``srun`` started this process, in a job that is no interactive shell."""
+        interactive = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
+        return "SLURM_NTASKS" in os.environ and "SLURM_PROCID" in os.environ and not interactive
+
+    @property
+    def main_address(self) -> str:
+        """MASTER_ADDR, else the first of the job's machines."""
+        told = os.environ.get("MASTER_ADDR")
+        return told or self.resolve_root_node_address(os.environ.get("SLURM_NODELIST", "127.0.0.1"))
+
+    @staticmethod
+    def resolve_root_node_address(nodes: str) -> str:
+        """Return the first machine in SLURM's list of them.
+
+        >>> SLURMEnvironment.resolve_root_node_address("host[5-8],other1")
+        'host5'
+        """
+        nodes = re.sub(r"\[(.*?)[,-].*\]", r"\1", nodes)
+        nodes = re.sub(r"\[(.*?)\]", r"\1", nodes)
+        return nodes.split(" ")[0].split(",")[0]
+
+    def world_size(self) -> int:
+        """Return SLURM_NTASKS."""
+        return number("SLURM_NTASKS", default=1)
+
+    def global_rank(self) -> int:
+        """Return SLURM_PROCID."""
+        return number("SLURM_PROCID")
+
+    def local_rank(self) -> int:
+        """Return SLURM_LOCALID."""
+        return number("SLURM_LOCALID")
+
+    def node_rank(self) -> int:
+        """Return SLURM_NODEID."""
+        return number("SLURM_NODEID")

@@ -1,0 +1,7 @@
+"""What starts the processes of a run."""
+
+from facula_lightning.strategies.launchers.launcher import Launcher
+from facula_lightning.strategies.launchers.script import ScriptLauncher
+from facula_lightning.strategies.launchers.spawn import SpawnLauncher
+
+__all__ = ["Launcher", "ScriptLauncher", "SpawnLauncher"]
