@@ -32,6 +32,8 @@ class Fetcher:
         self._ahead_rng: dict[str, Any] | None = None
         self._epoch_generators: list[Tensor] = []
         self._position: object = None
+        #: Where the loader was, in a resumed run that read nothing more of the epoch.
+        self._ended: object = None
         #: Called before a batch is given, where a batch that is interrupted is to be done again.
         self.before_batch: Callable[[dict[str, Any]], None] | None = None
 
@@ -39,7 +41,7 @@ class Fetcher:
         """Start an epoch."""
         self._epoch_rng = collect_rng_states()
         self._epoch_generators = generator_states(self.loader)
-        self._position = None
+        self._position = self._ended = None
         self._start()
 
     def resume(self, state: dict[str, Any]) -> None:
@@ -62,6 +64,9 @@ class Fetcher:
         for _ in range(skipped):
             next(self._iterator, None)
         self.count = batches
+        if self.length is not None and batches >= self.length:
+            # A sampler with a state of its own is to know that it has come to its end.
+            next(self._iterator, None)
         self._position = state["loader"]
         self._ahead = _NOTHING
         if self.length is None and self.count < self.limit:
@@ -73,6 +78,7 @@ class Fetcher:
         """Go to the end of the epoch that `resume` went into, as far as it was read: the next one can begin."""
         restore_generators(self.loader, state["generators"])
         self._iterator = None
+        self._ended = state["loader"]
 
     def _start(self) -> None:
         self.count = 0
@@ -111,6 +117,8 @@ class Fetcher:
             yield batch
 
     def _loader_state(self) -> object:
+        if self._ended is not None:
+            return self._ended
         state = getattr(self.loader, "state_dict", None)
         return state() if callable(state) else None
 

@@ -401,7 +401,9 @@ class FitLoop:
                 self._finish_validation(state)
             if position != BATCH_START:
                 self._after_batch(BATCH_END if position == BATCH_END else VALIDATION_END)
-            if not self._epoch_is_over():
+            if self._epoch_is_over():
+                self._batches.finish(place)
+            else:
                 self._run_batches()
             self._end_epoch()
         elif position == EPOCH_END:

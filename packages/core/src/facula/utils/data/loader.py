@@ -146,7 +146,9 @@ class DataLoader(Generic[Item]):
 
     def _make_pool(self, position: _Position) -> Pool:
         fetcher = self._fetcher()
-        return Pool(fetcher, self.num_workers, position.base_seed, self.worker_init_fn, self.multiprocessing_context)
+        pool = Pool(fetcher, self.num_workers, position.base_seed, self.worker_init_fn, self.multiprocessing_context)
+        pool.random.update(position.random)
+        return pool
 
     def _fetcher(self) -> Fetcher:
         return Fetcher(self.dataset, self.collate_fn, self.batch_sampler is not None, self.drop_last)
