@@ -143,3 +143,36 @@ def test_accelerators() -> None:
             find_usable_cuda_devices(1)
         with pytest.raises(MisconfigurationException, match="your machine only has"):
             CUDAAccelerator.parse_devices([0])
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("stops", ["finished", 3]),
+        ("is terminated", ["terminated", 3]),
+        ("stops after validation", ["finished", 6]),
+    ],
+)
+def test_what_stops_one_rank_stops_all(answer, what, expected) -> None:
+    assert answer("stopping_program.py", 2, what) == [expected, expected]
+
+
+def test_a_rank_that_hangs_is_named(start, tmp_path) -> None:
+    ended = start("stopping_program.py", 2, tmp_path / "answer.json", "sleeps", fails=True)
+    assert "rank 0: all_reduce (number " in ended.stderr and "did not end within 2 s" in ended.stderr
+    assert "rank 1: has ended all_reduce (number " in ended.stderr
+
+
+def test_an_error_in_one_rank_ends_all(start, tmp_path) -> None:
+    ended = start("stopping_program.py", 2, tmp_path / "answer.json", "fails", fails=True)
+    assert "ZeroDivisionError: on purpose" in ended.stderr
+
+
+def test_unused_parameters_are_named(start, tmp_path) -> None:
+    ended = start("stopping_program.py", 2, tmp_path / "answer.json", "has unused parameters", fails=True)
+    assert "find_unused_parameters=True" in ended.stderr and "unused.0.weight" in ended.stderr
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_modules_speak_to_each_other(answer, ranks) -> None:
+    assert answer("together_program.py", ranks) == [[rank, 0, ranks] for rank in range(ranks)]

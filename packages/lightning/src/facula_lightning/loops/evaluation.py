@@ -69,6 +69,10 @@ class EvaluationLoop:
             for index, (loader, limit) in enumerate(zip(self.loaders, batches)):
                 self._run_loader(index, loader, limit)
             found = self._end()
+            # In the loop processes have different numbers of batches: they end it together.
+            if trainer.strategy.is_distributed and trainer.strategy.share_stopping(trainer):
+                trainer.received_sigterm = True
+                stop_if_terminated(trainer)
         if own_train_hook:
             call_module(trainer, f"on_{self.stage}_model_train")
         logging.results, logging.batch, logging.dataloader_idx = outer_results, outer_batch, None
@@ -113,7 +117,7 @@ class EvaluationLoop:
                 metrics = self.results.metrics(on_step=True)
                 if metrics["log"] or metrics["pbar"]:
                     logging.publish(metrics, to_loggers=trainer.training_stage != "fit")
-            if trainer.received_sigterm:
+            if trainer.received_sigterm and not trainer.strategy.is_distributed:
                 stop_if_terminated(trainer)
             if batch_idx + 1 >= limit:
                 break

@@ -212,8 +212,12 @@ class FitLoop:
             skip_rest = self._run_batch(batch, takes_index)
             if skip_rest:
                 break
+            terminated = False
+            if trainer.strategy.is_distributed:
+                terminated = trainer.strategy.share_stopping(trainer)
             self._after_batch(self.position)
-            if trainer.received_sigterm:
+            if terminated if trainer.strategy.is_distributed else trainer.received_sigterm:
+                trainer.received_sigterm = True
                 stop_if_terminated(trainer)
             if self._epoch_is_over():
                 break
@@ -331,6 +335,8 @@ class FitLoop:
         self.pending = self._epoch_end
         self._epoch_end.call(callbacks=[*first, *watching], module_at=len(first))
         self.pending = None
+        if trainer.strategy.is_distributed:
+            trainer.strategy.share_stopping(trainer)
         self._complete_epoch()
 
     def _complete_epoch(self) -> None:

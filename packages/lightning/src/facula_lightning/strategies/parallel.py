@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import facula
 from facula import Tensor, distributed
@@ -14,6 +14,9 @@ from facula_lightning.plugins.environments.cluster_environment import ClusterEnv
 from facula_lightning.plugins.environments.lightning import LightningEnvironment
 from facula_lightning.strategies.strategy import Strategy
 from facula_lightning.utilities.rank_zero import rank_zero_only
+
+if TYPE_CHECKING:
+    from facula_lightning.trainer.trainer import Trainer
 
 Value = TypeVar("Value")
 
@@ -80,6 +83,17 @@ class ParallelStrategy(Strategy):
             distributed.init_process_group(self.process_group_backend, timeout=self.timeout)
             self.cluster_environment.validate_settings(self.num_processes, self.num_nodes)
         rank_zero_only.rank = self.global_rank  # type: ignore[attr-defined]
+
+    def share_stopping(self, trainer: Trainer) -> bool:
+        """Let ``trainer.should_stop`` of one process hold for all; return whether one of them received SIGTERM.
+
+        A process that left the loop alone would let the others wait for its gradients.
+        """
+        flags = facula.tensor([int(trainer.should_stop), int(trainer.received_sigterm)], device=self.root_device)
+        distributed.all_reduce(flags, distributed.ReduceOp.MAX)
+        stop, terminated = flags.tolist()
+        trainer.should_stop = bool(stop)
+        return bool(terminated)
 
     def barrier(self, name: str | None = None) -> None:
         """Return when all processes have come here."""

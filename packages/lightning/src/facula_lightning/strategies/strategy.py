@@ -15,6 +15,7 @@ from facula_lightning.accelerators.accelerator import Accelerator
 if TYPE_CHECKING:
     from facula_lightning.module import LightningModule
     from facula_lightning.strategies.launchers import Launcher
+    from facula_lightning.trainer.trainer import Trainer
 
 Value = TypeVar("Value")
 
@@ -85,6 +86,10 @@ class Strategy(ABC):
     def block_backward_sync(self) -> Iterator[None]:
         """Let gradients add up in each process inside the context."""
         yield
+
+    def share_stopping(self, trainer: Trainer) -> bool:
+        """Let ``trainer.should_stop`` of one process hold for all; return whether one of them received SIGTERM."""
+        return trainer.received_sigterm
 
     # Among processes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from facula.utils.data import DataLoader, RandomSampler
@@ -73,7 +74,7 @@ class DataSource:
         if not isinstance(loader, DataLoader):
             return
         if loader.num_workers and loader.worker_init_fn is None and os.environ.get("PL_SEED_WORKERS") == "1":
-            loader.worker_init_fn = pl_worker_init_function
+            loader.worker_init_fn = partial(pl_worker_init_function, rank=self.trainer.global_rank)
         if kind != "train" and not self.trainer.overfit_batches and isinstance(loader.sampler, RandomSampler):
             rank_zero_warn(
                 f"Your `{_HOOKS[kind]}`'s sampler has shuffling enabled, it is strongly recommended that you turn shuffling"
