@@ -15,13 +15,14 @@ from pathlib import Path
 
 import facula
 import numpy as np
-from facula import distributed, nn
-from facula.utils.data import DataLoader, Dataset, DistributedSampler
+from facula import nn
+from facula.utils.data import DataLoader, Dataset
 from facula_lightning import LightningModule, Trainer, seed_everything
 from facula_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from facula_lightning.loggers import CSVLogger
 
 EPOCHS = 3
+RANKS = int(os.environ.get("PMI_SIZE", "1"))
 
 
 class Noisy(Dataset):
@@ -33,14 +34,6 @@ class Noisy(Dataset):
     def __getitem__(self, index: int):
         noise = random.random() + float(np.random.rand()) + facula.rand(()).item()
         return index, facula.full((4,), index / 13 + 0.01 * noise)
-
-
-def averaged(tensor: facula.Tensor) -> facula.Tensor:
-    """Return a tensor with its average over all processes written to it."""
-    if distributed.is_initialized():
-        distributed.all_reduce(tensor)
-        tensor /= distributed.get_world_size()
-    return tensor
 
 
 class Model(LightningModule):
@@ -61,11 +54,12 @@ class Model(LightningModule):
 
     def validation_step(self, batch, batch_idx):
         index, x = batch
-        self.log("val_loss", averaged(nn.functional.mse_loss(self.layer(x).squeeze(1), index / 13.0)))
+        self.log("val_loss", nn.functional.mse_loss(self.layer(x).squeeze(1), index / 13.0))
 
-    def on_after_backward(self):
-        for parameter in self.parameters():
-            averaged(parameter.grad)
+    def on_fit_start(self):
+        if self.trainer.world_size > 1:
+            # Each process draws numbers of its own.
+            facula.manual_seed(100 + self.global_rank)
 
     def on_train_batch_end(self, outputs, batch, batch_idx):
         self.batches_ended += outputs["loss"] + batch[1].sum()
@@ -125,11 +119,7 @@ class KillWhileSaving(Callback):
 
 
 def loaders(workers: int) -> tuple[DataLoader, DataLoader]:
-    if distributed.is_initialized():
-        sampler = DistributedSampler(Noisy(), distributed.get_world_size(), distributed.get_rank())
-        train = DataLoader(Noisy(), batch_size=1, sampler=sampler, num_workers=workers)
-    else:
-        train = DataLoader(Noisy(), batch_size=2, shuffle=True, num_workers=workers)
+    train = DataLoader(Noisy(), batch_size=2 // RANKS, shuffle=True, num_workers=workers)
     # A generator of its own, which validation draws from every time.
     own = facula.Generator().manual_seed(5)
     return train, DataLoader(Noisy(), batch_size=4, shuffle=True, generator=own)
@@ -139,19 +129,14 @@ def run(folder: Path, workers: int = 2, ckpt_path=None, callbacks: tuple = (), *
     """Train in a folder; return the model and the trainer."""
     seed_everything(1 if ckpt_path is None else 1234, verbose=False)
     model = Model()
-    kind, logs = Trainer, folder
-    if distributed.is_initialized():
-        rank = distributed.get_rank()
-        facula.manual_seed(100 + rank)
-        kind = type("Ranks", (Trainer,), {"world_size": 2, "global_rank": rank, "is_global_zero": rank == 0})
-        logs = folder / f"rank_{rank}"
     best = ModelCheckpoint(folder / "best", monitor="val_loss", save_top_k=2, save_on_train_epoch_end=False)
     usual = {
         **{"max_epochs": EPOCHS, "accumulate_grad_batches": 3, "val_check_interval": 2, "log_every_n_steps": 1},
-        **{"enable_progress_bar": False, "enable_model_summary": False, "logger": CSVLogger(logs, version=0)},
+        **{"enable_progress_bar": False, "enable_model_summary": False, "logger": CSVLogger(folder, version=0)},
+        **({"strategy": "ddp", "devices": RANKS} if RANKS > 1 else {}),
         **{"accelerator": "cpu", "callbacks": [*callbacks, LearningRateMonitor(), best]},
     }
-    trainer = kind(**{**usual, **settings})
+    trainer = Trainer(**{**usual, **settings})
     trainer.fit(model, *loaders(workers), ckpt_path=ckpt_path)
     return model, trainer
 
@@ -172,21 +157,14 @@ def main(folder: Path, killed_at: int) -> None:
     import warnings
 
     warnings.simplefilter("ignore")
-    if "PMI_RANK" in os.environ:
-        distributed.init_process_group("mpi")
     newest = folder / "newest.ckpt"
     model, trainer = run(
         folder, ckpt_path=newest if newest.exists() else None, callbacks=(KillWhileSaving(newest, killed_at),)
     )
-    if trainer.global_rank:
-        # Buffers are those of the first process.
-        model.batches_ended.zero_()
     # The best are the same; the file of one that was saved between a checkpoint and the kill is there twice.
     scores = sorted(score.item() for score in trainer.checkpoint_callback.best_k_models.values())
     result = (digest(model), trainer.global_step, *generators(), *scores)
     (folder / f"result_{trainer.global_rank}.txt").write_text(repr(result))
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -122,6 +122,8 @@ def _migrate_loops(checkpoint: dict[str, Any]) -> dict[str, Any]:
         {
             **{"rng": None, "validation_generators": [], "results": [], "validation_results": [], "gradients": {}},
             "module_metrics": {},
+            "buffers": {},
+            "weight": 1.0,
             **{"fetcher": place if position in ("batch_end", "validation_end") else None, "pending": None},
         }
     ]

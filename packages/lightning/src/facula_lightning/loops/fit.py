@@ -19,6 +19,7 @@ from facula_lightning.loops.state import (
     Pending,
     generators_state,
     logger_states,
+    restore_buffers,
     restore_gradients,
     restore_metrics,
     state_before_batch,
@@ -391,6 +392,8 @@ class FitLoop:
                 self._batches.finish(place)
         restore_gradients(trainer, state["gradients"])
         restore_metrics(trainer._module, state["module_metrics"])
+        restore_buffers(trainer, state["buffers"])
+        trainer._optimization.weight = state["weight"]
         self.validation.restore_generators(state["validation_generators"])
         trainer.should_stop = trainer.should_stop or state["stopped"]
         if state["rng"] is not None:

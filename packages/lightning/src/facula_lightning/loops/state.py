@@ -141,6 +141,22 @@ def restore_gradients(trainer: Trainer, gradients: dict[str, facula.Tensor]) -> 
         parameter.grad = gradient.to(device=parameter.device, dtype=parameter.dtype)
 
 
+def own_buffers(trainer: Trainer) -> dict[str, facula.Tensor]:
+    """Return the buffers of a process that is not the first: the first's are those of the checkpoint's weights."""
+    if trainer.global_rank == 0:
+        return {}
+    return {name: buffer.detach() for name, buffer in trainer._module.named_buffers()}
+
+
+def restore_buffers(trainer: Trainer, buffers: dict[str, facula.Tensor]) -> None:
+    """Give a process the buffers that `own_buffers` returned."""
+    own = dict(trainer._module.named_buffers())
+    with facula.no_grad():
+        for name, buffer in buffers.items():
+            if name in own:
+                own[name].copy_(buffer)
+
+
 def metric_states(module: LightningModule) -> dict[str, Any]:
     """Return what metrics among the submodules have taken in so far, by their names.
 
@@ -193,6 +209,8 @@ def rank_state(loop: FitLoop) -> dict[str, Any]:
         "validation_results": loop.validation.results.state_dict() if loop.trainer.validating else [],
         "gradients": open_gradients(loop),
         "module_metrics": metric_states(loop.trainer._module),
+        "buffers": own_buffers(loop.trainer),
+        "weight": loop.trainer._optimization.weight,
         "pending": None if pending is None else pending.state_dict(),
     }
 
@@ -205,6 +223,8 @@ def state_before_batch(loop: FitLoop, place: dict[str, Any]) -> dict[str, Any]:
         "results": loop.results.state_dict(),
         "validation_results": [],
         "module_metrics": metric_states(loop.trainer._module),
+        "weight": loop.trainer._optimization.weight,
+        "buffers": {name: buffer.clone() for name, buffer in own_buffers(loop.trainer).items()},
         "gradients": {name: gradient.clone() for name, gradient in open_gradients(loop).items()},
         "pending": None,
     }

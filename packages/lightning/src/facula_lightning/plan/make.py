@@ -26,6 +26,7 @@ from facula_lightning.trainer.data import DataSource
 from facula_lightning.trainer.logging import Logging
 from facula_lightning.trainer.named import is_named, read_named
 from facula_lightning.trainer.optimization import Optimization
+from facula_lightning.trainer.sharding import shard
 from facula_lightning.utilities.data import as_loaders, sized_len
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.seed import isolate_rng
@@ -145,7 +146,9 @@ def _measure(
         if loaders is None:
             owner = datamodule if is_overridden(hook, datamodule) else model
             loaders = getattr(owner, hook)() if is_overridden(hook, owner) else None
-        lengths = [sized_len(each) for each in as_loaders(loaders)]
+        shared = trainer.strategy.is_distributed and trainer.use_distributed_sampler
+        parts = [shard(each, trainer.strategy, kind == "train") if shared else each for each in as_loaders(loaders)]
+        lengths = [sized_len(each) for each in parts]
         limit = getattr(trainer, f"limit_{kind}_batches")
         for index, length in enumerate(lengths):
             if length is None and not isinstance(limit, int):

@@ -160,8 +160,19 @@ class NamedOptimization:
         if each.toggle:
             parameters = [p for group in each.optimizer.param_groups for p in group["params"] if p.requires_grad]
             settings["inputs"] = parameters
-        self.optimization.backward(loss, **settings)
+        # Processes average gradients before a step: each pass reaches some of the parameters only.
+        with self.optimization.trainer.strategy.block_backward_sync():
+            self.optimization.backward(loss, **settings)
         each.turns += 1
+
+    def _average(self, optimizer: Optimizer) -> None:
+        strategy = self.optimization.trainer.strategy
+        with facula.no_grad():
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    # Every process takes part, with zeros where its loss did not reach the parameter.
+                    own = facula.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                    parameter.grad = strategy.reduce(own)
 
     def _step(self, due: list[NamedOptimizer], batch_idx: int, losses: dict[str, Tensor]) -> None:
         trainer = self.optimization.trainer
@@ -175,6 +186,8 @@ class NamedOptimization:
             # All steps of a batch are on gradients of one scale.
             trainer.precision_plugin.more_steps = each is not due[-1]
             wrapped = self.optimization.wrapped[self.optimization.optimizers.index(each.optimizer)]
+            if trainer.strategy.is_distributed:
+                self._average(each.optimizer)
             call_module(trainer, "optimizer_step", trainer.current_epoch, batch_idx, wrapped, closure)
             each.turns = 0
             each.steps += 1
