@@ -23,12 +23,24 @@ def gather_states(trainer: Trainer, own: dict[str, Any]) -> list[dict[str, Any]]
 
 def state_of_rank(trainer: Trainer, states: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what this process goes on with: its own state, or that of another where there were not so many."""
-    if len(states) != trainer.world_size:
-        rank_zero_warn(
-            f"The checkpoint was saved by {len(states)} processes and is gone on with by {trainer.world_size}: the order of"
-            " samples stays, but random numbers and numbers logged by epoch will differ from those of an uninterrupted run."
-        )
-    return states[trainer.global_rank % len(states)]
+    if len(states) == trainer.world_size:
+        return states[trainer.global_rank]
+    rank_zero_warn(
+        f"The checkpoint was saved by {len(states)} processes and is gone on with by {trainer.world_size}: with the same global"
+        " batch the order of samples stays, but random numbers and numbers logged by epoch may differ from those of a run"
+        " that was not interrupted."
+    )
+    own = dict(states[trainer.global_rank % len(states)])
+    # Gradients of an open window are parts of an average over processes.
+    names = {name for state in states for name in state["gradients"]}
+    own["gradients"] = {
+        name: sum(state["gradients"][name] for state in states if name in state["gradients"]) / len(states)
+        for name in names
+    }
+    if trainer.global_rank >= len(states):
+        # What was logged so far is counted once.
+        own["results"] = []
+    return own
 
 
 def wait_for_all(trainer: Trainer) -> None:
