@@ -373,3 +373,19 @@ def test_hyper_parameters_of_a_file_take_the_place_of_the_checkpoints(tmp_path: 
     pytest.importorskip("yaml")
     (tmp_path / "hparams.yaml").write_text("rate: 0.5\nwidth: 4\n")
     assert Model.load_from_checkpoint(LIGHTNING, hparams_file=tmp_path / "hparams.yaml", rate=0.75).hparams.rate == 0.75
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+def test_what_a_killed_run_had_replaced_is_deleted(tmp_path: Path) -> None:
+    class Killed(TorchCheckpointIO):
+        def remove_checkpoint(self, path):
+            raise ZeroDivisionError
+
+    folder = tmp_path / "kept"
+    with pytest.raises(ZeroDivisionError):
+        quiet(tmp_path, max_epochs=3, plugins=[Killed()], callbacks=[ModelCheckpoint(folder)]).fit(Model(), data())
+    first, second = (folder / f"epoch={number}-step={3 * number + 3}.ckpt" for number in (0, 1))
+    assert sorted(folder.iterdir()) == [first, second]
+    quiet(tmp_path, max_epochs=3, callbacks=[ModelCheckpoint(folder)]).fit(Model(), data(), ckpt_path=second)
+    # The one that the run was resumed from stays.
+    assert sorted(folder.iterdir()) == [second, folder / "epoch=2-step=9.ckpt"]

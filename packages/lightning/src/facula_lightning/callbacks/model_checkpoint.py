@@ -98,6 +98,8 @@ class ModelCheckpoint(Checkpoint):
         self._last_checkpoint_saved = ""
         self._last_time = 0.0
         self._waits_for_metric = False
+        #: The file that the one being saved takes the place of.
+        self._replaced = ""
         self.kth_value = facula.tensor(math.inf if mode == "min" else -math.inf)
         self.current_score: Tensor | None = None
         self.best_k_models: dict[str, Tensor] = {}
@@ -132,6 +134,7 @@ class ModelCheckpoint(Checkpoint):
             **{name: getattr(self, name) for name in names},
             "best_k_models": dict(self.best_k_models),
             "last_saved": [self._last_global_step_saved, self._last_checkpoint_saved, self._waits_for_metric],
+            "replaced": self._replaced,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -140,6 +143,7 @@ class ModelCheckpoint(Checkpoint):
             for name in ("best_model_score", "kth_best_model_path", "kth_value", "best_k_models", "last_model_path"):
                 setattr(self, name, state_dict.get(name, getattr(self, name)))
             self.current_score = state_dict.get("current_score")
+            self._replaced = state_dict.get("replaced", "")
             if "last_saved" in state_dict:
                 self._last_global_step_saved, self._last_checkpoint_saved, self._waits_for_metric = state_dict[
                     "last_saved"
@@ -161,8 +165,10 @@ class ModelCheckpoint(Checkpoint):
             rank_zero_warn(f"Checkpoint directory {self.dirpath} exists and is not empty.")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
+        """Start the clock; delete what a run that was killed meanwhile had replaced and not deleted."""
         self._last_time = time.monotonic()
+        replaced, self._replaced = self._replaced, ""
+        self._remove(trainer, replaced, self._last_checkpoint_saved)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
@@ -286,9 +292,7 @@ class ModelCheckpoint(Checkpoint):
         path = trainer.strategy.broadcast(self._free_name(candidates, self.best_model_path))
         # The path is part of the state that is saved.
         previous, self.best_model_path = self.best_model_path, path
-        self._save(trainer, path)
-        if self.save_top_k == 1 and previous and self._may_remove(trainer, previous, path):
-            trainer.checkpoint_io.remove_checkpoint(previous)
+        self._save(trainer, path, previous if self.save_top_k == 1 else "")
 
     def _save_best(self, trainer: Trainer, score: Tensor, candidates: dict[str, Tensor]) -> None:
         k = len(self.best_k_models) + 1 if self.save_top_k == -1 else self.save_top_k
@@ -312,9 +316,7 @@ class ModelCheckpoint(Checkpoint):
                 f"Epoch {int(candidates['epoch'])}, global step {int(candidates['step'])}: {self.monitor!r} reached"
                 f" {score.item():0.5f} (best {self.best_model_score.item():0.5f}), saving model to {path!r} as top {k}"
             )
-        self._save(trainer, path)
-        if removed and self._may_remove(trainer, removed, path):
-            trainer.checkpoint_io.remove_checkpoint(removed)
+        self._save(trainer, path, removed or "")
 
     def _save_last(self, trainer: Trainer, candidates: dict[str, Tensor]) -> None:
         if not self.save_last:
@@ -329,18 +331,25 @@ class ModelCheckpoint(Checkpoint):
         if self.save_last == "link" and self._last_checkpoint_saved and self.save_top_k != 0:
             if trainer.is_global_zero:
                 self._link(self._last_checkpoint_saved, path)
+            self._remove(trainer, previous, path)
         else:
-            self._save(trainer, path)
-        if previous and self._may_remove(trainer, previous, path):
-            trainer.checkpoint_io.remove_checkpoint(previous)
+            self._save(trainer, path, previous)
 
-    def _save(self, trainer: Trainer, path: str) -> None:
+    def _save(self, trainer: Trainer, path: str, replaced: str = "") -> None:
+        """Save a checkpoint, and then delete one that it takes the place of."""
+        self._replaced = replaced
         # What was saved last is part of the state that is saved.
         self._last_global_step_saved = trainer.global_step
         self._last_checkpoint_saved = path
         trainer.save_checkpoint(path, self.save_weights_only)
         for logger in trainer.loggers:
             logger.after_save_checkpoint(self)
+        self._replaced = ""
+        self._remove(trainer, replaced, path)
+
+    def _remove(self, trainer: Trainer, path: str, current: str) -> None:
+        if path and self._may_remove(trainer, path, current):
+            trainer.checkpoint_io.remove_checkpoint(path)
 
     @staticmethod
     def _link(target: str, path: str) -> None:
