@@ -273,3 +273,9 @@ def test_a_run_that_was_told_to_stop_stops(tmp_path: Path) -> None:
         )
         assert outcome(*again) == expected, path.name
         assert again[1].global_step == trainer.global_step
+
+
+def test_another_number_of_workers_is_not_exact_and_said_to_be_so(tmp_path: Path) -> None:
+    fit(LOADERS["shuffled by workers"](), Save(tmp_path), max_epochs=1)
+    with pytest.warns(UserWarning, match="saved with 2 workers of the training loader, and now there are 1"):
+        fit(DataLoader(Noisy(), 2, shuffle=True, num_workers=1), ckpt_path=tmp_path / "03.ckpt", max_epochs=1)

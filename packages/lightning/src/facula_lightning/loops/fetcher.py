@@ -9,6 +9,7 @@ from facula import Generator, Tensor
 from facula.utils.data import IterableDataset
 
 from facula_lightning.utilities.data import sized_len
+from facula_lightning.utilities.rank_zero import rank_zero_warn
 from facula_lightning.utilities.seed import collect_rng_states, set_rng_states
 
 _NOTHING = object()
@@ -57,6 +58,7 @@ class Fetcher:
         self._epoch_generators = state["epoch_generators"]
         skipped = batches
         loader: Any = self.loader
+        _check_workers(loader, state["loader"])
         if state["loader"] is not None and hasattr(loader, "load_state_dict") and not _is_stateless_stream(loader):
             loader.load_state_dict(state["loader"])
             skipped = 0
@@ -157,6 +159,16 @@ def set_epoch(loader: object, epoch: int) -> None:
         sampler: Any = getattr(loader, part, None)
         if hasattr(sampler, "set_epoch"):
             sampler.set_epoch(epoch)
+
+
+def _check_workers(loader: object, state: object) -> None:
+    """Warn where workers drew random numbers, and there are not as many as there were."""
+    now = getattr(loader, "num_workers", 0)
+    if isinstance(state, dict) and state.get("random") and state.get("num_workers") != now:
+        rank_zero_warn(
+            f"The checkpoint was saved with {state.get('num_workers')} workers of the training loader, and now there are {now}:"
+            " the random numbers that workers draw will differ from those of a run that was not interrupted."
+        )
 
 
 def _is_stateless_stream(loader: object) -> bool:
