@@ -1,5 +1,6 @@
 // Rows of a table, looked up and summed by index.
 #include <algorithm>
+#include <vector>
 
 #include "array.h"
 #include "map.h"
@@ -20,16 +21,35 @@ bool is_table(PyObject* object) {
   return table.type() == Type::float32 && table.contiguous() && table.dims() >= 1;
 }
 
-// Whether all are rows of a table of `rows`; negative ones count from the end where that is allowed.
-bool are_in_range(const Array& index, Index rows) {
+// The least and the largest of indices, of which there is one at least.
+struct Range {
+  int64_t least;
+  int64_t most;
+};
+Range range_of(const Array& index) {
   const int64_t* at = index.data<int64_t>();
-  int64_t least = 0;
-  int64_t most = -1;
-  for (Index i = 0; i < index.size(); ++i) {
-    least = std::min(least, at[i]);
-    most = std::max(most, at[i]);
-  }
-  return least >= 0 && most < rows;
+  const Index size = index.size(), parts = (size + 65535) / 65536;
+  std::vector<Range> found(static_cast<size_t>(parts));
+  parallel_for(parts, 1, [&](Index begin, Index end) {
+    for (Index part = begin; part < end; ++part) {
+      Range range = {at[part * 65536], at[part * 65536]};
+      for (Index i = part * 65536; i < std::min(size, (part + 1) * 65536); ++i) {
+        range.least = std::min(range.least, at[i]);
+        range.most = std::max(range.most, at[i]);
+      }
+      found[part] = range;
+    }
+  });
+  Range all = found[0];
+  for (const Range& each : found) all = {std::min(all.least, each.least), std::max(all.most, each.most)};
+  return all;
+}
+
+// Whether all are rows of a table of `rows`.
+bool are_in_range(const Array& index, Index rows) {
+  if (index.size() == 0) return true;
+  const Range range = range_of(index);
+  return range.least >= 0 && range.most < rows;
 }
 
 }  // namespace
@@ -55,6 +75,48 @@ KERNEL(take_rows, "take_rows(table, index): table[index]") {
     }
   });
   return result.release();
+}
+
+KERNEL(index_range, "index_range(index): the least and the largest of int64 indices, of which there is one at least") {
+  if (count != 1 || !is_index(args[0]) || Array(args[0]).size() == 0) return declined();
+  const Range range = range_of(Array(args[0]));
+  return Py_BuildValue("(LL)", static_cast<long long>(range.least), static_cast<long long>(range.most));
+}
+
+KERNEL(sum_at, "sum_at(x, index, count): zeros with each element of a vector added at its index") {
+  if (count != 3 || !is_table(args[0]) || !is_index(args[1])) return declined();
+  const Array x(args[0]), index(args[1]);
+  const Index size = PyLong_AsSsize_t(args[2]);
+  if (PyErr_Occurred()) return nullptr;
+  const Index number = index.size();
+  if (x.dims() != 1 || index.dims() != 1 || x.size() < number || number == 0) return declined();
+  const npy_intp shape[1] = {size};
+  Array result = Array::empty(1, shape, Type::float32);
+  if (!result) return nullptr;
+  // Many numbers for each place are added up in two halves, always, so that two threads have something to do.
+  const Index parts = number >= 4 * size && number >= 2 * kGrain ? 2 : 1;
+  std::vector<float> second(static_cast<size_t>((parts - 1) * size));
+  float* const sums[2] = {result.data<float>(), second.data()};
+  const float* from = x.data<float>();
+  const int64_t* at = index.data<int64_t>();
+  bool in_range[2] = {true, true};
+  {
+    WithoutGil unlocked(number > kGrain);
+    std::memset(sums[0], 0, static_cast<size_t>(size) * sizeof(float));
+    parallel_for(parts, 1, [&](Index begin, Index end) {
+      for (Index part = begin; part < end; ++part) {
+        float* to = sums[part];
+        const Index last = number * (part + 1) / parts;
+        Index i = number * part / parts;
+        for (; i < last && static_cast<uint64_t>(at[i]) < static_cast<uint64_t>(size); ++i) to[at[i]] += from[i];
+        in_range[part] = i == last;
+      }
+    });
+    if (parts == 2) {
+      for (Index i = 0; i < size; ++i) sums[0][i] += sums[1][i];
+    }
+  }
+  return in_range[0] && in_range[1] ? result.release() : declined();
 }
 
 KERNEL(sum_rows, "sum_rows(rows, index, count, ignored): zeros with each row added at its index, but for one") {

@@ -253,45 +253,60 @@ struct Transform {
     const auto roots = roots_of<T>(n);
     z[2 * half] = z[0];
     z[2 * half + 1] = z[1];
-    parallel_for(half / 2 + 1, 8192, [&](Index begin, Index end) {
-      for (Index k = begin; k < end; ++k) {
-        T w[2];
-        roots->at(k, w);
-        T* a = z + 2 * k;
-        T* b = z + 2 * (half - k);
-        Complex<T> low, high;
-        split_pair(Complex<T>{a[0], a[1]}, Complex<T>{b[0], b[1]}, w, &low, &high);
-        b[0] = high.re;
-        b[1] = high.im;
-        a[0] = low.re;
-        a[1] = low.im;
-      }
-    });
+    for_pairs(half, [&](Index begin, Index end) { split_part(*roots, z, half, begin, end); });
   }
 
   static void join_long_row(const T* from, T* z, Index n) {
-    const Index half = n / 2;
     const auto roots = roots_of<T>(n);
-    parallel_for(half / 2 + 1, 8192, [&](Index begin, Index end) {
-      for (Index k = begin; k < end; ++k) {
-        T w[2];
-        roots->at(k, w);
-        const T* low = from + 2 * k;
-        const T* high = from + 2 * (half - k);
-        const bool ends = k == 0;
-        Complex<T> a, b;
-        join_pair(Complex<T>{low[0], ends ? T(0) : low[1]}, Complex<T>{high[0], ends ? T(0) : high[1]}, w, &a, &b);
-        if (k != 0) {
-          z[2 * (half - k)] = b.re;
-          z[2 * (half - k) + 1] = b.im;
-        }
-        z[2 * k] = a.re;
-        z[2 * k + 1] = a.im;
-      }
-    });
+    for_pairs(n / 2, [&](Index begin, Index end) { join_part(*roots, from, z, n / 2, begin, end); });
   }
 
  private:
+  // Calls `body` for parts of 0 … half / 2 that are the same for any number of threads.
+  template <class Function>
+  static void for_pairs(Index half, const Function& body) {
+    constexpr Index kPart = 4096;
+    const Index count = half / 2 + 1;
+    parallel_for((count + kPart - 1) / kPart, 2, [&](Index begin, Index end) {
+      for (Index part = begin; part < end; ++part) body(part * kPart, std::min(count, (part + 1) * kPart));
+    });
+  }
+
+  // Compiled once: a copy within each caller might join other products and sums into one step, with other last bits.
+  __attribute__((noinline)) static void split_part(const Roots<T>& roots, T* z, Index half, Index begin, Index end) {
+    for (Index k = begin; k < end; ++k) {
+      T w[2];
+      roots.at(k, w);
+      T* a = z + 2 * k;
+      T* b = z + 2 * (half - k);
+      Complex<T> low, high;
+      split_pair(Complex<T>{a[0], a[1]}, Complex<T>{b[0], b[1]}, w, &low, &high);
+      b[0] = high.re;
+      b[1] = high.im;
+      a[0] = low.re;
+      a[1] = low.im;
+    }
+  }
+
+  __attribute__((noinline)) static void join_part(
+      const Roots<T>& roots, const T* from, T* z, Index half, Index begin, Index end) {
+    for (Index k = begin; k < end; ++k) {
+      T w[2];
+      roots.at(k, w);
+      const T* low = from + 2 * k;
+      const T* high = from + 2 * (half - k);
+      const bool ends = k == 0;
+      Complex<T> a, b;
+      join_pair(Complex<T>{low[0], ends ? T(0) : low[1]}, Complex<T>{high[0], ends ? T(0) : high[1]}, w, &a, &b);
+      if (k != 0) {
+        z[2 * (half - k)] = b.re;
+        z[2 * (half - k) + 1] = b.im;
+      }
+      z[2 * k] = a.re;
+      z[2 * k + 1] = a.im;
+    }
+  }
+
   template <bool conjugate>
   ALWAYS_INLINE Complex<V> product(Complex<V> a, Complex<V> b) {
     const V im = conjugate ? -b.im : b.im;

@@ -2,9 +2,11 @@
 //
 // Sums are taken in blocks, so that rounding grows as slowly as in NumPy's pairwise ones; how they are divided depends
 // on the shape alone.
+#include <vector>
 #include <type_traits>
 
 #include "reduction.h"
+#include "rows.h"
 
 namespace facula {
 namespace {
@@ -222,5 +224,39 @@ KERNEL(mean, "mean(x, dims, keepdim)") { return reduce<Sum>(args, count, true); 
 KERNEL(amax, "amax(x, dims, keepdim)") { return reduce<Largest>(args, count, false); }
 
 KERNEL(amin, "amin(x, dims, keepdim)") { return reduce<Smallest>(args, count, false); }
+
+KERNEL(square_norm, "square_norm(x): the square root of the sum of the squares of all elements of float32") {
+  if (count != 1 || !is_array(args[0])) return declined();
+  const Array x(args[0]);
+  if (x.type() != Type::float32 || !x.contiguous() || x.size() == 0) return declined();
+  constexpr Index kPart = 65536;
+  const float* from = x.data<float>();
+  const Index size = x.size(), parts = (size + kPart - 1) / kPart;
+  std::vector<double> sums(static_cast<size_t>(parts));
+  Array result = Array::empty(0, nullptr, Type::float32);
+  if (!result) return nullptr;
+  {
+    WithoutGil unlocked(size > kElementsPerThread);
+    parallel_for(parts, 1, [&](Index begin, Index end) {
+      for (Index part = begin; part < end; ++part) {
+        const float* row = from + part * kPart;
+        sums[part] = sum_of_row(
+            std::min(kPart, size - part * kPart),
+            [&](Index i) __attribute__((always_inline)) {
+              const Floats value = load(row + i);
+              return value * value;
+            },
+            [&](Index i, Index some) __attribute__((always_inline)) {
+              const Floats value = load_filled(row + i, some, 0.0f);
+              return value * value;
+            });
+      }
+    });
+  }
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  *result.data<float>() = static_cast<float>(std::sqrt(total));
+  return result.release();
+}
 
 }  // namespace facula

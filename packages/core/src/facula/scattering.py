@@ -4,6 +4,7 @@ from types import ModuleType
 
 import numpy as np
 
+from facula import native
 from facula.backend import Array
 
 
@@ -27,7 +28,18 @@ def add_rows(xp: ModuleType, result: Array, index: Array, rows: Array) -> None:
     target[ordered[starts]] += np.add.reduceat(rows[order], starts, axis=0, dtype=rows.dtype)
 
 
+def range_of(index: np.ndarray) -> tuple[int, int]:
+    """Return the least and the largest of indices, of which there is one at least."""
+    if native.available:
+        found: tuple[int, int] = native.kernels.index_range(index)
+        if found is not NotImplemented:
+            return found
+    return int(index.min()), int(index.max())
+
+
 def check_range(index: Array, size: int) -> None:
     """Refuse indices of slices outside [0, size), with an IndexError."""
-    if isinstance(index, np.ndarray) and index.size and (index.min() < 0 or index.max() >= size):
-        raise IndexError(f"index out of range in self: expected 0 to {size - 1}, got {index.min()} to {index.max()}")
+    if isinstance(index, np.ndarray) and index.size:
+        low, high = range_of(index)
+        if low < 0 or high >= size:
+            raise IndexError(f"index out of range in self: expected 0 to {size - 1}, got {low} to {high}")

@@ -13,6 +13,12 @@ def _several(result: Any) -> tuple[np.ndarray, ...]:
     return tuple(result) if isinstance(result, (tuple, list)) else (result,)
 
 
+def _as_doubles(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind == "c":
+        return np.stack([array.real, array.imag]).astype(np.float64)
+    return array.astype(np.float64)
+
+
 @pytest.fixture
 def held() -> Callable[..., Any]:
     """Return a function that holds a kernel against the array code, and its bits for 1 to 4 threads against each other.
@@ -57,7 +63,7 @@ def held() -> Callable[..., Any]:
                 want.shape,
                 want.dtype,
             )
-            wide, exact = have.astype(np.float64), want.astype(np.float64)
+            wide, exact = _as_doubles(have), _as_doubles(want)
             finite = np.isfinite(exact)
             np.testing.assert_array_equal(wide[~finite], exact[~finite])
             limit = absolute if absolute is not None else tolerance * max(1.0, np.abs(exact[finite]).max(initial=0.0))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from facula.ops import extrema, reduction
+from facula.ops import extrema, norms, reduction
 
 PRIMITIVES = {"sum": reduction._sum, "mean": reduction._mean, "amax": extrema._amax, "amin": extrema._amin}
 CASES = [
@@ -71,3 +71,13 @@ def test_what_is_declined(held) -> None:
     held(reduction._sum, numbers(6, 6)[::2], dims=(0,), keepdim=False, accepts=False)
     held(reduction._sum, numbers(4, 5, 6, 7), dims=(0, 2), keepdim=False, accepts=False)
     held(reduction._sum, numbers(6, 5, 4).transpose(2, 0, 1), dims=(1,), keepdim=False, accepts=False)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (17,), (300, 301), (70000,)])
+def test_norm_of_everything(held, shape) -> None:
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    held(norms._vector_norm, x, order=2.0, dims=None, keepdim=False, tolerance=3e-7)
+    held(norms._vector_norm, x, order=2.0, dims=None, keepdim=True, accepts=False)
+    if x.size > 1:
+        x.reshape(-1)[1] = np.nan
+        assert np.isnan(norms._vector_norm.kernels["native"](x, order=2, dims=None, keepdim=False))

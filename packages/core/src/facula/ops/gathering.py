@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.arguments import need_slices
 from facula.backend import Array
 from facula.dimensions import wrap_dim
 from facula.primitive import need_out, primitive, write_out
-from facula.scattering import add_rows, check_range
+from facula.scattering import add_rows, check_range, range_of
 from facula.tensor_base import TensorBase
 from facula.types import Number, Tensor, TensorLike
 
@@ -27,7 +27,7 @@ def _index_for(input: Tensor, index: Tensor, name: str, like: str = "input") -> 
 def _bounds(index: Array, size: int, name: str, dim: int) -> None:
     """Refuse indices outside [0, size): PyTorch's gather and scatter take no negative ones."""
     if isinstance(index, np.ndarray) and index.size:
-        low, high = index.min(), index.max()
+        low, high = range_of(index)
         if low < 0 or high >= size:
             wrong = low if low < 0 else high
             raise RuntimeError(f"index {wrong} is out of bounds for dimension {dim} with size {size}")
@@ -208,6 +208,11 @@ def _sum_parts(xp, x, index, *, shape, axis):
     return result
 
 
+@_sum_parts.kernel("native")
+def _sum_parts_native(x, index, *, shape, axis):
+    return native.kernels.sum_at(x, index, shape[0]) if len(shape) == 1 else NotImplemented
+
+
 def scatter_reduce(
     input: Tensor,
     dim: int,
@@ -350,6 +355,14 @@ def _sum_slices(xp, x, index, *, shape, axis):
     else:
         xp.add.at(result, (slice(None),) * axis + (index,), x)
     return result
+
+
+@_sum_slices.kernel("native")
+def _sum_slices_native(x, index, *, shape, axis):
+    if axis != 0 or x.ndim < 2:
+        return NotImplemented
+    sums = native.kernels.sum_rows(x, index, shape[0], -1)
+    return sums if sums is NotImplemented else sums.reshape(shape)
 
 
 def index_add(

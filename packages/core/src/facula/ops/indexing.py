@@ -121,8 +121,10 @@ def getitem(input: Tensor, key: Key) -> Tensor:
     >>> facula.arange(6).reshape(2, 3)[:, 1]
     tensor([1, 4])
     """
-    key = _canonical(key)
     array = input._array
+    if type(key) is int and array.ndim and -len(array) <= key < len(array):
+        return input._slice((key,))  # what loops over rows do
+    key = _canonical(key)
     _check(array.shape, key)
     if _is_basic(key):
         return input._slice(key)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.dimensions import count_along, kept_shape, wrap_dim, wrap_dims
 from facula.dtypes import dtype as DType
 from facula.primitive import primitive, promote, write_out
@@ -34,6 +34,12 @@ def _vector_norm(xp, x, *, order, dims, keepdim):
     if order == -math.inf:
         return xp.min(size, axis=dims, keepdims=keepdim)
     return xp.sum(size**order, axis=dims, keepdims=keepdim) ** (1.0 / order)
+
+
+@_vector_norm.kernel("native")
+def _vector_norm_native(x, *, order, dims, keepdim):
+    whole = order == 2 and not keepdim and (dims is None or len(dims) == x.ndim)
+    return native.kernels.square_norm(x) if whole else NotImplemented
 
 
 def _vector_slope(

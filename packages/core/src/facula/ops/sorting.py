@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.dimensions import wrap_dim
 from facula.primitive import primitive, promote, write_out
 from facula.tensor_base import TensorBase
@@ -55,6 +55,27 @@ def _sort(xp, x, *, dim, descending):
 @primitive()
 def _argsort(xp, x, *, dim, descending):
     return _order(xp, x, dim, descending) if x.ndim else xp.zeros((), np.int64)
+
+
+# The kernels sort along the last dimension, which no other is cheaper to sort along than by a copy.
+
+
+@_sort.kernel("native")
+def _sort_native(x, *, dim, descending):
+    if not x.ndim:
+        return NotImplemented
+    found = native.kernels.sort(np.ascontiguousarray(np.moveaxis(x, dim, -1)), descending)
+    if found is NotImplemented or dim == x.ndim - 1:
+        return found
+    return tuple(np.ascontiguousarray(np.moveaxis(each, -1, dim)) for each in found)
+
+
+@_argsort.kernel("native")
+def _argsort_native(x, *, dim, descending):
+    if not x.ndim:
+        return NotImplemented
+    found = native.kernels.argsort(np.ascontiguousarray(np.moveaxis(x, dim, -1)), descending)
+    return found if found is NotImplemented else np.ascontiguousarray(np.moveaxis(found, -1, dim))
 
 
 def _refuse_complex(name: str, input: Tensor) -> None:
