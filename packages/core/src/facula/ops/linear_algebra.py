@@ -114,6 +114,9 @@ def _solve(xp, x, other):
     return guarded(xp.linalg.solve, x, other)
 
 
+_solve.native("solve")
+
+
 def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """Return X with ``A @ X = B``, or with ``X @ A = B`` unless ``left``; B may be a vector or a batch of them.
 
