@@ -209,6 +209,9 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
         epoch in evaluation. With both, the names are ``name_step`` and ``name_epoch``. Of several processes, numbers by epoch
         are those of all of them together; ``sync_dist`` makes numbers by step so in training. With ``rank_zero_only`` only
         the first process records.
+
+        A metric, an object with ``update`` and ``compute``, is logged itself: by epoch its ``compute()``, after which it is
+        reset. It has to be an attribute of the module, named by ``metric_attribute`` where it is no submodule.
         """
         if self._trainer is None:
             rank_zero_warn(
@@ -220,7 +223,7 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
             return
         self._trainer._logging.log(
             name, value, prog_bar, True if logger is None else logger, on_step, on_epoch, reduce_fx, enable_graph,
-            add_dataloader_idx, batch_size, sync_dist, sync_dist_group,
+            add_dataloader_idx, batch_size, sync_dist, sync_dist_group, metric_attribute,
         )  # fmt: skip
 
     def log_dict(

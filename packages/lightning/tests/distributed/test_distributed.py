@@ -2,6 +2,7 @@
 
 import json
 
+import facula
 import numpy as np
 import pytest
 from facula import nn
@@ -116,3 +117,14 @@ def test_one_process_needs_no_strategy(tmp_path) -> None:
     model = nn.BatchNorm1d(2)
     assert nn.SyncBatchNorm.convert_sync_batchnorm(model) is not model
     assert len(data(3)) == 3
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_metrics_are_of_what_all_ranks_have_taken_in(answer, ranks) -> None:
+    from facula_lightning import metrics
+
+    found = answer("metrics_program.py", ranks)
+    target, scores = facula.arange(13) % 3, facula.arange(39.0).sin().reshape(13, 3)
+    assert found["accuracy"] == metrics.MulticlassAccuracy(3)(scores, target).tolist()
+    assert found["area"] == pytest.approx(float(metrics.MulticlassAUROC(3)(scores, target)), rel=1e-6)
+    assert found["largest"] == scores.max().item() and found["own"] == list(range(ranks))

@@ -148,6 +148,7 @@ class EvaluationLoop:
         logging = trainer._logging
         outer_results, logging.results = logging.results, self.results
         self.results.load_state_dict(results)
+        self.results.find_metrics(trainer._module)
         trainer.fit_loop.pending = self._end_hook
         with restored_modes(trainer.lightning_module), inference_context(trainer):
             self._end_hook.finish(pending)

@@ -377,6 +377,7 @@ class FitLoop:
         self.batches_that_stepped = state["epoch_loop.state_dict"]["_batches_that_stepped"]
         self.trainer._optimization.steps = state["optimizer_steps"]
         self.results.load_state_dict(own["results"])
+        self.results.find_metrics(self.trainer._module)
         self._restored = {**state["state_dict"], **own}
 
     def _take_up(self, state: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import facula
 from facula import Tensor
 
-from facula_lightning.trainer.results import REDUCTIONS, LoggedNumber, Results
+from facula_lightning.trainer.results import REDUCTIONS, LoggedMetric, LoggedNumber, Results
 from facula_lightning.utilities.data import extract_batch_size
 from facula_lightning.utilities.exceptions import MisconfigurationException
 
@@ -62,6 +62,7 @@ class Logging:
         batch_size: int | None,
         sync_dist: bool = False,
         sync_dist_group: object = None,
+        metric_attribute: str | None = None,
     ) -> None:
         """Take in one number: see `LightningModule.log`."""
         if not isinstance(name, str):
@@ -78,7 +79,8 @@ class Logging:
             )
         if hook not in HOOKS:
             raise MisconfigurationException(f"You can't `self.log()` inside `{hook}`.")
-        tensor = self._as_tensor(name, value, enable_graph)
+        is_metric = callable(getattr(value, "update", None)) and callable(getattr(value, "compute", None))
+        tensor = None if is_metric else self._as_tensor(name, value, enable_graph)
         step_default, epoch_default, step_allowed, epoch_allowed = HOOKS[hook]
         on_step = step_default if on_step is None else on_step
         on_epoch = epoch_default if on_epoch is None else on_epoch
@@ -91,6 +93,10 @@ class Logging:
             raise MisconfigurationException("`self.log(on_step=False, on_epoch=False)` is not useful.")
         index = self.dataloader_idx if add_dataloader_idx else None
         key = (hook, name) if index is None else (hook, name, index)
+        if tensor is None:
+            attribute = metric_attribute or self._attribute_of(name, value)
+            self._take_metric(key, value, LoggedMetric(name, prog_bar, logger, on_step, on_epoch, attribute, index))
+            return
         item = self.results.items.get(key)
         reduction = _reduction_name(reduce_fx)
         if item is None:
@@ -117,6 +123,31 @@ class Logging:
             return
         item.update(tensor, batch_size)
 
+    def _attribute_of(self, name: str, metric: object) -> str:
+        """Return under which attribute of the module a metric is."""
+        module: Any = self.trainer._module
+        for attribute, each in module.named_modules():
+            if each is metric:
+                return str(attribute)
+        for attribute, each in vars(module).items():
+            if each is metric:
+                return attribute
+        raise MisconfigurationException(
+            f"Could not find the `LightningModule` attribute for the metric logged as {name!r}. You can fix this by setting an"
+            " attribute for the metric in your `LightningModule`."
+        )
+
+    def _take_metric(self, key: tuple[str | int, ...], metric: object, given: LoggedMetric) -> None:
+        assert self.results is not None
+        known = self.results.objects.setdefault(key, given)
+        if known is given:
+            self._check_unused(str(key[0]), given.name, given.dataloader_idx)
+        elif known.settings() != given.settings():
+            raise MisconfigurationException(
+                f"You called `self.log({given.name}, ...)` twice in `{key[0]}` with different arguments. This is not allowed"
+            )
+        known.metric, known.fresh = metric, True
+
     def _as_tensor(self, name: str, value: Any, enable_graph: bool) -> Tensor:
         if isinstance(value, Tensor):
             if value.numel() != 1:
@@ -134,7 +165,7 @@ class Logging:
 
     def _check_unused(self, hook: str, name: str, index: int | None) -> None:
         assert self.results is not None
-        for other in self.results.items:
+        for other in (*self.results.items, *self.results.objects):
             if other[1] == name and other[0] != hook:
                 raise MisconfigurationException(
                     f"You called `self.log({name}, ...)` in `{hook}`, but it was already logged in `{other[0]}`:"

@@ -58,9 +58,36 @@ class LoggedNumber:
         assert self.total is not None
         return self.total / self.weight if self.reduce_fx == "mean" else self.total
 
-    def full_name(self) -> str:
-        """Return the name with the loader's number, when there are several."""
-        return self.name if self.dataloader_idx is None else f"{self.name}/dataloader_idx_{self.dataloader_idx}"
+
+@dataclass
+class LoggedMetric:
+    """A metric object logged in one hook under one name; it accumulates by itself, over all processes."""
+
+    name: str
+    prog_bar: bool
+    logger: bool
+    on_step: bool
+    on_epoch: bool
+    #: The attribute of the module that it is, by which it is found again after a resume.
+    attribute: str
+    dataloader_idx: int | None = None
+    metric: Any = None
+    fresh: bool = False
+
+    def settings(self) -> tuple[bool, bool, bool, bool, str]:
+        """Return what has to stay the same from call to call."""
+        return (self.prog_bar, self.logger, self.on_step, self.on_epoch, self.attribute)
+
+    def of_step(self) -> Tensor:
+        """Return the result of the batch, where the metric keeps it, else that of all so far."""
+        batch_value = getattr(self.metric, "_forward_cache", None)
+        return _as_number(self.metric.compute() if batch_value is None else batch_value)
+
+
+def _as_number(value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.detach()
+    return facula.tensor(float(value), dtype=facula.get_default_dtype())
 
 
 class Results:
@@ -68,17 +95,24 @@ class Results:
 
     def __init__(self) -> None:
         self.items: dict[tuple[str | int, ...], LoggedNumber] = {}
+        self.objects: dict[tuple[str | int, ...], LoggedMetric] = {}
         #: Gives the objects of all processes for one's own, where there are several.
         self.gather: Callable[[Any], list[Any]] | None = None
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget everything; metric objects begin anew."""
         self.items.clear()
+        for each in self.objects.values():
+            if each.metric is not None:
+                each.metric.reset()
+        self.objects.clear()
 
     def begin_batch(self) -> None:
         """Mark all step values as belonging to an earlier batch."""
         for item in self.items.values():
             item.fresh = False
+        for each in self.objects.values():
+            each.fresh = False
 
     def metrics(self, on_step: bool) -> dict[str, dict[str, Tensor]]:
         """Return what goes to the callbacks, to the loggers and to the progress bar: of this step, or of the epoch."""
@@ -93,30 +127,55 @@ class Results:
                 if not item.on_epoch or item.total is None:
                     continue
                 value = item.reduced()
-            name = item.full_name()
-            both = item.on_step and item.on_epoch
-            # The loader's number comes after the suffix: "loss_epoch/dataloader_idx_0".
-            forked = name
-            if both:
-                suffix = "_step" if on_step else "_epoch"
-                forked = item.name + suffix + name[len(item.name) :]
-            if item.logger:
-                found["log"][forked] = value
-            found["callback"][name] = value
-            found["callback"][forked] = value
-            if item.prog_bar:
-                found["pbar"][forked] = value
+            _put(found, item, value, on_step)
+        for each in self.objects.values():
+            if on_step and each.on_step and each.fresh:
+                _put(found, each, each.of_step(), on_step)
+            elif not on_step and each.on_epoch and each.metric is not None:
+                _put(found, each, _as_number(each.metric.compute()), on_step)
         return found
 
     def state_dict(self) -> list[dict[str, Any]]:
         """Return everything as plain data and tensors."""
-        return [{"key": list(key), **vars(item)} for key, item in self.items.items()]
+        numbers = [{"key": list(key), **vars(item)} for key, item in self.items.items()]
+        # What a metric has accumulated is saved as part of the module.
+        objects = [{"key": list(key), **vars(each), "metric": None} for key, each in self.objects.items()]
+        return numbers + objects
 
     def load_state_dict(self, state: list[dict[str, Any]]) -> None:
         """Take back what `state_dict` returned."""
-        self.items = {
-            tuple(each["key"]): LoggedNumber(**{k: v for k, v in each.items() if k != "key"}) for each in state
-        }
+        self.items, self.objects = {}, {}
+        for each in state:
+            key, values = tuple(each["key"]), {name: value for name, value in each.items() if name != "key"}
+            if "attribute" in values:
+                self.objects[key] = LoggedMetric(**values)
+            else:
+                self.items[key] = LoggedNumber(**values)
+
+    def find_metrics(self, module: object) -> None:
+        """Find the metrics that were logged before a resume in the module."""
+        for each in self.objects.values():
+            if each.metric is None:
+                found: Any = module
+                for name in each.attribute.split("."):
+                    found = getattr(found, name, None)
+                each.metric = found
+
+
+def _put(found: dict[str, dict[str, Tensor]], item: LoggedNumber | LoggedMetric, value: Tensor, on_step: bool) -> None:
+    """Put a value under its names into what goes to the callbacks, to the loggers and to the progress bar."""
+    # With the loader's number, when there are several.
+    name = forked = item.name if item.dataloader_idx is None else f"{item.name}/dataloader_idx_{item.dataloader_idx}"
+    if item.on_step and item.on_epoch:
+        # The loader's number comes after the suffix: "loss_epoch/dataloader_idx_0".
+        suffix = "_step" if on_step else "_epoch"
+        forked = item.name + suffix + name[len(item.name) :]
+    if item.logger:
+        found["log"][forked] = value
+    found["callback"][name] = value
+    found["callback"][forked] = value
+    if item.prog_bar:
+        found["pbar"][forked] = value
 
 
 def merged(states: Sequence[list[dict[str, Any]]]) -> dict[tuple[str | int, ...], LoggedNumber]:
