@@ -11,7 +11,7 @@ from typing import Any
 
 from facula import Tensor
 
-from facula_lightning.loggers.logger import Logger
+from facula_lightning.loggers.folders import FolderLogger, as_mapping
 from facula_lightning.loggers.yaml import to_yaml
 from facula_lightning.utilities.rank_zero import rank_zero_warn
 
@@ -112,14 +112,12 @@ class ExperimentWriter:
         os.replace(temporary, self.metrics_file_path)
 
 
-class CSVLogger(Logger):
+class CSVLogger(FolderLogger):
     """Writes ``save_dir/name/version_N/metrics.csv`` and ``hparams.yaml``; N is the first free number.
 
     >>> CSVLogger("logs", name="trial", version=3).log_dir.endswith("version_3")
     True
     """
-
-    LOGGER_JOIN_CHAR = "-"
 
     def __init__(
         self,
@@ -129,41 +127,10 @@ class CSVLogger(Logger):
         prefix: str = "",
         flush_logs_every_n_steps: int = 100,
     ) -> None:
-        self._save_dir = os.fspath(save_dir)
-        self._name = name or ""
-        self._version = version
-        self._prefix = prefix
+        super().__init__(save_dir, name, version, prefix)
         self._flush_every = flush_logs_every_n_steps
         self._experiment: ExperimentWriter | None = None
         self._position: dict[str, Any] | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of the experiment."""
-        return self._name
-
-    @property
-    def version(self) -> int | str:
-        """The version: what was given, or the first free number."""
-        if self._version is None:
-            self._version = self._next_version()
-        return self._version
-
-    @property
-    def root_dir(self) -> str:
-        """The folder of all versions."""
-        return os.path.join(self._save_dir, self._name)
-
-    @property
-    def log_dir(self) -> str:
-        """The folder of this version."""
-        version = self.version if isinstance(self.version, str) else f"version_{self.version}"
-        return os.path.join(self.root_dir, version)
-
-    @property
-    def save_dir(self) -> str:
-        """The folder of all experiments."""
-        return self._save_dir
 
     @property
     def experiment(self) -> ExperimentWriter:
@@ -175,9 +142,7 @@ class CSVLogger(Logger):
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Record numbers at a step."""
-        if self._prefix:
-            metrics = {f"{self._prefix}{self.LOGGER_JOIN_CHAR}{key}": value for key, value in metrics.items()}
-        self.experiment.log_metrics(metrics, step)
+        self.experiment.log_metrics(self._prefixed(metrics), step)
         if len(self.experiment.metrics) >= self._flush_every:
             self.experiment.save()
 
@@ -204,7 +169,7 @@ class CSVLogger(Logger):
 
     def log_hyperparams(self, params: Mapping[str, object] | Namespace) -> None:
         """Record hyper-parameters."""
-        self.experiment.log_hparams(vars(params) if isinstance(params, Namespace) else params)
+        self.experiment.log_hparams(as_mapping(params))
 
     def flush(self) -> None:
         """Write the rows that wait."""
@@ -214,9 +179,3 @@ class CSVLogger(Logger):
         """Write everything."""
         if self._experiment is not None:
             self._experiment.save()
-
-    def _next_version(self) -> int:
-        if not os.path.isdir(self.root_dir):
-            return 0
-        numbers = [name.removeprefix("version_") for name in os.listdir(self.root_dir) if name.startswith("version_")]
-        return max((int(number) for number in numbers if number.isdigit()), default=-1) + 1
