@@ -4,17 +4,26 @@ from facula_lightning.callbacks.callback import Callback
 from facula_lightning.callbacks.checkpoint import Checkpoint
 from facula_lightning.callbacks.crash_capsule import CrashCapsule, NonFiniteError
 from facula_lightning.callbacks.early_stopping import EarlyStopping
+from facula_lightning.callbacks.finetuning import BackboneFinetuning, BaseFinetuning
 from facula_lightning.callbacks.gradient_accumulation_scheduler import GradientAccumulationScheduler
 from facula_lightning.callbacks.lambda_function import LambdaCallback
 from facula_lightning.callbacks.lr_monitor import LearningRateMonitor
 from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
 from facula_lightning.callbacks.model_summary import ModelSummary
 from facula_lightning.callbacks.on_exception_checkpoint import OnExceptionCheckpoint
+from facula_lightning.callbacks.prediction_writer import BasePredictionWriter
 from facula_lightning.callbacks.progress import PlainProgressBar, ProgressBar, TQDMProgressBar
 from facula_lightning.callbacks.timer import Timer
+from facula_lightning.callbacks.weight_averaging import (
+    EMAWeightAveraging,
+    StochasticWeightAveraging,
+    WeightAveraging,
+)
 
 __all__ = ["Callback", "Checkpoint", "EarlyStopping", "GradientAccumulationScheduler", "LambdaCallback"]
 __all__ += ["LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "PlainProgressBar", "ProgressBar"]
 __all__ += ["TQDMProgressBar", "Timer"]
 __all__ += ["OnExceptionCheckpoint"]
 __all__ += ["CrashCapsule", "NonFiniteError"]
+__all__ += ["BackboneFinetuning", "BaseFinetuning", "BasePredictionWriter"]
+__all__ += ["EMAWeightAveraging", "StochasticWeightAveraging", "WeightAveraging"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
+
+from facula.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
 from facula_lightning.loops.modes import inference_context, restored_modes, step_context
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module
@@ -22,6 +25,24 @@ class PredictionLoop:
         self.loaders: list[Iterable[Any]] = []
         self.batches: list[int | float] = []
         self.return_predictions = True
+        #: Of this process: predictions so far, a list for each loader, and the samples of each batch, where they are known.
+        self._found: list[list[Any]] = []
+        self._indices: list[list[list[int] | None]] = []
+
+    @property
+    def predictions(self) -> list[Any]:
+        """The predictions of each batch; with several loaders, a list of such lists."""
+        return self._found[0] if len(self.loaders) == 1 and self._found else self._found
+
+    @property
+    def current_batch_indices(self) -> list[int] | None:
+        """The places in the data set of the last batch's samples; None where they are not known."""
+        return self._indices[-1][-1] if self._indices and self._indices[-1] else None
+
+    @property
+    def epoch_batch_indices(self) -> list[list[list[int] | None]]:
+        """The places of the samples of all batches, a list for each loader."""
+        return self._indices
 
     def run(self) -> list[Any] | None:
         """Return the predictions of each batch; with several loaders, a list of such lists.
@@ -32,6 +53,7 @@ class PredictionLoop:
         self.loaders = trainer._data.loaders("predict")
         self.batches = [number_of_batches(each, trainer.limit_predict_batches, "predict") for each in self.loaders]
         predictions: list[list[Any]] = []
+        self._found, self._indices = [], []
         with restored_modes(trainer.lightning_module), inference_context(trainer):
             call_module(trainer, "on_predict_model_eval")
             call_both(trainer, "on_predict_start")
@@ -52,9 +74,13 @@ class PredictionLoop:
         several = len(self.loaders) > 1
         takes_index = accepts(trainer._module.predict_step, "batch_idx", 2)
         predictions: list[Any] = []
+        self._found.append(predictions)
+        self._indices.append([])
         if limit == 0:
             return predictions
+        indices = _batch_indices(loader)
         for batch_idx, batch in enumerate(loader):
+            self._indices[-1].append(next(indices))
             batch = trainer._transfer(batch, index)
             position = (batch_idx, index) if several else (batch_idx,)
             call_callbacks(trainer, "on_predict_batch_start", batch, batch_idx, index)
@@ -68,3 +94,14 @@ class PredictionLoop:
             if batch_idx + 1 >= limit:
                 break
         return predictions
+
+
+def _batch_indices(loader: Iterable[Any]) -> Iterator[list[int] | None]:
+    """Return the samples of each batch of a loader that goes through them in an order that is always the same."""
+    batches = getattr(loader, "batch_sampler", None)
+    is_random = isinstance(
+        getattr(batches, "sampler", None), (RandomSampler, WeightedRandomSampler, SubsetRandomSampler)
+    )
+    if batches is None or is_random or not isinstance(batches, Iterable):
+        return itertools.repeat(None)
+    return itertools.chain((list(each) for each in batches), itertools.repeat(None))
