@@ -85,6 +85,12 @@ ROWS = [
         aliases=["pinverse"],
     ),
     row("linalg.solve", SOLVES, solve),
+    row(
+        "linalg.solve",
+        [case(numbers(50, 50) + 20 * np.eye(50), numbers(50, 3))],
+        solve,
+        without={"derivatives": "as of small matrices; this one is for the kernel"},
+    ),
     row("linalg.solve_ex", SOLVES[:2], with_info(solve), result=("same", "int32")),
     row(
         "linalg.lstsq",
