@@ -98,6 +98,8 @@ class EvaluationLoop:
             )
         if limit == 0:
             return
+        if trainer._profiler is not None:
+            loader = trainer._profiler.iterate(loader, f"[_EvaluationLoop].{self.kind}_next")
         for batch_idx, batch in enumerate(loader):
             batch = trainer._transfer(batch, index)
             logging.batch = batch

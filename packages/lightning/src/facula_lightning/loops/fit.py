@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from facula_lightning.loops.evaluation import EvaluationLoop
@@ -205,11 +206,19 @@ class FitLoop:
         self._end_epoch()
 
     def _run_batches(self) -> None:
+        profiler = self.trainer._profiler
+        if profiler is None:
+            self._train_batches(self._batches)
+        else:
+            with profiler.profile("run_training_epoch"):
+                self._train_batches(profiler.iterate(self._batches, "[_TrainingEpochLoop].train_dataloader_next"))
+
+    def _train_batches(self, batches: Iterable[object]) -> None:
         trainer = self.trainer
         takes_index = accepts(trainer._module.training_step, "batch_idx", 2)
         if self._epoch_is_over():
             return
-        for batch in self._batches:
+        for batch in batches:
             skip_rest = self._run_batch(batch, takes_index)
             if skip_rest:
                 break
@@ -249,7 +258,11 @@ class FitLoop:
         if not skip_rest:
             self.batch_progress.add("started")
             arguments = (batch, batch_idx) if takes_index else (batch,)
-            outputs = trainer._optimization.train_batch(arguments, batch_idx, self._accumulating())
+            if trainer._profiler is None:
+                outputs = trainer._optimization.train_batch(arguments, batch_idx, self._accumulating())
+            else:
+                with trainer._profiler.profile("run_training_batch"):
+                    outputs = trainer._optimization.train_batch(arguments, batch_idx, self._accumulating())
         self.batch_progress.add("processed")
         trainer._optimization.step_schedulers_by_step(self._accumulating())
         if self._batches.is_last or skip_rest:

@@ -79,6 +79,8 @@ class PredictionLoop:
         if limit == 0:
             return predictions
         indices = _batch_indices(loader)
+        if trainer._profiler is not None:
+            loader = trainer._profiler.iterate(loader, "[_PredictionLoop].predict_next")
         for batch_idx, batch in enumerate(loader):
             self._indices[-1].append(next(indices))
             batch = trainer._transfer(batch, index)

@@ -62,12 +62,24 @@ class Pending:
         for number in range(start, len(self.targets)):
             self.called = number + 1
             target = self.targets[number]
-            if target is None:
-                getattr(module, self.hook)(*self.arguments)
-                self.after_module()
+            if trainer._profiler is None:
+                self._call_one(target)
             else:
-                getattr(target, self.hook)(trainer, module, *self.arguments)
+                owner = (
+                    f"[LightningModule]{type(module).__name__}" if target is None else f"[Callback]{target.state_key}"
+                )
+                with trainer._profiler.profile(f"{owner}.{self.hook}"):
+                    self._call_one(target)
+            if target is None:
+                self.after_module()
         logging.current_hook = before
+
+    def _call_one(self, target: Callback | None) -> None:
+        module = self.trainer._module
+        if target is None:
+            getattr(module, self.hook)(*self.arguments)
+        else:
+            getattr(target, self.hook)(self.trainer, module, *self.arguments)
 
     def after_module(self) -> None:
         """Do what comes between the module's hook and that of the callbacks after it."""

@@ -195,6 +195,7 @@ def _look_at(recorder: Recorder, trainer: Trainer, model: LightningModule, stage
 def _shadow_trainer(trainer: Trainer, model: LightningModule, recorder: Recorder, epochs: int | None) -> Trainer:
     """Return a trainer with the same settings, and everything else its own."""
     shadow = copy.copy(trainer)
+    shadow._profiler = None
     shadow.device = facula.device("cpu")
     shadow.strategy = SingleDeviceStrategy(shadow.device)
     shadow.precision_plugin, shadow.has_plain_precision = Precision(), True

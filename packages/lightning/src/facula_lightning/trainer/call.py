@@ -19,7 +19,11 @@ def call_callbacks(trainer: Trainer, hook: str, *args: object, monitoring: bool 
     module = trainer.lightning_module
     for callback in trainer.callbacks:
         if monitoring is None or callback.watches_metrics is monitoring:
-            getattr(callback, hook)(trainer, module, *args)
+            if trainer._profiler is None:
+                getattr(callback, hook)(trainer, module, *args)
+            else:
+                with trainer._profiler.profile(f"[Callback]{callback.state_key}.{hook}"):
+                    getattr(callback, hook)(trainer, module, *args)
     logging.current_hook = before
 
 
@@ -27,7 +31,11 @@ def call_module(trainer: Trainer, hook: str, *args: object, **kwargs: Any) -> An
     """Call a hook of the module and return its result."""
     logging = trainer._logging
     before, logging.current_hook = logging.current_hook, hook
-    result = getattr(trainer.lightning_module, hook)(*args, **kwargs)
+    if trainer._profiler is None:
+        result = getattr(trainer.lightning_module, hook)(*args, **kwargs)
+    else:
+        with trainer._profiler.profile(_action(trainer, hook)):
+            result = getattr(trainer.lightning_module, hook)(*args, **kwargs)
     logging.current_hook = before
     return result
 
@@ -45,9 +53,21 @@ def call_data(trainer: Trainer, hook: str, *args: object) -> Any:
     if trainer.datamodule is not None and is_overridden(hook, trainer.datamodule):
         owner = trainer.datamodule
     before, logging.current_hook = logging.current_hook, hook
-    result = getattr(owner, hook)(*args)
+    if trainer._profiler is None:
+        result = getattr(owner, hook)(*args)
+    else:
+        kind = "LightningDataModule" if owner is trainer.datamodule else "LightningModule"
+        with trainer._profiler.profile(f"[{kind}]{type(owner).__name__}.{hook}"):
+            result = getattr(owner, hook)(*args)
     logging.current_hook = before
     return result
+
+
+def _action(trainer: Trainer, hook: str) -> str:
+    """Return the name of a profiled hook of the module; Lightning has the strategy call steps and the backward pass."""
+    if hook in ("backward", "training_step", "validation_step", "test_step", "predict_step"):
+        return f"[Strategy]{type(trainer.strategy).__name__}.{hook}"
+    return f"[LightningModule]{type(trainer.lightning_module).__name__}.{hook}"
 
 
 def is_overridden(method: str, instance: object) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from facula_lightning.loops.fit import FitLoop
     from facula_lightning.loops.prediction import PredictionLoop
     from facula_lightning.plugins.precision import Precision
+    from facula_lightning.profilers import Profiler
     from facula_lightning.strategies.strategy import Strategy
     from facula_lightning.trainer.data import DataSource
     from facula_lightning.trainer.logging import Logging
@@ -56,6 +57,7 @@ class RunFacts:
     _data: DataSource
     _logging: Logging
     _optimization: Optimization
+    _profiler: Profiler | None
 
     @property
     def _module(self) -> LightningModule:
@@ -191,6 +193,13 @@ class RunFacts:
         if self.loggers:
             return getattr(self.loggers[0], "log_dir", None) or self.loggers[0].save_dir
         return self.default_root_dir
+
+    @property
+    def profiler(self) -> Profiler:
+        """What records how long hooks and steps take; a PassThroughProfiler where nothing does."""
+        from facula_lightning.profilers import PassThroughProfiler
+
+        return PassThroughProfiler() if self._profiler is None else self._profiler
 
     @property
     def checkpoint_callbacks(self) -> list[Checkpoint]:

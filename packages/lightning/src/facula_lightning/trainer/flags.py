@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from facula_lightning.utilities.exceptions import MisconfigurationException
+
+if TYPE_CHECKING:
+    from facula_lightning.profilers import Profiler
 
 
 def resolve_limit(value: int | float | None, name: str) -> int | float:
@@ -85,3 +89,28 @@ def resolve_interval(value: object, every_n_epoch: int | None) -> int | float:
     if every_n_epoch is not None and not isinstance(every_n_epoch, int):
         raise MisconfigurationException(f"`check_val_every_n_epoch` should be an integer, got {every_n_epoch!r}")
     return value
+
+
+def resolve_profiler(value: object) -> Profiler | None:
+    """Return a profiler given as such or by its name; None where nothing is to be recorded."""
+    if value is None:
+        return None
+    from facula_lightning import profilers
+
+    if isinstance(value, str):
+        names: dict[str, type[Profiler]] = {
+            "simple": profilers.SimpleProfiler,
+            "advanced": profilers.AdvancedProfiler,
+            "facula": profilers.FaculaProfiler,
+        }
+        if value.lower() not in names:
+            raise MisconfigurationException(
+                f"When passing string value for the `profiler` parameter of `Trainer`, it can only be one of {sorted(names)}."
+                f" You passed {value!r}."
+            )
+        return names[value.lower()]()
+    if not isinstance(value, profilers.Profiler):
+        raise MisconfigurationException(
+            f"expected a Profiler, a name of one or None for `profiler`, got {type(value).__name__}"
+        )
+    return None if isinstance(value, profilers.PassThroughProfiler) else value

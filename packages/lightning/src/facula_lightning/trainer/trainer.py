@@ -38,6 +38,7 @@ from facula_lightning.utilities.seed import isolate_rng
 if TYPE_CHECKING:
     from facula_lightning.accelerators import Accelerator
     from facula_lightning.plan import Plan
+    from facula_lightning.profilers import Profiler
     from facula_lightning.strategies import Strategy
 
 Result = TypeVar("Result")
@@ -86,7 +87,7 @@ class Trainer(RunFacts):
         benchmark: bool | None = None,
         inference_mode: bool = True,
         use_distributed_sampler: bool = True,
-        profiler: object = None,
+        profiler: Profiler | str | None = None,
         detect_anomaly: bool = False,
         barebones: bool = False,
         plugins: object = None,
@@ -96,9 +97,8 @@ class Trainer(RunFacts):
         enable_autolog_hparams: bool = True,
         model_registry: str | None = None,
     ) -> None:
-        for name, value in (("profiler", profiler), ("model_registry", model_registry)):
-            if value:
-                raise MisconfigurationException(f"`Trainer({name}={value!r})` is not supported yet")
+        if model_registry:
+            raise MisconfigurationException(f"`Trainer(model_registry={model_registry!r})` is not supported yet")
         if deterministic not in (None, False, True, "warn"):
             raise ValueError(f"`deterministic` should be a bool, None or 'warn', got {deterministic!r}")
         if not isinstance(accumulate_grad_batches, int) or accumulate_grad_batches < 1:
@@ -108,7 +108,7 @@ class Trainer(RunFacts):
         if barebones:
             on = {
                 "logger": logger, "enable_checkpointing": enable_checkpointing, "enable_progress_bar": enable_progress_bar,
-                "enable_model_summary": enable_model_summary, "fast_dev_run": fast_dev_run,
+                "enable_model_summary": enable_model_summary, "fast_dev_run": fast_dev_run, "profiler": profiler,
             }  # fmt: skip
             for name, value in on.items():
                 if value:
@@ -118,6 +118,7 @@ class Trainer(RunFacts):
             logger = enable_checkpointing = enable_progress_bar = enable_model_summary = False
             num_sanity_val_steps = 0
         self.barebones = barebones
+        self._profiler = flags.resolve_profiler(profiler)
         environment, plugins = split_plugins(plugins)
         self.strategy = resolve_strategy(strategy, accelerator, devices, num_nodes, environment)
         self.device = self.strategy.root_device
@@ -343,6 +344,8 @@ class Trainer(RunFacts):
 
     def _interrupt(self, error: BaseException) -> None:
         self.state = "interrupted"
+        if self._profiler is not None:
+            self._profiler.teardown(self.training_stage)
         self.interrupted = True
         call_callbacks(self, "on_exception", error)
         if self.datamodule is not None:
@@ -364,6 +367,9 @@ class Trainer(RunFacts):
         if checkpoint is not None and name == "fit":
             self._checkpoints.restore_loggers(checkpoint)
             share_loggers(self)
+        if self._profiler is not None:
+            # Only now is the folder known of a run that goes on.
+            self._profiler.setup(name, self.local_rank if self.world_size > 1 else None, self.log_dir)
         for logger in self.loggers:
             _ = logger.experiment
         self._convert(module)
@@ -386,6 +392,8 @@ class Trainer(RunFacts):
         result = body()
         self.strategy.teardown()
         self._call_stage_hook("teardown", name)
+        if self._profiler is not None:
+            self._profiler.describe()
         for logger in self.loggers:
             logger.finalize("success")
         self._logging.current_hook = None
@@ -420,8 +428,12 @@ class Trainer(RunFacts):
 
     def _call_stage_hook(self, hook: str, name: str) -> None:
         """Call ``setup`` or ``teardown`` of the data module, the callbacks and the module."""
-        if self.datamodule is not None:
-            getattr(self.datamodule, hook)(name)
+        datamodule = self.datamodule
+        if datamodule is not None and self._profiler is None:
+            getattr(datamodule, hook)(name)
+        elif datamodule is not None and self._profiler is not None:
+            with self._profiler.profile(f"[LightningDataModule]{type(datamodule).__name__}.{hook}"):
+                getattr(datamodule, hook)(name)
         call_both(self, hook, name)
 
     def _convert(self, module: LightningModule) -> None:
@@ -508,7 +520,8 @@ class Trainer(RunFacts):
                 "Saving a checkpoint is only possible if a model is attached to the Trainer. Did you call"
                 " `Trainer.save_checkpoint()` before calling `Trainer.{fit,validate,test,predict}`?"
             )
-        self._checkpoints.save(filepath, bool(weights_only), storage_options)
+        with nullcontext() if self._profiler is None else self._profiler.profile("save_checkpoint"):
+            self._checkpoints.save(filepath, bool(weights_only), storage_options)
 
     def plan(
         self,
