@@ -91,18 +91,23 @@ class Roots {
 
 template <class T>
 std::shared_ptr<const Roots<T>> roots_of(Index n) {
-  static std::mutex lock;
-  static std::map<Index, std::shared_ptr<const Roots<T>>> tables;
-  const std::lock_guard<std::mutex> held(lock);
-  const auto found = tables.find(n);
-  if (found != tables.end()) return found->second;
-  if (tables.size() > 16) tables.clear();
-  return tables[n] = std::make_shared<const Roots<T>>(n);
+  return kept_for<Roots<T>>(n, [n] { return std::make_shared<const Roots<T>>(n); });
+}
+
+// exp(-2 pi i k / n) for k = 0 … n / 2.
+template <class T>
+std::shared_ptr<const std::vector<T>> half_table_of(Index n) {
+  return kept_for<std::vector<T>>(n, [n] {
+    auto table = std::make_shared<std::vector<T>>(static_cast<size_t>(2 * (n / 2 + 1)));
+    const Roots<T> roots(n);
+    for (Index k = 0; k <= n / 2; ++k) roots.at(k, table->data() + 2 * k);
+    return table;
+  });
 }
 
 template <class T>
 struct Transform {
-  using V = typename VectorOf<T>::Type;
+  using V = typename VectorOf<T>::type;
   static constexpr int lanes = VectorOf<T>::lanes;
 
   // Two buffers of this thread, each of this many complex numbers in every lane.
@@ -144,9 +149,7 @@ struct Transform {
     const bool even = n % 2 == 0;
     const Index half = even ? n / 2 : n, kept = n / 2 + 1;
     const auto plan = plan_of<T>(half);
-    const auto roots = roots_of<T>(n);
-    std::vector<T> table(static_cast<size_t>(2 * kept));
-    for (Index k = 0; k < kept; ++k) roots->at(k, &table[2 * k]);
+    const auto table = half_table_of<T>(n);
     for_groups(from.count(), half, [&](Index first, int count, V* x, V* y) {
       const T* rows[lanes];
       T* results[lanes];
@@ -166,7 +169,7 @@ struct Transform {
         put(z, half, get(z, 0));
         for (Index k = 0; 2 * k <= half; ++k) {
           Complex<V> low, high;
-          split_pair(get(z, k), get(z, half - k), &table[2 * k], &low, &high);
+          split_pair(get(z, k), get(z, half - k), table->data() + 2 * k, &low, &high);
           put(z, half - k, high);
           put(z, k, low);
         }
@@ -180,9 +183,7 @@ struct Transform {
     const bool even = n % 2 == 0;
     const Index half = even ? n / 2 : n, kept = n / 2 + 1;
     const auto plan = plan_of<T>(half);
-    const auto roots = roots_of<T>(n);
-    std::vector<T> table(static_cast<size_t>(2 * kept));
-    for (Index k = 0; k < kept; ++k) roots->at(k, &table[2 * k]);
+    const auto table = half_table_of<T>(n);
     for_groups(from.count(), half, [&](Index first, int count, V* x, V* y) {
       const T* rows[lanes];
       T* results[lanes];
@@ -196,7 +197,7 @@ struct Transform {
         x[2 * half + 1] = V{};
         for (Index k = 0; 2 * k <= half; ++k) {
           Complex<V> a, b;
-          join_pair(get(x, k), get(x, half - k), &table[2 * k], &a, &b);
+          join_pair(get(x, k), get(x, half - k), table->data() + 2 * k, &a, &b);
           put(x, half - k, b);
           put(x, k, a);
         }

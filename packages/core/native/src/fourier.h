@@ -15,19 +15,6 @@
 
 namespace facula {
 
-template <class T>
-struct VectorOf;
-template <>
-struct VectorOf<float> {
-  using Type = Floats;
-  static constexpr int lanes = kLanes;
-};
-template <>
-struct VectorOf<double> {
-  using Type = Doubles;
-  static constexpr int lanes = kDoubleLanes;
-};
-
 // exp(-2 pi i k / n), to the last bit or so of T.
 template <class T>
 static inline void root_of_unity(Index k, Index n, T* re, T* im) {
@@ -91,20 +78,21 @@ static inline bool has_passes(Index n) {
   return n == 1;
 }
 
-// The plan of a length, made once; a program uses few lengths, and when they are many all are forgotten.
+// What belongs to a length, made once; a program uses few lengths, and when they are many all are forgotten.
+template <class Made, class Make>
+static inline std::shared_ptr<const Made> kept_for(Index n, const Make& make) {
+  static std::mutex lock;
+  static std::map<Index, std::shared_ptr<const Made>> kept;
+  const std::lock_guard<std::mutex> held(lock);
+  const auto found = kept.find(n);
+  if (found != kept.end()) return found->second;
+  if (kept.size() >= 64) kept.clear();
+  return kept[n] = make();
+}
+
 template <class T>
 static inline std::shared_ptr<const Plan<T>> plan_of(Index n) {
-  static std::mutex lock;
-  static std::map<Index, std::shared_ptr<const Plan<T>>> plans;
-  const std::lock_guard<std::mutex> held(lock);
-  auto& plan = plans[n];
-  if (plan == nullptr) {
-    auto made = std::make_shared<const Plan<T>>(n);
-    if (plans.size() > 64) plans.clear();
-    plans[n] = made;
-    return made;
-  }
-  return plan;
+  return kept_for<Plan<T>>(n, [n] { return std::make_shared<const Plan<T>>(n); });
 }
 
 // A complex number in every lane.

@@ -73,19 +73,6 @@ static inline Array reduced_array(const Array& x, unsigned reduced, bool keep, T
   return Array::empty(dims, shape, type);
 }
 
-template <class T>
-struct VectorOf;
-template <>
-struct VectorOf<float> {
-  using type = Floats;
-  static constexpr Index lanes = kLanes;
-};
-template <>
-struct VectorOf<double> {
-  using type = Doubles;
-  static constexpr Index lanes = kDoubleLanes;
-};
-
 ALWAYS_INLINE Doubles load_filled(const double* from, Index count, double fill) {
   Doubles x = all(fill);
   std::memcpy(&x, from, static_cast<size_t>(count) * sizeof(double));

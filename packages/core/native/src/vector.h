@@ -30,6 +30,20 @@ typedef int32_t Ints __attribute__((vector_size(kVectorBytes)));
 typedef double Doubles __attribute__((vector_size(kVectorBytes)));
 typedef int64_t Longs __attribute__((vector_size(kVectorBytes)));
 
+// The vector of a type, and how many elements it holds.
+template <class T>
+struct VectorOf;
+template <>
+struct VectorOf<float> {
+  using type = Floats;
+  static constexpr int64_t lanes = kLanes;
+};
+template <>
+struct VectorOf<double> {
+  using type = Doubles;
+  static constexpr int64_t lanes = kDoubleLanes;
+};
+
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 // From and to memory at any address.
