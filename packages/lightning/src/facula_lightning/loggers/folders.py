@@ -81,3 +81,8 @@ class FolderLogger(Logger):
         if not self._prefix:
             return dict(metrics)
         return {f"{self._prefix}{self.LOGGER_JOIN_CHAR}{key}": value for key, value in metrics.items()}
+
+    def _is_continued(self, state_dict: Mapping[str, Any]) -> bool:
+        """Return whether a logger whose state was saved wrote where this one does, or may: no other version was asked for."""
+        same_folder = os.path.realpath(state_dict["save_dir"]) == os.path.realpath(self.save_dir)
+        return same_folder and state_dict["name"] == self.name and self._version in (None, state_dict["version"])

@@ -121,8 +121,7 @@ class JSONLLogger(FolderLogger):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on in the same version, after the records there were by then; a logger of another name or version does not."""
-        same_folder = os.path.realpath(state_dict["save_dir"]) == os.path.realpath(self.save_dir)
-        if not same_folder or state_dict["name"] != self.name or self._version not in (None, state_dict["version"]):
+        if not self._is_continued(state_dict):
             return
         self._version = state_dict["version"]
         self._records = self._goes_on_at = state_dict["records"]

@@ -138,8 +138,7 @@ class TensorBoardLogger(FolderLogger):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on in the same version; TensorBoard leaves out what was recorded after the state was taken."""
-        same_folder = os.path.realpath(state_dict["save_dir"]) == os.path.realpath(self.save_dir)
-        if not same_folder or state_dict["name"] != self.name or self._version not in (None, state_dict["version"]):
+        if not self._is_continued(state_dict):
             return
         self._version = state_dict["version"]
         self._last_step = state_dict["last_step"]
