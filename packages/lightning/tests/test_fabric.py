@@ -9,7 +9,6 @@ from facula.nn import functional as F
 from facula.utils.data import DataLoader, TensorDataset
 from facula_lightning import LightningModule, Trainer
 from facula_lightning.fabric import Fabric, is_wrapped
-from facula_lightning.utilities import MisconfigurationException
 
 
 class Small(LightningModule):
@@ -84,8 +83,29 @@ def test_refusals() -> None:
         fabric.setup(model)
     with pytest.raises(ValueError, match="at least one"):
         fabric.setup_optimizers()
-    with pytest.raises(MisconfigurationException, match="one process"):
-        Fabric(accelerator="cpu", strategy="ddp_spawn", devices=2)
+    several = Fabric(accelerator="cpu", strategy="ddp_spawn", devices=2)
+    assert (several.world_size, several.global_rank, several.is_global_zero) == (2, 0, True)
+    for call in (
+        *(several.barrier, lambda: several.setup(nn.Linear(1, 1)), lambda: several.setup_dataloaders(loader())),
+        *(lambda: several.all_reduce(1), several.init_module, lambda: several.broadcast(1)),
+    ):
+        with pytest.raises(RuntimeError, match=r"`\.launch\(\)` must be called first"):
+            call()
+    with pytest.raises(TypeError, match="needs a function, got none"):
+        several.launch()
+    with pytest.raises(TypeError, match="but got 3"):
+        fabric.launch(3)
+    with pytest.raises(TypeError, match="takes nothing"):
+        fabric.launch(lambda: None)
+    with pytest.raises(TypeError, match="DataLoader, got list"):
+        fabric.setup_dataloaders([1, 2])
+    with pytest.raises(TypeError, match="was set up"):
+        fabric.no_backward_sync(nn.Linear(1, 1))
+    optimizer = fabric.setup_optimizers(facula.optim.SGD(model.parameters(), lr=0.1))
+    with pytest.raises(ValueError, match="Only one of"):
+        fabric.clip_gradients(model, optimizer, clip_val=1.0, max_norm=1.0)
+    with pytest.raises(ValueError, match="has to be given"):
+        fabric.clip_gradients(model, optimizer)
 
 
 def test_callbacks_and_launch() -> None:
@@ -98,3 +118,109 @@ def test_callbacks_and_launch() -> None:
     fabric = Fabric(accelerator="cpu", callbacks=Noting())
     assert fabric.launch(lambda given, number: given.call("on_step", number) or number, 4) == 4
     assert Noting.seen == [4]
+
+
+def test_a_filter_says_what_is_written(tmp_path) -> None:
+    fabric = Fabric(accelerator="cpu")
+    model = fabric.setup(nn.Linear(2, 1))
+    path = tmp_path / "state.ckpt"
+    fabric.save(path, {"model": model, "step": 3}, filter={"model": lambda name, value: name == "weight"})
+    found = fabric.load(path)
+    assert list(found["model"]) == ["weight"] and found["step"] == 3
+    with pytest.raises(RuntimeError, match="bias"):
+        fabric.load(path, {"model": model})
+    fabric.load(path, {"model": model, "missing": 1}, strict=False)
+    for wrong, kind in ((3, TypeError), ({"model": 3}, TypeError), ({"other": len}, ValueError)):
+        with pytest.raises(kind, match="[Ff]ilter"):
+            fabric.save(path, {"model": model}, filter=wrong)
+    facula.save(nn.Linear(2, 1).state_dict(), tmp_path / "raw.pt")
+    fabric.load_raw(tmp_path / "raw.pt", model, weights_only=True)
+    assert facula.equal(model.weight, facula.load(tmp_path / "raw.pt")["weight"])
+    assert fabric.load(tmp_path / "raw.pt", model) == {}
+    with pytest.raises(FileNotFoundError):
+        fabric.load(tmp_path / "nowhere.ckpt")
+
+
+def test_the_scaler_is_saved_with_the_rest(tmp_path) -> None:
+    fabric = Fabric(accelerator="cpu", precision="16-mixed")
+    fabric._precision.scaler.update(7.0)
+    fabric.save(tmp_path / "state.ckpt", {"step": 1})
+    other = Fabric(accelerator="cpu", precision="16-mixed")
+    state = {"step": 0}
+    assert other.load(tmp_path / "state.ckpt", state) == {}
+    assert state == {"step": 1} and other._precision.scaler.get_scale() == 7.0
+
+
+def test_wrapped_objects_pass_for_what_they_wrap() -> None:
+    fabric = Fabric(accelerator="cpu", callbacks=[Noting := type("Noting", (), {"seen": []})()])
+    Noting.on_after_optimizer_step = lambda strategy, optimizer: Noting.seen.append((strategy, optimizer))
+    Noting.on_after_setup = lambda module: Noting.seen.append(module)
+    Noting.not_callable = 3
+    layer = nn.Linear(2, 1)
+    sgd = facula.optim.SGD(layer.parameters(), lr=1.0)
+    model, optimizer = fabric.setup(layer, sgd)
+    assert isinstance(optimizer, facula.optim.SGD) and is_wrapped(optimizer) and not is_wrapped(sgd)
+    schedule = facula.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+    fabric.backward(model(facula.ones(1, 2)).sum())
+    optimizer.step()
+    schedule.step()
+    assert sgd.param_groups[0]["lr"] == 0.5
+    assert Noting.seen == [model, (fabric.strategy, sgd)]
+    model.extra = 5
+    assert layer.extra == 5 and model.extra == 5
+    model.eval()
+    assert not layer.training and not model.training
+    with pytest.warns(UserWarning, match="not callable"):
+        fabric.call("not_callable")
+    with pytest.warns(DeprecationWarning, match="init_module"), fabric.sharded_model():
+        pass
+
+
+def test_other_methods_run_in_the_precision_when_they_are_marked() -> None:
+    class Net(nn.Linear):
+        def twice(self, x: Tensor) -> Tensor:
+            return self(x) * 2
+
+    fabric = Fabric(accelerator="cpu", precision="bf16-true")
+    model = fabric.setup(Net(2, 1))
+    with pytest.raises(RuntimeError):
+        model.twice(facula.ones(1, 2))
+    model.mark_forward_method("twice")
+    assert model.twice(facula.ones(1, 2)).dtype is facula.float32
+    for wrong, kind in (
+        (3, TypeError),
+        ("forward", ValueError),
+        ("thrice", AttributeError),
+        ("weight", AttributeError),
+    ):
+        with pytest.raises(kind):
+            model.mark_forward_method(wrong)
+
+
+def test_one_process_gathers_and_reduces_nothing() -> None:
+    fabric = Fabric(accelerator="cpu")
+    assert fabric.all_gather({"a": 1, "b": [2.0]})["b"][0].tolist() == 2.0
+    x = facula.ones(2)
+    assert fabric.all_reduce(x) is x and fabric.broadcast("a") == "a"
+    with fabric.rank_zero_first():
+        fabric.barrier()
+
+
+def test_a_subclass_runs_its_loop() -> None:
+    class Loop(Fabric):
+        def run(self, number: int) -> int:
+            return number + self.world_size
+
+    assert Loop(accelerator="cpu").run(3) == 4
+
+
+def test_it_is_found_at_both_places_and_only_when_it_is_asked_for() -> None:
+    import subprocess
+    import sys
+
+    program = (
+        "import sys, facula_lightning; assert 'facula_lightning.fabric' not in sys.modules; import facula_lightning.fabric as f;"
+        " assert facula_lightning.Fabric is f.Fabric; facula_lightning.other"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "module 'facula_lightning' has no attribute 'other'" in ended.stderr

@@ -1,5 +1,7 @@
 """A trainer with Lightning's API, on facula."""
 
+from typing import TYPE_CHECKING
+
 from facula_lightning import callbacks, loggers
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.datamodule import LightningDataModule
@@ -9,4 +11,16 @@ from facula_lightning.utilities.seed import seed_everything
 from facula_lightning.version import __version__
 
 __all__ = ["Callback", "LightningDataModule", "LightningModule", "Trainer", "__version__", "callbacks", "loggers"]
-__all__ += ["seed_everything"]
+__all__ += ["Fabric", "seed_everything"]
+
+if TYPE_CHECKING:
+    from facula_lightning.fabric import Fabric as Fabric
+else:  # type checkers read the import above
+
+    def __getattr__(name: str) -> object:
+        # A program with a trainer has no use for what a loop of one's own needs.
+        if name == "Fabric":
+            from facula_lightning.fabric import Fabric
+
+            return Fabric
+        raise AttributeError(f"module 'facula_lightning' has no attribute {name!r}")

@@ -92,6 +92,20 @@ def read_checkpoint(path: PathLike, map_location: MapLocation = None) -> dict[st
     versions as its newest would write them. Raises FileNotFoundError, or CheckpointFileError naming the file and what is
     wrong with it.
     """
+    checkpoint = read_verified(path)
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        found = sorted(map(str, checkpoint)) if isinstance(checkpoint, dict) else type(checkpoint).__name__
+        raise CheckpointFileError(
+            f"The file {os.fspath(path)} is no checkpoint of a trainer: expected a dictionary with the key 'state_dict',"
+            f" got {found}"
+        )
+    if map_location is not None:
+        checkpoint = _moved(checkpoint, map_location)
+    return migrate(checkpoint)
+
+
+def read_verified(path: PathLike) -> Any:
+    """Return what is in a file, compared with its hashes where it has some; errors as for `read_checkpoint`."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f"Checkpoint file not found: {os.fspath(path)}")
     try:
@@ -102,19 +116,11 @@ def read_checkpoint(path: PathLike, map_location: MapLocation = None) -> dict[st
         raise CheckpointFileError(
             f"The checkpoint {os.fspath(path)} cannot be read, it is damaged or in another format: {error}"
         ) from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        found = sorted(map(str, checkpoint)) if isinstance(checkpoint, dict) else type(checkpoint).__name__
-        raise CheckpointFileError(
-            f"The file {os.fspath(path)} is no checkpoint of a trainer: expected a dictionary with the key 'state_dict',"
-            f" got {found}"
-        )
     if manifest is not None:
         wrong = compare_with_manifest(checkpoint, manifest)
         if wrong:
             raise CheckpointFileError(f"The checkpoint {os.fspath(path)} is damaged: {wrong[0]}")
-    if map_location is not None:
-        checkpoint = _moved(checkpoint, map_location)
-    return migrate(checkpoint)
+    return checkpoint
 
 
 def read_tree(path: PathLike) -> tuple[Any, dict[str, Any] | None]:

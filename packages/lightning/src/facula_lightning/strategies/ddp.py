@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,8 @@ class DDPStrategy(ParallelStrategy):
         self._ddp_kwargs = kwargs
         self._ddp: DistributedDataParallel | None = None
         self._blocked = False
+        #: Those of a loop of one's own.
+        self._modules: list[weakref.ref[DistributedDataParallel]] = []
 
     @property
     def model(self) -> facula.nn.Module | None:
@@ -71,12 +74,36 @@ class DDPStrategy(ParallelStrategy):
         super().setup(module, training)
         self._ddp = None
         if training and any(parameter.requires_grad for parameter in module.parameters()):
-            self._ddp = DistributedDataParallel(module, **self._ddp_kwargs)
-            if self._comm_hook is not None:
-                self._ddp.register_comm_hook(self._comm_state, self._comm_hook)
-            return
-        for tensor in (*module.parameters(), *module.buffers()):
-            distributed.broadcast(tensor.detach(), 0)
+            self._ddp = self._wrapped(module)
+        else:
+            _share(module)
+
+    def _wrapped(self, module: facula.nn.Module) -> DistributedDataParallel:
+        wrapped = DistributedDataParallel(module, **self._ddp_kwargs)
+        if self._comm_hook is not None:
+            wrapped.register_comm_hook(self._comm_state, self._comm_hook)
+        return wrapped
+
+    def setup_module(self, module: facula.nn.Module) -> facula.nn.Module:
+        """Return the module as `DistributedDataParallel`; one that has nothing to train only gets the first's weights."""
+        if not any(parameter.requires_grad for parameter in module.parameters()):
+            _share(module)
+            return module
+        wrapped = self._wrapped(module)
+        self._modules.append(weakref.ref(wrapped))
+        return wrapped
+
+    def prepare_backward(self, loss: Tensor) -> None:
+        """Let the backward pass from ``loss`` average the gradients of all modules that it reaches."""
+        self._modules = [each for each in self._modules if each() is not None]
+        for each in self._modules:
+            module = each()
+            assert module is not None
+            _prepare(module, loss, module.require_backward_grad_sync)
+
+    def no_backward_sync(self, module: facula.nn.Module, enabled: bool = True) -> AbstractContextManager[None]:
+        """Return the context in which the gradients of a module add up in each process."""
+        return module.no_sync() if enabled and isinstance(module, DistributedDataParallel) else nullcontext()
 
     def begin_batch(self, module: LightningModule) -> None:
         """Give all processes the buffers of the first, such as running statistics."""
@@ -85,13 +112,8 @@ class DDPStrategy(ParallelStrategy):
 
     def pre_backward(self, loss: Tensor, accumulating: bool) -> None:
         """Let the backward pass from ``loss`` average gradients, unless they only add up."""
-        if self._ddp is None:
-            return
-        reducer = self._ddp.reducer
-        if accumulating or self._blocked:
-            reducer.active = False
-        else:
-            reducer.prepare(loss, self._ddp.find_unused_parameters or self._ddp.static_graph)
+        if self._ddp is not None:
+            _prepare(self._ddp, loss, not (accumulating or self._blocked))
 
     @contextmanager
     def block_backward_sync(self) -> Iterator[None]:
@@ -106,3 +128,17 @@ class DDPStrategy(ParallelStrategy):
         """Let go of the module."""
         self._ddp = None
         super().teardown()
+
+
+def _prepare(module: DistributedDataParallel, loss: Tensor, averages: bool) -> None:
+    """Let a backward pass average the gradients of a module, or let them add up."""
+    if averages:
+        module.reducer.prepare(loss, module.find_unused_parameters or module.static_graph)
+    else:
+        module.reducer.active = False
+
+
+def _share(module: facula.nn.Module) -> None:
+    """Give all processes the weights of the first."""
+    for tensor in (*module.parameters(), *module.buffers()):
+        distributed.broadcast(tensor.detach(), 0)

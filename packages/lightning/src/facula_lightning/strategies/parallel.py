@@ -100,6 +100,13 @@ class ParallelStrategy(Strategy):
         if distributed.is_initialized():
             distributed.barrier()
 
+    def patient_barrier(self) -> None:
+        """Return when all processes have come here; no watchdog bites."""
+        if distributed.is_initialized():
+            work = distributed.barrier(async_op=True)
+            assert work is not None
+            work.wait(timedelta.max)
+
     def broadcast(self, obj: Value, src: int = 0) -> Value:
         """Return the object of process ``src``, which is pickled."""
         if not distributed.is_initialized() or self.world_size == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 import facula
@@ -72,6 +72,17 @@ class Strategy(ABC):
         """Take the module for a run, on its device already."""
         self._lightning_module = module
 
+    def setup_module(self, module: facula.nn.Module) -> facula.nn.Module:
+        """Return one of several modules for a loop of one's own, wrapped so that its gradients become those of all."""
+        return module
+
+    def prepare_backward(self, loss: Tensor) -> None:
+        """Called before each backward pass of a loop of one's own."""
+
+    def no_backward_sync(self, module: facula.nn.Module, enabled: bool = True) -> AbstractContextManager[None]:
+        """Return the context in which gradients of a module that `setup_module` returned add up in each process."""
+        return nullcontext()
+
     def begin_batch(self, module: LightningModule) -> None:
         """Called before each training batch where there are other processes."""
 
@@ -95,6 +106,9 @@ class Strategy(ABC):
 
     def barrier(self, name: str | None = None) -> None:
         """Return when all processes have come here."""
+
+    def patient_barrier(self) -> None:
+        """Return when all processes have come here, however long that takes."""
 
     def broadcast(self, obj: Value, src: int = 0) -> Value:
         """Return the object of process ``src``."""

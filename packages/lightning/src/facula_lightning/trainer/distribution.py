@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from facula_lightning.datamodule import LightningDataModule
     from facula_lightning.module import LightningModule
     from facula_lightning.plugins.environments import ClusterEnvironment
+    from facula_lightning.strategies.strategy import Strategy
     from facula_lightning.trainer.trainer import Trainer
 
 P = ParamSpec("P")
@@ -25,7 +26,9 @@ def launched(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[A
     def wrapped(trainer: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
         strategy = trainer.strategy
         if strategy.launcher is not None:
-            found: R = strategy.launcher.launch(trainer, method.__name__, args, kwargs)
+            from facula_lightning.trainer.job import TrainerJob
+
+            found: R = strategy.launcher.launch(TrainerJob(trainer, method.__name__, args, kwargs))
             return found
         strategy.setup_environment()
         if strategy.is_distributed:
@@ -103,12 +106,17 @@ class SilentLogger(Logger):
 
 def share_loggers(trainer: Trainer) -> None:
     """Let the first process alone write logs, and all know where."""
-    strategy = trainer.strategy
+    trainer.loggers = shared(trainer.loggers, trainer.strategy)
+
+
+def shared(loggers: list[Logger], strategy: Strategy) -> list[Logger]:
+    """Return the loggers in the first process, and in the others such as know where those write."""
     if not strategy.is_distributed:
-        return
+        return loggers
     names = ("name", "version", "root_dir", "log_dir", "save_dir")
-    loggers = [each._logger if isinstance(each, SilentLogger) else each for each in trainer.loggers]
-    own = [{name: getattr(each, name) for name in names} for each in loggers] if trainer.is_global_zero else []
+    loggers = [each._logger if isinstance(each, SilentLogger) else each for each in loggers]
+    own = [{name: getattr(each, name) for name in names} for each in loggers] if strategy.is_global_zero else []
     places = strategy.broadcast(own)
-    if not trainer.is_global_zero:
-        trainer.loggers = [SilentLogger(each, place) for each, place in zip(loggers, places)]
+    if strategy.is_global_zero:
+        return loggers
+    return [SilentLogger(each, place) for each, place in zip(loggers, places)]

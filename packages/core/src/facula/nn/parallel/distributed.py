@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -80,6 +80,10 @@ class DistributedDataParallel(Module):
 
     def forward(self, *inputs: object, **kwargs: object) -> Any:
         """Return what the module returns, and get ready to average the gradients of a backward pass from it."""
+        return self._through(self.module, *inputs, **kwargs)
+
+    def _through(self, function: Callable[..., Any], *inputs: object, **kwargs: object) -> Any:
+        """Return what a function that uses the module returns, called as `forward` calls the module."""
         averages = modes.grad_enabled and self.require_backward_grad_sync
         if self.require_forward_param_sync and self.broadcast_buffers:
             self._sync_buffers()
@@ -87,7 +91,7 @@ class DistributedDataParallel(Module):
             target = Device(self.device_ids[0]) if not isinstance(self.device_ids[0], Device) else self.device_ids[0]
             inputs = tuple(_moved(each, target) for each in inputs)
             kwargs = {name: _moved(each, target) for name, each in kwargs.items()}
-        output = self.module(*inputs, **kwargs)
+        output = function(*inputs, **kwargs)
         if averages:
             self.require_forward_param_sync = True
             self.reducer.prepare(output, self.find_unused_parameters or self.static_graph)

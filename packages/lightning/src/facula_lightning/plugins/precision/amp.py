@@ -39,6 +39,10 @@ class MixedPrecision(Precision):
         """Return a batch with its floating-point tensors in the default type."""
         return convert_floats(data, facula.get_default_dtype())
 
+    def convert_output(self, data: Any) -> Any:
+        """Return what a module gave with its floating-point tensors in the default type."""
+        return convert_floats(data, facula.get_default_dtype())
+
     def forward_context(self) -> AbstractContextManager[Any]:
         """Return the context in which operations choose their type."""
         return facula.autocast(self.device, dtype=self._dtype)

@@ -23,6 +23,10 @@ class DoublePrecision(Precision):
         """Return a batch with its floating-point tensors in float64."""
         return convert_floats(data, facula.float64)
 
+    def convert_output(self, data: Any) -> Any:
+        """Return what a module gave with its floating-point tensors in the default type."""
+        return convert_floats(data, facula.get_default_dtype())
+
     def tensor_init_context(self) -> AbstractContextManager[Any]:
         """Return the context in which new tensors are of float64."""
         return default_dtype(facula.float64)

@@ -29,6 +29,10 @@ class HalfPrecision(Precision):
         """Return a batch with its floating-point tensors in the type."""
         return convert_floats(data, self._dtype)
 
+    def convert_output(self, data: Any) -> Any:
+        """Return what a module gave with its floating-point tensors in the default type."""
+        return convert_floats(data, facula.get_default_dtype())
+
     def tensor_init_context(self) -> AbstractContextManager[Any]:
         """Return the context in which new tensors are of the type."""
         return default_dtype(self._dtype)

@@ -35,8 +35,8 @@ class Precision:
         return data
 
     def convert_output(self, data: Any) -> Any:
-        """Return what a step gave with its floating-point tensors in the default type."""
-        return convert_floats(data, facula.get_default_dtype())
+        """Return what a module gave; other precisions with its floating-point tensors in the default type."""
+        return data
 
     def tensor_init_context(self) -> AbstractContextManager[Any]:
         """Return the context in which new tensors get the right type."""

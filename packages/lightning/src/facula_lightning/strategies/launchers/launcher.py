@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from facula_lightning.trainer.trainer import Trainer
+from facula_lightning.strategies.launchers.job import Job
 
 
 class Launcher(ABC):
@@ -14,10 +13,12 @@ class Launcher(ABC):
 
     #: Whether it can be used where there is no script, as in a notebook.
     is_interactive_compatible = False
+    #: Whether the processes are sent what to do, in place of coming to the same line of the same script.
+    sends_jobs = False
 
     def __init__(self, processes: int) -> None:
         self.processes = processes
 
     @abstractmethod
-    def launch(self, trainer: Trainer, method: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """Start the processes, let each call a method of the trainer, and return what the first returned."""
+    def launch(self, job: Job) -> Any:
+        """Start the processes, let each do the job, and return what came of it in the first."""

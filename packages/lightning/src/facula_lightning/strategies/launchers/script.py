@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import NoReturn
 
 from facula.distributed.launching import command, own_program, surroundings
 
+from facula_lightning.strategies.launchers.job import Job
 from facula_lightning.strategies.launchers.launcher import Launcher
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_info
-
-if TYPE_CHECKING:
-    from facula_lightning.trainer.trainer import Trainer
 
 
 class ScriptLauncher(Launcher):
@@ -23,13 +21,13 @@ class ScriptLauncher(Launcher):
     So what stands in the script before the first run happens in this process too, and what follows happens in the others only.
     """
 
-    def launch(self, trainer: Trainer, method: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> NoReturn:
+    def launch(self, job: Job) -> NoReturn:
         """Start the processes; never returns."""
         try:
             program = own_program()
         except RuntimeError as error:
             raise MisconfigurationException(
-                f"`Trainer(strategy='ddp', devices={self.processes})` starts the script again in each process, but {error}."
+                f"`{job.what}(strategy='ddp', devices={self.processes})` starts the script again in each process, but {error}."
                 " Use `strategy='ddp_spawn'`, or 'ddp_notebook' in a notebook, or start the program with `mpiexec`."
             ) from error
         parts, environment = command(program, self.processes), surroundings(self.processes)

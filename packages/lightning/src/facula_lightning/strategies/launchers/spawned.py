@@ -9,19 +9,18 @@ from pathlib import Path
 
 
 def main(task: str, answer: str) -> None:
-    """Call the method that a file names, and write what came of it to another."""
+    """Do the job that a file holds, and write what came of it to another."""
     preparation, body, generators = pickle.loads(Path(task).read_bytes())
     # As for processes of multiprocessing: the program's own module is imported under the name __mp_main__.
     spawn.prepare(preparation)
-    from facula_lightning.strategies.launchers.spawn import outcome
+    from facula_lightning.strategies.launchers.spawn import pickled
     from facula_lightning.utilities.seed import set_rng_states
 
-    trainer, method, arguments, keywords = pickle.loads(body)
+    job = pickle.loads(body)
     set_rng_states(generators)
-    trainer.strategy.launcher = None
-    returned = getattr(trainer, method)(*arguments, **keywords)
-    if trainer.is_global_zero:
-        Path(answer).write_bytes(pickle.dumps(outcome(trainer, returned)))
+    returned = job.run()
+    if job.is_first:
+        Path(answer).write_bytes(pickled(job.answer(returned)))
 
 
 if __name__ == "__main__":
