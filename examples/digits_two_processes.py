@@ -1,10 +1,11 @@
 """Train on digits in two processes, started by one command; the weights are those of one process, to rounding.
 
-Run: python examples/digits_two_processes.py                       (starts itself in two processes, which MPI connects)
+Run: python examples/digits_two_processes.py                       (starts itself in two processes)
+or:  python -m facula.distributed.run --nproc-per-node 2 examples/digits_two_processes.py
 or:  mpiexec -n 2 python examples/digits_two_processes.py
 or:  python examples/digits_two_processes.py --processes 1         (one process, the same global batches)
 
-Needs mpi4py and an MPI library: pip install 'facula-lightning[mpi]'.
+TCP connects the processes, or MPI where it is installed.
 """
 
 from __future__ import annotations

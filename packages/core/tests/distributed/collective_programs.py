@@ -1,5 +1,6 @@
 """Programs for several ranks: each collective against NumPy on what all ranks have."""
 
+import os
 import sys
 
 import facula
@@ -218,6 +219,19 @@ def groups(rank: int, size: int) -> None:
     assert len(both) == size // 2
 
 
+def forking(rank: int, size: int) -> None:
+    """A child takes nothing from its parent's connections when it ends."""
+    if dist.get_backend() == "mpi":
+        return  # MPI does not say what a fork does
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    x = tensor(rank)
+    dist.all_reduce(x)
+    check(x, everything(size).sum(0))
+
+
 def refusals(rank: int, size: int) -> None:
     def refused(kind: type, call, *arguments, **more) -> None:
         try:
@@ -247,9 +261,10 @@ def refusals(rank: int, size: int) -> None:
 def main() -> None:
     dist.init_process_group(sys.argv[1] if len(sys.argv) > 1 else None)
     rank, size = dist.get_rank(), dist.get_world_size()
-    assert dist.get_backend() == "mpi" and dist.is_initialized()
+    assert dist.get_backend() == ("gloo" if "MASTER_ADDR" in os.environ else "mpi") and dist.is_initialized()
     for program in (
         *(reductions, shapes_and_views, from_one_and_to_one, everybody_to_everybody, messages, later, objects, groups),
+        forking,
         refusals,
     ):
         program(rank, size)

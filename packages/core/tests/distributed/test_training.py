@@ -67,6 +67,60 @@ def test_the_launcher_ends_all_ranks_when_one_fails_before_they_have_met(ranks, 
     assert "rank 1 failed with code 5: all processes are ended" in ended.stderr
 
 
+def test_without_mpi_it_is_started_on_each_machine(tmp_path) -> None:
+    from facula.distributed.initialization import find_free_port
+
+    (tmp_path / "program.py").write_text(
+        "import os, facula, facula.distributed as dist\n"
+        "dist.init_process_group()\n"
+        "x = facula.tensor([float(os.environ['RANK'])])\n"
+        "dist.all_reduce(x)\n"
+        "print(dist.get_backend(), x.item(), *map(os.environ.get, ('RANK', 'LOCAL_RANK', 'GROUP_RANK')), flush=True)\n"
+    )
+    shared = ["--nproc-per-node=2", "--nnodes=2", "--master-addr=127.0.0.1", f"--master-port={find_free_port()}"]
+    machines = [
+        subprocess.Popen(
+            [sys.executable, "-m", "facula.distributed.run", *shared, f"--node-rank={number}", "program.py"],
+            stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+        )
+        for number in range(2)
+    ]  # fmt: skip
+    printed = [each.communicate(timeout=120)[0] for each in machines]
+    assert [each.returncode for each in machines] == [0, 0]
+    assert sorted(printed[0].splitlines()) == ["gloo 6.0 0 0 0", "gloo 6.0 1 1 0"]
+    assert sorted(printed[1].splitlines()) == ["gloo 6.0 2 0 1", "gloo 6.0 3 1 1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--nnodes=2"], "name the machines with --hosts"),
+        (["--nnodes=1:3"], "stays the same"),
+        (["--node-rank=1"], "from 0 to 0"),
+        (["--node-rank=0", "--hosts=a"], "for starting them on each"),
+        (["--node-rank=0", "--nnodes=2"], "--master-addr"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named(tmp_path, arguments, said) -> None:
+    ended = launch(tmp_path, *arguments, "launched_program.py")
+    assert ended.returncode == 2 and said in ended.stderr
+
+
+def test_a_rank_that_does_not_end_when_it_is_asked_is_killed(tmp_path, monkeypatch) -> None:
+    from facula.distributed import agent
+
+    monkeypatch.setattr(agent, "_GRACE", 0.3)
+    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+        for program in (stubborn, "import sys; sys.exit(6)")
+    ]
+    processes[0].stdout.readline()
+    assert agent.wait(processes) == 6 and processes[0].returncode == -9
+    processes[0].stdout.close()
+    processes[1].stdout.close()
+
+
 def test_numbers_that_contradict_the_launcher_are_refused(ranks, tmp_path) -> None:
     script = tmp_path / "program.py"
     script.write_text("import facula.distributed as dist; dist.init_process_group()")

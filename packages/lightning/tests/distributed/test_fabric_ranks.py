@@ -17,6 +17,7 @@ class Silent:
         pass
 
 
+@pytest.mark.parametrize("start", ["mpi", "tcp"], indirect=True)
 @pytest.mark.parametrize(
     ("how", "strategy", "size"), [(0, "ddp", 2), (0, "ddp_spawn", 2), (2, "ddp", 2), (4, "auto", 4)]
 )

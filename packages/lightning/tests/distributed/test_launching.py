@@ -16,6 +16,7 @@ from facula_lightning.utilities.exceptions import MisconfigurationException
 from models import Regression, loader, quiet
 
 
+@pytest.mark.parametrize("start", ["mpi", "tcp"], indirect=True)
 @pytest.mark.parametrize(("how", "strategy"), [(0, "ddp"), (0, "ddp_spawn"), (2, "ddp"), (2, "auto")])
 def test_ranks_are_started_and_the_first_alone_writes(start, tmp_path, how, strategy) -> None:
     file = tmp_path / "answer.json"
@@ -157,12 +158,14 @@ def test_what_stops_one_rank_stops_all(answer, what, expected) -> None:
     assert answer("stopping_program.py", 2, what) == [expected, expected]
 
 
+@pytest.mark.parametrize("start", ["mpi", "tcp"], indirect=True)
 def test_a_rank_that_hangs_is_named(start, tmp_path) -> None:
     ended = start("stopping_program.py", 2, tmp_path / "answer.json", "sleeps", fails=True)
     assert "rank 0: all_reduce (number " in ended.stderr and "did not end within 2 s" in ended.stderr
     assert "rank 1: has ended all_reduce (number " in ended.stderr
 
 
+@pytest.mark.parametrize("start", ["mpi", "tcp"], indirect=True)
 def test_an_error_in_one_rank_ends_all(start, tmp_path) -> None:
     ended = start("stopping_program.py", 2, tmp_path / "answer.json", "fails", fails=True)
     assert "ZeroDivisionError: on purpose" in ended.stderr

@@ -1,6 +1,6 @@
-"""Several processes that compute together: PyTorch's names over MPI (mpi4py) and NCCL (CuPy).
+"""Several processes that compute together: PyTorch's names over TCP, MPI (mpi4py) and NCCL (CuPy).
 
-Start them with ``mpiexec -n 2 python script.py`` or ``python -m facula.distributed.run --nproc-per-node 2 script.py``.
+Start them with ``python -m facula.distributed.run --nproc-per-node 2 script.py`` or ``mpiexec -n 2 python script.py``.
 MPI is loaded by `init_process_group`, not before.
 """
 

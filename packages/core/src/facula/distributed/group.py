@@ -141,7 +141,7 @@ def get_world_size(group: object = None) -> int:
 
 
 def get_backend(group: object = None) -> str:
-    """Return the name of a group's engine: "mpi" or "nccl"."""
+    """Return the name of a group's engine: "mpi", "gloo" or "nccl"."""
     return resolve(group).name()
 
 

@@ -16,22 +16,24 @@ import numpy as np
 
 from facula import backend as arrays
 from facula.distributed import environment
-from facula.distributed.backends.backend import Backend
+from facula.distributed.backends.backend import Backend, Started
 from facula.distributed.backends.nccl import is_nccl_available
 from facula.distributed.errors import DistBackendError
 from facula.distributed.group import GroupMember, ProcessGroup, default_group, resolve, world
 from facula.distributed.store import TCPStore
-from facula.distributed.watchdog import Board, Watchdog
+from facula.distributed.watchdog import AskingBoard, SharedBoard, Watchdog
 
 default_pg_timeout = timedelta(minutes=30)
+#: Seconds that processes which meet over TCP wait for each other: one may start much later.
+MEETING = 300.0
 #: Seconds that the launcher is given to pass on what was printed, before it ends all processes.
 PASSING_ON = 0.3
 
 #: The engines for both kinds of device that a name stands for. Gloo is what programs written for PyTorch call the engine
-#: for the CPU.
+#: over TCP.
 _ENGINES = {
     "mpi": {"cpu": "mpi", "cuda": "mpi"},
-    "gloo": {"cpu": "mpi", "cuda": "mpi"},
+    "gloo": {"cpu": "gloo", "cuda": "gloo"},
     "nccl": {"cuda": "nccl"},
 }
 
@@ -42,16 +44,21 @@ def is_mpi_available() -> bool:
 
 
 def is_available() -> bool:
-    """Return whether there is an engine for communication: MPI or NCCL."""
-    return is_mpi_available() or is_nccl_available()
+    """Return True: TCP is always there."""
+    return True
 
 
 def is_gloo_available() -> bool:
-    """Return False: MPI takes its place."""
+    """Return True: the engine over TCP needs nothing to be installed."""
+    return True
+
+
+def is_ucc_available() -> bool:
+    """Return False: there is no such engine here."""
     return False
 
 
-is_ucc_available = is_xccl_available = is_gloo_available
+is_xccl_available = is_ucc_available
 
 
 def init_process_group(
@@ -65,47 +72,76 @@ def init_process_group(
     pg_options: object = None,
     device_id: object = None,
 ) -> None:
-    """Connect this process with the others that ``mpiexec`` or `facula.distributed.run` started.
+    """Connect this process with the others that a launcher started.
 
-    ``backend`` is "mpi" ("gloo" means the same), "nccl", or one for each kind of device ("cpu:mpi,cuda:nccl"); for None it is
-    MPI, with NCCL for tensors on GPUs where both are there. Over MPI the numbers come from MPI. With NCCL alone they come from
-    ``rank`` and ``world_size`` or from RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torchrun sets them.
-    A collective that does not end within ``timeout`` (30 minutes for None) raises DistBackendError; ``timedelta.max`` watches
+    ``backend`` is "mpi", "gloo" (TCP), "nccl", or one for each kind of device ("cpu:gloo,cuda:nccl"). For None it is MPI where
+    ``mpiexec`` started the processes, else TCP if the environment says where to meet, and NCCL for tensors on GPUs where it
+    is there. Over MPI the numbers come from MPI, otherwise from ``rank`` and ``world_size`` or from RANK, WORLD_SIZE,
+    MASTER_ADDR and MASTER_PORT, as torchrun sets them; where those are not set, "gloo" is MPI too. A collective that does not end within ``timeout`` (30 minutes for None) raises DistBackendError; ``timedelta.max`` watches
     nothing. ValueError when there is a group already, or the numbers given are not those of the launcher.
     """
     if world.default is not None:
         raise ValueError("trying to initialize the default process group twice!")
     if timeout is not None and not isinstance(timeout, timedelta):
         raise TypeError(f"Expected timeout argument to be of type datetime.timedelta, got {timeout!r}")
-    engines = _engines(backend)
+    may_meet = store is not None or _knows_address(init_method)
+    engines = _engines(backend, may_meet)
     seconds = None if timeout == timedelta.max else (timeout or default_pg_timeout).total_seconds()
     if "mpi" in engines.values():
         group = _over_mpi(engines, seconds, rank, world_size)
+    elif "gloo" in engines.values():
+        group = _over_tcp(engines, seconds, *_told(rank, world_size), init_method, store)
     else:
-        group = _over_nccl(seconds, init_method, rank, world_size, store, device_id)
+        group = _over_nccl(seconds, init_method, *_told(rank, world_size), store, device_id)
     world.default = group
     world.groups = [group]
 
 
-def _engines(backend: str | None) -> dict[str, str]:
-    """Return the engine for each kind of device; ValueError for a name that is not known."""
+def _engines(backend: str | None, may_meet: bool) -> dict[str, str]:
+    """Return the engine for each kind of device; ValueError for a name that is not known.
+
+    Over TCP processes have to know where to meet; where they ``may_meet`` not, MPI, which knows, takes its place.
+    """
     if backend is None or backend == "undefined":
+        if may_meet and environment.mpi_rank_and_size() is None and environment.rank_and_size() is not None:
+            return {"cpu": "gloo", "cuda": "nccl" if is_nccl_available() else "gloo"}
         if not is_mpi_available() and is_nccl_available():
             return {"cuda": "nccl"}
         return {"cpu": "mpi", "cuda": "nccl" if is_nccl_available() else "mpi"}
     name = str(backend).lower()
-    if name in _ENGINES:
-        return dict(_ENGINES[name])
-    found = {}
-    for part in name.split(","):
+    found = dict(_ENGINES[name]) if name in _ENGINES else {}
+    for part in name.split(",") if not found else ():
         kind, _, engine = part.partition(":")
         if kind not in ("cpu", "cuda") or engine not in _ENGINES or kind not in _ENGINES[engine]:
             raise ValueError(
-                f"Invalid backend: {backend!r}. Expected 'mpi', 'gloo' (which is MPI here), 'nccl', or engines by device such"
-                " as 'cpu:mpi,cuda:nccl'"
+                f"Invalid backend: {backend!r}. Expected 'mpi', 'gloo', 'nccl', or engines by device such as 'cpu:gloo,cuda:nccl'"
             )
         found[kind] = _ENGINES[engine][kind]
+    if "gloo" in found.values() and (not may_meet or "mpi" in found.values()):
+        found = {kind: "mpi" if engine == "gloo" else engine for kind, engine in found.items()}
     return found
+
+
+def _knows_address(init_method: str | None) -> bool:
+    """Return whether it is said where to meet."""
+    if init_method not in (None, "env://"):
+        return True
+    return "MASTER_ADDR" in os.environ and "MASTER_PORT" in os.environ
+
+
+def _told(rank: int, size: int) -> tuple[int, int]:
+    """Return the number of this process and how many there are, as given or as the launcher says; ValueError without."""
+    told = environment.rank_and_size()
+    rank = rank if rank != -1 else (told[0] if told else -1)
+    size = size if size != -1 else (told[1] if told else -1)
+    for name, value in (("RANK", rank), ("WORLD_SIZE", size)):
+        if value == -1:
+            raise ValueError(
+                f"Error initializing torch.distributed using env:// rendezvous: environment variable {name} expected, but not set"
+            )
+    if not 0 <= rank < size:
+        raise ValueError(f"rank should be a number from 0 to world_size - 1, got rank={rank} and world_size={size}")
+    return rank, size
 
 
 def _over_mpi(engines: dict[str, str], seconds: float | None, rank: int, size: int) -> ProcessGroup:
@@ -122,7 +158,7 @@ def _over_mpi(engines: dict[str, str], seconds: float | None, rank: int, size: i
         raise ValueError(
             f"the environment says that there are {told[1]} processes, but MPI joins {own.size}: {_how_to_start()}"
         )
-    board = Board(communicator, MPI) if seconds is not None and own.size > 1 else None
+    board = SharedBoard(communicator, MPI) if seconds is not None and own.size > 1 else None
     watchdog = Watchdog(own.rank, seconds, board)
     backends: dict[str, Backend] = {kind: own for kind, engine in engines.items() if engine == "mpi"}
     group = ProcessGroup("world", range(own.size), own.rank, backends, watchdog)
@@ -137,12 +173,55 @@ def _how_to_start() -> str:
     return "start the program with `mpiexec -n N python script.py` or `python -m facula.distributed.run`"
 
 
-def _add_nccl(group: ProcessGroup, over: Any) -> None:
-    """Let a group of MPI's use NCCL for GPUs, from the first time on that it has a tensor there."""
+def _over_tcp(
+    engines: dict[str, str],
+    seconds: float | None,
+    rank: int,
+    size: int,
+    init_method: str | None,
+    store: TCPStore | None,
+) -> ProcessGroup:
+    from facula.distributed.backends.gloo import GlooBackend
+    from facula.distributed.backends.mesh import Mesh
+
+    mesh = None
+    world.made += 1
+    if size > 1:
+        met = store or _store(init_method, rank)
+        mesh = Mesh(rank, size, met, f"gloo/{world.made}", MEETING)
+    own = GlooBackend(mesh, range(size), rank)
+    board = AskingBoard(mesh) if mesh is not None and seconds is not None else None
+    watchdog = Watchdog(rank, seconds, board)
+    backends: dict[str, Backend] = {kind: own for kind, engine in engines.items() if engine == "gloo"}
+    group = ProcessGroup("world", range(size), rank, backends, watchdog)
+    if engines.get("cuda") == "nccl":
+        _add_nccl(group, own)
+    if size > 1:
+        _end_all_on_error(own)
+    return group
+
+
+#: Where this process has met others before. The first process goes on keeping what others may still read.
+_stores: dict[tuple[str, int, int], TCPStore] = {}
+
+
+def _store(init_method: str | None, rank: int) -> TCPStore:
+    host, port = _address(init_method)
+    key = (host, port, os.getpid())
+    if key not in _stores:
+        _stores[key] = TCPStore(host, port, is_master=rank == 0)
+    return _stores[key]
+
+
+def _add_nccl(group: ProcessGroup, over: Backend) -> None:
+    """Let a group over another engine use NCCL for GPUs, from the first time on that it has a tensor there."""
 
     def exchange(own: bytes | None, name: str) -> bytes:
-        found: bytes = over.communicator.bcast(own, root=0)
-        return found
+        length = np.array([len(own or b"")])
+        _wait(over.broadcast(length, 0))
+        body = np.frombuffer(bytearray(own or bytes(int(length[0]))), np.uint8)
+        _wait(over.broadcast(body, 0))
+        return body.tobytes()
 
     def make() -> Backend:
         from facula.distributed.backends.nccl import NCCLBackend
@@ -157,14 +236,6 @@ def _over_nccl(
 ) -> ProcessGroup:
     from facula.distributed.backends.nccl import NCCLBackend
 
-    told = environment.rank_and_size()
-    rank = rank if rank != -1 else (told[0] if told else -1)
-    size = size if size != -1 else (told[1] if told else -1)
-    for name, value in (("RANK", rank), ("WORLD_SIZE", size)):
-        if value == -1:
-            raise ValueError(
-                f"Error initializing torch.distributed using env:// rendezvous: environment variable {name} expected, but not set"
-            )
     index: Any = getattr(device, "index", device)
     if index is None:
         index = environment.local_rank() or 0
@@ -198,8 +269,16 @@ def _address(init_method: str | None) -> tuple[str, int]:
     return os.environ["MASTER_ADDR"], port + (os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True")
 
 
+def _wait(started: Started) -> None:
+    request, finish = started
+    if request is not None:
+        request.wait()
+    if finish is not None:
+        finish()
+
+
 def _end_all_on_error(over: Backend) -> None:
-    """Let an error that nobody catches end all processes: MPI would wait for the one that failed, for ever."""
+    """Let an error that nobody catches end all processes: the others would wait for the one that failed, for ever."""
     before = sys.excepthook
 
     def end_all(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -246,7 +325,12 @@ def new_group(
     chosen = list(range(whole.size())) if ranks is None else sorted(ranks)
     if len(set(chosen)) != len(chosen) or not all(0 <= each < whole.size() for each in chosen) or not chosen:
         raise ValueError(f"ranks should be different numbers from 0 to {whole.size() - 1}, got {ranks}")
-    if backend is not None and _engines(backend).get("cpu") not in (None, "mpi"):
+    there = whole.backends.get("cpu")
+    if (
+        backend is not None
+        and there is not None
+        and _engines(backend, there.name == "gloo").get("cpu") not in (None, there.name)
+    ):
         raise DistBackendError(f"a group with backend={backend!r} cannot be made in one over {whole.name()}")
     world.made += 1
     name = group_desc or str(world.made)
@@ -257,8 +341,8 @@ def new_group(
     watchdog = whole.watchdog
     if timeout is not None and timeout != timedelta.max:
         watchdog = Watchdog(watchdog.rank, timeout.total_seconds(), watchdog.board)
-    there = {kind: each for kind, each in backends.items() if each is not None}
-    made = ProcessGroup(name, chosen, whole.global_rank, there, watchdog)
+    engines = {kind: each for kind, each in backends.items() if each is not None}
+    made = ProcessGroup(name, chosen, whole.global_rank, engines, watchdog)
     if whole.make_cuda_backend is not None and "cpu" in made.backends and "cuda" not in made.backends:
         _add_nccl(made, made.backends["cpu"])
     world.groups.append(made)
@@ -300,7 +384,8 @@ def find_free_port() -> int:
 
 def is_backend_available(backend: str) -> bool:
     """Return whether an engine can be used."""
-    return {"mpi": is_mpi_available, "nccl": is_nccl_available}.get(str(backend).lower(), lambda: False)()
+    known = {"mpi": is_mpi_available, "nccl": is_nccl_available, "gloo": is_gloo_available}
+    return known.get(str(backend).lower(), lambda: False)()
 
 
 def token(kind: str) -> Any:

@@ -1,4 +1,4 @@
-"""Starting the processes of a program with MPI's launcher."""
+"""Starting the processes of a program: with MPI's launcher, or without MPI."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from facula.distributed.initialization import find_free_port
+from facula.distributed.initialization import find_free_port, is_mpi_available
 
 
 def find_mpiexec() -> str:
@@ -28,15 +28,35 @@ def find_mpiexec() -> str:
     )
 
 
+def has_mpi() -> bool:
+    """Return whether mpi4py and MPI's launcher are there, and FACULA_WITHOUT_MPI=1 does not say to leave them alone."""
+    if os.environ.get("FACULA_WITHOUT_MPI") == "1" or not is_mpi_available():
+        return False
+    try:
+        find_mpiexec()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def command(program: Sequence[str], processes: int, hosts: Sequence[str] = ()) -> list[str]:
     """Return the command that starts ``program``, what follows ``python -m facula.distributed.worker``, several times.
 
-    With ``hosts`` so many are started on each of them.
+    MPI connects the processes where it is there, else TCP. With ``hosts``, for which MPI is needed, so many are started on
+    each of them.
     """
+    if not hosts and not has_mpi():
+        return command_without_mpi(program, processes)
     where = ["-hosts", ",".join(hosts), "-ppn", str(processes)] if hosts else []
     total = processes * max(len(hosts), 1)
     own = [sys.executable, "-m", "facula.distributed.worker", *program]
     return [find_mpiexec(), *where, "-n", str(total), *own]
+
+
+def command_without_mpi(program: Sequence[str], processes: int, machine: int = 0, machines: int = 1) -> list[str]:
+    """Return the command that starts ``program`` several times on this machine, the so-manieth of some, without MPI."""
+    numbers = map(str, (processes, machine * processes, machines * processes))
+    return [sys.executable, "-m", "facula.distributed.agent", *numbers, *program]
 
 
 def surroundings(processes: int, more: Mapping[str, str] = {}) -> dict[str, str]:

@@ -53,6 +53,11 @@ class TCPStore:
                     raise DistStoreError(f"Timed out waiting for clients: {found} of {world_size} have joined")
                 time.sleep(0.01)
 
+    @property
+    def reachable_address(self) -> str:
+        """The address of this machine by which the others, who reach the store, reach it too."""
+        return self.host if self._server is not None else str(self._connection.getsockname()[0])
+
     def set(self, key: str, value: str | bytes) -> None:
         """Set the value of a key."""
         self._ask(_SET, key, value.encode() if isinstance(value, str) else value)

@@ -51,9 +51,21 @@ class Work:
 
     def is_completed(self) -> bool:
         """Return whether the result is there; asking also lets it come nearer."""
-        if not self._done and (self._request is None or self._request.test()):
+        if not self._done and (self._request is None or self._asked(self._request.test)):
             self._complete()
         return self._done
+
+    def _asked(self, question: Callable[[], bool]) -> bool:
+        try:
+            return question()
+        except DistBackendError as error:
+            self._error = self._named(error)
+            raise self._error from error
+
+    def _named(self, error: DistBackendError) -> DistBackendError:
+        """Return the engine's error with the collective's name."""
+        who = "" if self._watchdog is None else f"rank {self._watchdog.rank}: "
+        return DistBackendError(f"{who}{self.name} (number {self.sequence}) failed: {error}")
 
     def is_success(self) -> bool:
         """Return whether it ended without an error."""
@@ -66,16 +78,16 @@ class Work:
     def wait(self, timeout: timedelta | None = None) -> bool:
         """Return True when the result is there; DistBackendError when it is not after ``timeout`` (the group's for None).
 
-        The error says which collective of which process is late, and in which the others are.
+        ``timedelta.max`` waits for ever. The error says which collective of which process is late, and in which the others are.
         """
         if self._done:
             return True
         seconds = self._watchdog.seconds if self._watchdog is not None else None
         if timeout is not None and timeout.total_seconds() > 0:
-            seconds = timeout.total_seconds()
+            seconds = None if timeout == timedelta.max else timeout.total_seconds()
         if self._request is not None:
             if seconds is None:
-                self._request.wait()
+                self._asked(lambda: self._request.wait() is None)  # type: ignore[union-attr]  # it is there
             else:
                 self._wait_until(time.monotonic() + seconds, seconds)
         self._complete()
@@ -84,7 +96,14 @@ class Work:
     def _wait_until(self, deadline: float, seconds: float) -> None:
         assert self._request is not None
         asked = 0
-        while not self._request.test():
+        wait_for = getattr(self._request, "wait_for", None)
+        if wait_for is not None:
+            # Somebody else works on it, and says when it has ended.
+            if self._asked(lambda: bool(wait_for(seconds))):
+                return
+            self._error = self._late(seconds)
+            raise self._error
+        while not self._asked(self._request.test):
             asked += 1
             if asked < _BUSY:
                 continue
@@ -94,11 +113,13 @@ class Work:
             else:
                 time.sleep(1e-4)
             if time.monotonic() > deadline:
-                text = f"{self.name} (number {self.sequence}) did not end within {seconds:g} s"
-                self._error = DistBackendError(
-                    text if self._watchdog is None else self._watchdog.report(self.name, self.sequence, seconds)
-                )
+                self._error = self._late(seconds)
                 raise self._error
+
+    def _late(self, seconds: float) -> DistBackendError:
+        if self._watchdog is None:
+            return DistBackendError(f"{self.name} (number {self.sequence}) did not end within {seconds:g} s")
+        return DistBackendError(self._watchdog.report(self.name, self.sequence, seconds))
 
     def _complete(self) -> None:
         self._done = True

@@ -19,7 +19,7 @@ from facula.distributed import environment
 def main() -> None:
     """Run the program that the command line names."""
     arguments = sys.argv[1:]
-    place = environment.mpi_rank_and_size() or (0, 1)
+    place = environment.mpi_rank_and_size() or environment.rank_and_size() or (0, 1)
     rank, size = place
     local = environment.local_rank()
     os.environ["RANK"], os.environ["WORLD_SIZE"] = str(rank), str(size)
@@ -63,12 +63,14 @@ def _run(arguments: list[str]) -> None:
 
 
 def _end_all(rank: int, code: int) -> None:
-    """End all processes; those that have not got to MPI yet wait for this one there."""
+    """End all processes; those that have not got to MPI yet wait for this one there. Without MPI the agent ends them."""
     from facula.distributed.backends import mpi
     from facula.distributed.initialization import PASSING_ON
 
     sys.stderr.write(f"rank {rank} failed with code {code}: all processes are ended\n")
     sys.stderr.flush()
+    if environment.mpi_rank_and_size() is None:
+        return
     time.sleep(PASSING_ON)
     mpi.load().COMM_WORLD.Abort(code)
 

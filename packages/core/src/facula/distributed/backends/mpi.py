@@ -32,8 +32,7 @@ def load() -> Any:
         from mpi4py import MPI
     except ImportError as error:
         raise ModuleNotFoundError(
-            "training on several processes without NCCL needs mpi4py and an MPI library: pip install 'facula[mpi]' "
-            f"brings both ({error})"
+            f"the engine over MPI needs mpi4py and an MPI library: pip install 'facula[mpi]' brings both ({error})"
         ) from error
     return MPI
 
