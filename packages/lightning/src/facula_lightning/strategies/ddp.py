@@ -24,7 +24,7 @@ class DDPStrategy(ParallelStrategy):
     """Data-parallel training. ``kwargs`` are those of `facula.nn.parallel.DistributedDataParallel`.
 
     ``start_method`` says how processes that are not there yet are started: "popen" starts the script again in each, "spawn"
-    sends them the trainer and the model.
+    sends them the trainer and the model, "ray" does so to actors of Ray's, which may be on several machines.
     """
 
     strategy_name = "ddp"
@@ -53,8 +53,8 @@ class DDPStrategy(ParallelStrategy):
         ):
             if value is not None:
                 raise ValueError(f"`DDPStrategy({name}=...)` is not supported: plugins are arguments of the Trainer")
-        if start_method not in ("popen", "spawn"):
-            raise ValueError(f"`start_method` should be 'popen' or 'spawn', got {start_method!r}")
+        if start_method not in ("popen", "spawn", "ray"):
+            raise ValueError(f"`start_method` should be 'popen', 'spawn' or 'ray', got {start_method!r}")
         super().__init__(accelerator, parallel_devices, cluster_environment, process_group_backend, timeout)
         self.start_method = start_method
         self._comm_hook, self._comm_state = ddp_comm_hook, ddp_comm_state

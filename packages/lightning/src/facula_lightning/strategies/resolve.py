@@ -16,12 +16,14 @@ from facula_lightning.utilities.exceptions import MisconfigurationException
 
 if TYPE_CHECKING:
     from facula_lightning.plugins.environments import ClusterEnvironment
+    from facula_lightning.strategies.launchers import Launcher
 
 _DDP = {
     "ddp": "popen",
     "ddp_spawn": "spawn",
     "ddp_fork": "spawn",
     "ddp_notebook": "spawn",
+    "ddp_ray": "ray",
 }
 _UNUSED = {"": {}, "_find_unused_parameters_true": True, "_find_unused_parameters_false": False}
 #: Names of strategies: how processes are started, and whether unused parameters are looked for.
@@ -83,7 +85,6 @@ def _parallel(
     launched: bool,
 ) -> Strategy:
     from facula_lightning.strategies.ddp import DDPStrategy
-    from facula_lightning.strategies.launchers import Launcher, ScriptLauncher, SpawnLauncher
     from facula_lightning.strategies.parallel import ParallelStrategy
 
     if given is None:
@@ -102,15 +103,29 @@ def _parallel(
     made.num_nodes = num_nodes
     if environment is not None:
         made.cluster_environment = environment
-    if not launched and made.launcher is None and len(parallel) > 1:
-        if num_nodes > 1:
-            raise MisconfigurationException(
-                f"num_nodes={num_nodes}: the processes on several machines are started from outside, by `mpiexec`, `srun` or"
-                " `python -m facula.distributed.run --hosts`"
-            )
-        launchers: dict[str, type[Launcher]] = {"popen": ScriptLauncher, "spawn": SpawnLauncher}
-        made.launcher = launchers[getattr(made, "start_method", "popen")](len(parallel))
+    if not launched and made.launcher is None and (len(parallel) > 1 or num_nodes > 1):
+        made.launcher = _launcher(getattr(made, "start_method", "popen"), parallel, num_nodes)
     return made
+
+
+def _launcher(method: str, parallel: list[facula.device], num_nodes: int) -> Launcher:
+    """Return what starts the processes of a method; MisconfigurationException for one that does not know other machines."""
+    from facula_lightning.strategies.launchers import ScriptLauncher, SpawnLauncher
+
+    if method == "ray":
+        from facula_lightning.strategies.launchers.ray import RayLauncher
+
+        on_gpus = parallel[0].type == "cuda"
+        if on_gpus:
+            # Of a machine's GPUs each process is shown its own, as the first.
+            parallel[:] = [facula.device("cuda", 0)] * len(parallel)
+        return RayLauncher(len(parallel), num_nodes, gpus_per_process=int(on_gpus))
+    if num_nodes > 1:
+        raise MisconfigurationException(
+            f"num_nodes={num_nodes}: the processes on several machines are started from outside, by `mpiexec`, `srun` or"
+            " `python -m facula.distributed.run`, or with `strategy='ddp_ray'` by Ray"
+        )
+    return ScriptLauncher(len(parallel)) if method == "popen" else SpawnLauncher(len(parallel))
 
 
 def _accelerator(name: object) -> Accelerator:
