@@ -224,3 +224,46 @@ def test_it_is_found_at_both_places_and_only_when_it_is_asked_for() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert "module 'facula_lightning' has no attribute 'other'" in ended.stderr
+
+
+def test_a_lightning_module_uses_fabric_in_place_of_a_trainer() -> None:
+    class Noting:
+        rows: list[tuple] = []
+
+        def log_metrics(self, metrics: dict, step: int | None = None) -> None:
+            self.rows.append((metrics, step))
+
+    class Manual(Small):
+        def training_step(self, batch: list[Tensor], batch_idx: int) -> None:
+            self.toggle_optimizer(self.optimizers())
+            loss = super().training_step(batch, batch_idx)
+            self.optimizers().zero_grad()
+            self.manual_backward(loss)
+            self.clip_gradients(self.optimizers(), gradient_clip_val=0.1)
+            self.optimizers().step()
+            self.untoggle_optimizer(self.optimizers())
+            self.log("loss", loss.detach() * 0)
+            self.log_dict({"a": 1.0, "b": 2.0}, logger=False)
+
+        def on_train_epoch_end(self, number: int) -> None:
+            self.ended = number
+
+    own = Manual()
+    own.automatic_optimization = False
+    assert own.fabric is None and own.loggers == [] and own.logger is None
+    logger = Noting()
+    fabric = Fabric(accelerator="cpu", loggers=logger)
+    model, optimizer = fabric.setup(own, own.configure_optimizers())
+    assert own.fabric is fabric and own.logger is logger and own.optimizers() is optimizer
+    before = own.layers[0].weight.detach().clone()
+    model.training_step([facula.ones(2, 4), facula.ones(2, 1)], 0)
+    assert not facula.equal(before, own.layers[0].weight)
+    norm = sum(float((each.grad**2).sum()) for each in own.parameters()) ** 0.5
+    assert norm == pytest.approx(0.1, rel=1e-4)
+    assert logger.rows == [({"loss": 0.0}, None)]
+    fabric.call("on_train_epoch_end", 7, unknown=1)
+    assert own.ended == 7
+    assert own.trainer.world_size == 1 and own.global_rank == 0
+    assert own.all_gather(3).item() == 3
+    with pytest.raises(AttributeError, match="which has no 'max_epochs'"):
+        _ = own.trainer.max_epochs

@@ -22,6 +22,7 @@ from facula_lightning.utilities.rank_zero import rank_zero_warn
 if TYPE_CHECKING:
     from facula_lightning.callbacks.callback import Callback
     from facula_lightning.checkpointing.io import MapLocation
+    from facula_lightning.fabric import Fabric
     from facula_lightning.loggers.logger import Logger
     from facula_lightning.trainer import Trainer
 
@@ -48,6 +49,8 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
     def __init__(self) -> None:
         super().__init__()
         self._trainer: Trainer | None = None
+        self._fabric: Fabric | None = None
+        self._fabric_optimizers: list[Any] = []
         self.example_input_array: Any = None
         self._automatic_optimization = True
         self._strict_loading: bool | None = None
@@ -57,8 +60,15 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
 
     @property
     def trainer(self) -> Trainer:
-        """The trainer that runs the module; raises RuntimeError when there is none."""
+        """The trainer that runs the module; raises RuntimeError when there is none.
+
+        Where a `Fabric` does, what has its attributes: AttributeError for those that only a trainer has.
+        """
         if self._trainer is None:
+            if self._fabric is not None:
+                from facula_lightning.fabric.wrappers import FabricInPlaceOfTrainer
+
+                return FabricInPlaceOfTrainer(self._fabric)  # type: ignore[return-value]
             raise RuntimeError(f"{self.__class__.__qualname__} is not attached to a `Trainer`.")
         return self._trainer
 
@@ -67,6 +77,26 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
         for module in self.modules():
             if isinstance(module, LightningModule):
                 module.__dict__["_trainer"] = trainer
+
+    @property
+    def fabric(self) -> Fabric | None:
+        """The `Fabric` that the module was set up with."""
+        return self._fabric
+
+    @fabric.setter
+    def fabric(self, fabric: Fabric | None) -> None:
+        for module in self.modules():
+            if isinstance(module, LightningModule):
+                module.__dict__["_fabric"] = fabric
+
+    @property
+    def _own_fabric(self) -> Fabric | None:
+        """The Fabric, where no trainer runs the module."""
+        return self._fabric if self._trainer is None else None
+
+    @property
+    def _runner(self) -> Trainer | Fabric | None:
+        return self._trainer if self._trainer is not None else self._fabric
 
     @property
     def automatic_optimization(self) -> bool:
@@ -99,12 +129,12 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
     @property
     def global_rank(self) -> int:
         """Number of this process among all."""
-        return 0 if self._trainer is None else self._trainer.global_rank
+        return 0 if self._runner is None else self._runner.global_rank
 
     @property
     def local_rank(self) -> int:
         """Number of this process on its machine."""
-        return 0 if self._trainer is None else self._trainer.local_rank
+        return 0 if self._runner is None else self._runner.local_rank
 
     @property
     def device(self) -> facula.device:
@@ -123,20 +153,21 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
 
     @property
     def logger(self) -> Logger | None:
-        """The trainer's first logger."""
-        return None if self._trainer is None else self._trainer.logger
+        """The first logger of what runs the module."""
+        found = self.loggers
+        return found[0] if found else None
 
     @property
     def loggers(self) -> list[Logger]:
-        """The trainer's loggers."""
-        return [] if self._trainer is None else self._trainer.loggers
+        """The loggers of what runs the module."""
+        return [] if self._runner is None else self._runner.loggers
 
     def print(self, *args: object, **kwargs: Any) -> None:
         """Print, in the first process only, without tearing the progress bar."""
-        if self._trainer is None:
+        if self._runner is None:
             print(*args, **kwargs)
         else:
-            self._trainer.print(*args, **kwargs)
+            self._runner.print(*args, **kwargs)
 
     def all_gather(self, data: Any, group: object = None, sync_grads: bool = False) -> Any:
         """Return the tensors in ``data`` of all processes, stacked; numbers become tensors.
@@ -213,6 +244,11 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
         A metric, an object with ``update`` and ``compute``, is logged itself: by epoch its ``compute()``, after which it is
         reset. It has to be an attribute of the module, named by ``metric_attribute`` where it is no submodule.
         """
+        fabric = self._own_fabric
+        if fabric is not None:
+            if logger is not False and not (rank_zero_only and fabric.global_rank):
+                fabric.log(name, value)
+            return
         if self._trainer is None:
             rank_zero_warn(
                 "You are trying to `self.log()` but the `self.trainer` reference is not registered on the model yet."
@@ -253,7 +289,10 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
 
     def optimizers(self, use_pl_optimizer: bool = True) -> Any:
         """Return the optimizer, or the list of them when there are several; for manual optimization."""
-        found = self.trainer._optimization.wrapped if use_pl_optimizer else self.trainer.optimizers
+        if self._own_fabric is not None:
+            found = self._fabric_optimizers
+        else:
+            found = self.trainer._optimization.wrapped if use_pl_optimizer else self.trainer.optimizers
         return found[0] if len(found) == 1 else list(found)
 
     def lr_schedulers(self) -> Any:
@@ -269,6 +308,10 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
 
     def manual_backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Compute the gradients, with the trainer's hooks; call it instead of ``loss.backward()``."""
+        fabric = self._own_fabric
+        if fabric is not None:
+            fabric.backward(loss, *args, **kwargs)
+            return
         if self.automatic_optimization:
             raise MisconfigurationException("`manual_backward` needs `self.automatic_optimization = False`.")
         self.trainer._optimization.backward(loss, *args, **kwargs)
@@ -301,6 +344,11 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clip the gradients of an optimizer's parameters to ``gradient_clip_val``, by "norm" or by "value"."""
+        fabric = self._own_fabric
+        if fabric is not None:
+            value, norm = (gradient_clip_val, None) if gradient_clip_algorithm == "value" else (None, gradient_clip_val)
+            fabric.clip_gradients(self, optimizer, clip_val=value, max_norm=norm)
+            return
         self.trainer._optimization.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def configure_gradient_clipping(
@@ -315,7 +363,7 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
     def toggle_optimizer(self, optimizer: Optimizer | LightningOptimizer) -> None:
         """Let only the parameters of one optimizer require gradients, until `untoggle_optimizer`."""
         state: dict[Tensor, bool] = {}
-        for each in self.trainer.optimizers:
+        for each in self.trainer.optimizers if self._own_fabric is None else self._fabric_optimizers:
             for group in each.param_groups:
                 for parameter in group["params"]:
                     state.setdefault(parameter, parameter.requires_grad)

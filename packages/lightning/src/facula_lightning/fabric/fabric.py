@@ -19,6 +19,7 @@ from facula_lightning.accelerators.accelerator import Accelerator
 from facula_lightning.fabric.files import Filter, PathLike, give, read, restore, state_of
 from facula_lightning.fabric.wrappers import FabricDataLoader, FabricModule, FabricOptimizer, is_wrapped
 from facula_lightning.loggers.logger import Logger
+from facula_lightning.module import LightningModule
 from facula_lightning.strategies.resolve import resolve_strategy
 from facula_lightning.strategies.single_device import SingleDeviceStrategy
 from facula_lightning.strategies.strategy import Strategy
@@ -186,6 +187,8 @@ class Fabric:
         """Return the module, and the optimizers and the scheduler where given, ready for the loop."""
         model = self._set_up(module, move_to_device, "setup")
         found = [self._wrap(each) for each in optimizers]
+        if isinstance(model.module, LightningModule):
+            model.module._fabric_optimizers = found
         self.call("on_after_setup", fabric=self, module=model)
         if not found and scheduler is None:
             return model
@@ -206,6 +209,11 @@ class Fabric:
         module = self._precision.convert_module(module)
         if move_to_device:
             module = module.to(self.device)
+        if isinstance(module, LightningModule):
+            # Then `call` calls its hooks too.
+            module.fabric = self
+            if module not in self._callbacks:
+                self._callbacks.append(module)
         return FabricModule(self._strategy.setup_module(module), self._precision, module)
 
     def setup_optimizers(self, *optimizers: Optimizer) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import facula
 from facula import nn
@@ -15,6 +15,9 @@ from facula_lightning.loops.fetcher import set_epoch
 from facula_lightning.plugins.precision import Precision
 from facula_lightning.trainer.data import weight_of
 from facula_lightning.utilities.data import move_data_to_device
+
+if TYPE_CHECKING:
+    from facula_lightning.fabric.fabric import Fabric
 
 _STEPS = ("training_step", "validation_step", "test_step", "predict_step")
 
@@ -196,6 +199,20 @@ class FabricDataLoader:
         if name == "_dataloader":  # while it is copied
             raise AttributeError(name)
         return getattr(self._dataloader, name)
+
+
+class FabricInPlaceOfTrainer:
+    """What a LightningModule that a Fabric runs finds as its trainer."""
+
+    def __init__(self, fabric: Fabric) -> None:
+        self._fabric = fabric
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_fabric" or not hasattr(self._fabric, name):
+            raise AttributeError(
+                f"the LightningModule asks for `self.trainer.{name}`, but it is run by `Fabric`, which has no {name!r}"
+            )
+        return getattr(self._fabric, name)
 
 
 def is_wrapped(obj: object) -> bool:

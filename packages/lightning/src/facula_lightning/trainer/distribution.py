@@ -31,6 +31,8 @@ def launched(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[A
             found: R = strategy.launcher.launch(TrainerJob(trainer, method.__name__, args, kwargs))
             return found
         strategy.setup_environment()
+        # One that was sent here from another process computes on this one's.
+        trainer.device = strategy.root_device
         if strategy.is_distributed:
             share_loggers(trainer)
             if trainer.progress_bar_callback is not None and not trainer.is_global_zero:
