@@ -91,6 +91,21 @@ def test_without_mpi_it_is_started_on_each_machine(tmp_path) -> None:
     assert sorted(printed[1].splitlines()) == ["gloo 6.0 2 0 1", "gloo 6.0 3 1 1"]
 
 
+def test_numbers_and_the_place_to_meet_may_be_arguments(tmp_path) -> None:
+    from facula.distributed.initialization import find_free_port
+
+    program = (
+        "import sys, facula, facula.distributed as dist\n"
+        "dist.init_process_group(init_method=sys.argv[1], rank=int(sys.argv[2]), world_size=2)\n"
+        "x = facula.ones(2)\n"
+        "dist.all_reduce(x)\n"
+        "assert x.tolist() == [2.0, 2.0] and dist.get_backend() == 'gloo'\n"
+    )
+    place = f"tcp://127.0.0.1:{find_free_port()}"
+    ranks = [subprocess.Popen([sys.executable, "-c", program, place, rank]) for rank in "01"]
+    assert [each.wait(60) for each in ranks] == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

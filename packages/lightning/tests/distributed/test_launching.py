@@ -65,6 +65,27 @@ def test_torchrun_spelling_starts_a_run(start, tmp_path) -> None:
     assert json.loads((folder / "answer.json").read_text())["weights"] == before
 
 
+def test_processes_of_slurm_need_no_mpi(tmp_path) -> None:
+    import os
+    import subprocess
+
+    from facula.distributed.initialization import find_free_port
+
+    port = find_free_port()
+    shared = {
+        **{"SLURM_NTASKS": "2", "SLURM_NODEID": "0", "SLURM_NODELIST": "127.0.0.1", "MASTER_PORT": str(port)},
+        **{"OMP_NUM_THREADS": "1"},
+    }
+    command = [sys.executable, str(Path(__file__).parent / "launch_program.py"), str(tmp_path / "answer.json"), "ddp"]
+    ranks = [
+        subprocess.Popen(command, env={**os.environ, **shared, "SLURM_PROCID": rank, "SLURM_LOCALID": rank})
+        for rank in ("0", "1")
+    ]
+    assert [each.wait(120) for each in ranks] == [0, 0]
+    found = json.loads((tmp_path / "answer.json").read_text())
+    assert (found["steps"], found["epochs"]) == (12, 4)
+
+
 def test_numbers_of_devices_that_do_not_fit_are_refused(start, tmp_path) -> None:
     ended = start("launch_program.py", 3, tmp_path / "answer.json", "ddp", fails=True)
     assert "does not match the world size (3)" in ended.stderr
@@ -115,6 +136,11 @@ def test_environments_read_what_launchers_set(monkeypatch) -> None:
         monkeypatch.setenv(name, value)
     slurm = environments.SLURMEnvironment()
     assert slurm.detect()
+    assert slurm.main_port == 1234
+    monkeypatch.delenv("MASTER_PORT")
+    assert slurm.main_port == 12910
+    monkeypatch.setenv("SLURM_JOB_ID", "9870123")
+    assert slurm.main_port == 15123
     monkeypatch.setenv("SLURM_JOB_NAME", "bash")
     assert not slurm.detect()
     assert (slurm.world_size(), slurm.global_rank(), slurm.local_rank(), slurm.node_rank()) == (6, 4, 0, 2)

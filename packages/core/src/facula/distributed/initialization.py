@@ -85,7 +85,8 @@ def init_process_group(
     if timeout is not None and not isinstance(timeout, timedelta):
         raise TypeError(f"Expected timeout argument to be of type datetime.timedelta, got {timeout!r}")
     may_meet = store is not None or _knows_address(init_method)
-    engines = _engines(backend, may_meet)
+    numbered = -1 not in (rank, world_size) or environment.rank_and_size() is not None
+    engines = _engines(backend, may_meet, numbered)
     seconds = None if timeout == timedelta.max else (timeout or default_pg_timeout).total_seconds()
     if "mpi" in engines.values():
         group = _over_mpi(engines, seconds, rank, world_size)
@@ -97,13 +98,15 @@ def init_process_group(
     world.groups = [group]
 
 
-def _engines(backend: str | None, may_meet: bool) -> dict[str, str]:
+def _engines(backend: str | None, may_meet: bool, numbered: bool = True) -> dict[str, str]:
     """Return the engine for each kind of device; ValueError for a name that is not known.
 
-    Over TCP processes have to know where to meet; where they ``may_meet`` not, MPI, which knows, takes its place.
+    Over TCP processes have to know where to meet, and their numbers; where they ``may_meet`` not, MPI, which knows, takes its
+    place.
     """
     if backend is None or backend == "undefined":
-        if may_meet and environment.mpi_rank_and_size() is None and environment.rank_and_size() is not None:
+        by_mpi = environment.mpi_rank_and_size() is not None and is_mpi_available()
+        if may_meet and numbered and not by_mpi:
             return {"cpu": "gloo", "cuda": "nccl" if is_nccl_available() else "gloo"}
         if not is_mpi_available() and is_nccl_available():
             return {"cuda": "nccl"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import facula
 from facula import Tensor, distributed
+from facula.distributed import environment
 
 from facula_lightning.accelerators.accelerator import Accelerator
 from facula_lightning.plugins.environments.cluster_environment import ClusterEnvironment
@@ -80,9 +82,25 @@ class ParallelStrategy(Strategy):
         """Join the other processes, unless that was done."""
         super().setup_environment()
         if not distributed.is_initialized():
-            distributed.init_process_group(self.process_group_backend, timeout=self.timeout)
+            rank, size = self._numbers()
+            distributed.init_process_group(self.process_group_backend, timeout=self.timeout, rank=rank, world_size=size)
             self.cluster_environment.validate_settings(self.num_processes, self.num_nodes)
         rank_zero_only.rank = self.global_rank  # type: ignore[attr-defined]
+
+    def _numbers(self) -> tuple[int, int]:
+        """Return this process's number and how many there are, where only what started them knows; else -1 for both.
+
+        So SLURM's processes, for one, need no MPI. Where they meet is put into the environment variables for it.
+        """
+        found = self.cluster_environment
+        told = (
+            environment.rank_and_size() is not None or "PMIX_RANK" in os.environ
+        )  # by PMIx MPI finds the others itself
+        if told or not found.creates_processes_externally:
+            return -1, -1
+        os.environ.setdefault("MASTER_ADDR", found.main_address)
+        os.environ.setdefault("MASTER_PORT", str(found.main_port))
+        return found.global_rank(), found.world_size()
 
     def share_stopping(self, trainer: Trainer) -> bool:
         """Let ``trainer.should_stop`` of one process hold for all; return whether one of them received SIGTERM.

@@ -28,6 +28,12 @@ class SLURMEnvironment(ClusterEnvironment):
         told = os.environ.get("MASTER_ADDR")
         return told or self.resolve_root_node_address(os.environ.get("SLURM_NODELIST", "127.0.0.1"))
 
+    @property
+    def main_port(self) -> int:
+        """MASTER_PORT, else one above 15000 that the job's number gives, so that jobs do not meet each other's processes."""
+        job = os.environ.get("SLURM_JOB_ID", "")[-4:]
+        return number("MASTER_PORT", default=15000 + int(job) if job.isdigit() else 12910)
+
     @staticmethod
     def resolve_root_node_address(nodes: str) -> str:
         """Return the first machine in SLURM's list of them.
