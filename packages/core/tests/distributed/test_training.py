@@ -67,6 +67,19 @@ def test_the_launcher_ends_all_ranks_when_one_fails_before_they_have_met(ranks, 
     assert "rank 1 failed with code 5: all processes are ended" in ended.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("met", [True, False])
+def test_the_launcher_ends_ranks_that_sleep_and_do_not_use_its_engine(ranks, tmp_path, met) -> None:
+    meeting = "import facula.distributed as dist; dist.init_process_group('gloo')\n" if met else ""
+    program = (
+        f"import os, sys, time\n{meeting}"
+        "if os.environ['RANK'] == '1': raise ZeroDivisionError('on purpose')\n"
+        "time.sleep(50)\n"
+    )
+    ended = launch(tmp_path, "launched_program.py", program=program)
+    assert ended.returncode != 0 and "ZeroDivisionError: on purpose" in ended.stderr
+
+
 def test_without_mpi_it_is_started_on_each_machine(tmp_path) -> None:
     from facula.distributed.initialization import find_free_port
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 import sys
 import time
 import traceback
 from types import CodeType
 
 from facula.distributed import environment
+
+#: Seconds in which all processes are to have come to MPI when one has failed.
+PATIENCE = 10
 
 
 def main() -> None:
@@ -63,16 +67,30 @@ def _run(arguments: list[str]) -> None:
 
 
 def _end_all(rank: int, code: int) -> None:
-    """End all processes; those that have not got to MPI yet wait for this one there. Without MPI the agent ends them."""
-    from facula.distributed.backends import mpi
+    """End all processes: over the connections with them, by MPI, or, where neither gets through, by MPI's launcher."""
+    from facula.distributed.group import world
     from facula.distributed.initialization import PASSING_ON
 
     sys.stderr.write(f"rank {rank} failed with code {code}: all processes are ended\n")
     sys.stderr.flush()
-    if environment.mpi_rank_and_size() is None:
+    engines = [] if world.default is None else list(world.default.backends.values())
+    over_tcp = [each for each in engines if each.name == "gloo"]
+    if over_tcp:
+        time.sleep(PASSING_ON)
+        over_tcp[0].abort(code)
         return
+    if environment.mpi_rank_and_size() is None:
+        return  # the agent sees that this one has failed
+    if hasattr(signal, "SIGALRM"):
+        # Others may never get to MPI, which waits for them, and lets no other thread of Python run. A signal that nobody takes
+        # ends this process, at which the launcher ends the others; at a mere exit status it does not.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(PATIENCE)
+    from facula.distributed.backends import mpi
+
+    MPI = mpi.load()
     time.sleep(PASSING_ON)
-    mpi.load().COMM_WORLD.Abort(code)
+    MPI.COMM_WORLD.Abort(code)
 
 
 if __name__ == "__main__":
