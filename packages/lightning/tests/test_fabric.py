@@ -176,6 +176,34 @@ def test_wrapped_objects_pass_for_what_they_wrap() -> None:
         pass
 
 
+@pytest.mark.parametrize("maker", [Fabric, Trainer])
+def test_layers_are_made_without_drawing_weights(maker: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make() -> nn.Module:
+        return nn.Sequential(nn.Linear(3, 4), nn.Conv2d(1, 2, 3), nn.LayerNorm(4), nn.Embedding(5, 2), nn.LSTM(2, 2))
+
+    owner = maker(accelerator="cpu", precision="64-true")
+    facula.manual_seed(0)
+    state = facula.get_rng_state()
+    drawn: list[tuple[int, ...]] = []
+    uniform = Tensor.uniform_
+    monkeypatch.setattr(
+        Tensor, "uniform_", lambda self, *args, **kwargs: drawn.append(1) or uniform(self, *args, **kwargs)
+    )
+    with owner.init_module(empty_init=True):
+        empty = make()
+    assert not drawn and (facula.get_rng_state() == state).all()
+    assert {each.dtype for each in empty.parameters()} == {facula.float64}
+    for given in (None, False):
+        with owner.init_module(empty_init=given):
+            full = make()
+        assert drawn and not (facula.get_rng_state() == state).all()
+        drawn.clear()
+    empty.load_state_dict(full.state_dict())
+    x = facula.ones(1, 3, dtype=facula.float64)
+    assert (empty[0](x) == full[0](x)).all()
+    assert nn.init.constant_(facula.zeros(2), 3.0).tolist() == [3.0, 3.0]
+
+
 def test_other_methods_run_in_the_precision_when_they_are_marked() -> None:
     class Net(nn.Linear):
         def twice(self, x: Tensor) -> Tensor:

@@ -64,6 +64,55 @@ def test_jsonl_has_the_axes_of_each_record(tmp_path) -> None:
     assert JSONLLogger(tmp_path, name="trial").version == 1
 
 
+@pytest.mark.parametrize("kind", [CSVLogger, JSONLLogger])
+def test_save_writes_the_rows_that_wait(kind: type, tmp_path: Path) -> None:
+    logger = kind(tmp_path)
+    logger.save()
+    for step in range(2):
+        logger.log_metrics({"loss": 0.5}, step)
+    path = Path(logger.log_dir) / ("metrics.csv" if kind is CSVLogger else "metrics.jsonl")
+    assert not path.exists()
+    logger.save()
+    first = path.read_text()
+    assert first.count("0.5") == 2
+    logger.save()
+    assert path.read_text() == first
+    logger.log_metrics({"loss": 0.5}, 2)
+    logger.save()
+    assert path.read_text().startswith(first) and path.read_text().count("0.5") == 3
+    logger.finalize("success")
+
+
+def test_the_trainer_leaves_it_to_a_logger_when_rows_are_written(tmp_path: Path) -> None:
+    class Saving(CSVLogger):
+        writes_by_itself = False
+
+    rows: dict[str, list[int]] = {"CSVLogger": [], "Saving": []}
+
+    class Counting(LightningModule):
+        def __init__(self, kind: str) -> None:
+            super().__init__()
+            self.kind = kind
+            self.layer = nn.Linear(1, 1)
+
+        def training_step(self, batch: Any, batch_idx: int) -> facula.Tensor:
+            path = Path(self.trainer.log_dir) / "metrics.csv"
+            rows[self.kind].append(len(path.read_text().splitlines()) if path.exists() else 0)
+            self.log("number", 1.0)
+            return self.layer(batch).sum()
+
+        def configure_optimizers(self) -> facula.optim.Optimizer:
+            return facula.optim.SGD(self.parameters(), lr=0.1)
+
+    for kind in (CSVLogger, Saving):
+        trainer = Trainer(
+            max_epochs=1, logger=kind(tmp_path, name=kind.__name__), log_every_n_steps=1, enable_progress_bar=False,
+            enable_model_summary=False, enable_checkpointing=False,
+        )  # fmt: skip
+        trainer.fit(Counting(kind.__name__), data())
+    assert rows == {"CSVLogger": [0, 0, 0], "Saving": [0, 2, 3]}
+
+
 def test_jsonl_writes_numbers_that_json_lacks(tmp_path) -> None:
     logger = JSONLLogger(tmp_path, prefix="a")
     logger.log_metrics({"x": float("nan"), "y": -float("inf")}, step=3)

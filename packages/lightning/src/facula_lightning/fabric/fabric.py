@@ -26,6 +26,7 @@ from facula_lightning.strategies.strategy import Strategy
 from facula_lightning.trainer.distribution import shared, split_plugins
 from facula_lightning.trainer.plugins import resolve_plugins
 from facula_lightning.utilities.data import apply_to_collection, move_data_to_device
+from facula_lightning.utilities.init import new_layers
 from facula_lightning.utilities.rank_zero import rank_zero_deprecation, rank_zero_warn
 from facula_lightning.utilities.seed import pl_worker_init_function, seed_everything
 
@@ -327,9 +328,9 @@ class Fabric:
         return self._precision.tensor_init_context()
 
     def init_module(self, empty_init: bool | None = None) -> AbstractContextManager[Any]:
-        """Return the context in which new layers get the precision's type; their weights are drawn, whatever is given."""
+        """Return the context in which new layers get the precision's type; with ``empty_init`` no weights are drawn."""
         self._check_launched()
-        return self._precision.module_init_context()
+        return new_layers(self._precision, empty_init)
 
     def sharded_model(self) -> AbstractContextManager[None]:
         """Return a context that does nothing; deprecated, as is Lightning's, for `init_module`."""

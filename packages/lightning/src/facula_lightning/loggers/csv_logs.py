@@ -119,6 +119,8 @@ class CSVLogger(FolderLogger):
     True
     """
 
+    writes_by_itself = True
+
     def __init__(
         self,
         save_dir: str | os.PathLike[str],
@@ -171,8 +173,8 @@ class CSVLogger(FolderLogger):
         """Record hyper-parameters."""
         self.experiment.log_hparams(as_mapping(params))
 
-    def flush(self) -> None:
-        """Write the rows that wait."""
+    def save(self) -> None:
+        """Write the rows that wait, and the hyper-parameters."""
         self.experiment.save()
 
     def finalize(self, status: str) -> None:

@@ -27,6 +27,7 @@ class JSONLLogger(FolderLogger):
     True
     """
 
+    writes_by_itself = True
     FILE, HPARAMS_FILE = "metrics.jsonl", "hparams.json"
 
     def __init__(
@@ -99,7 +100,9 @@ class JSONLLogger(FolderLogger):
         os.replace(f"{path}.tmp", path)
 
     def save(self) -> None:
-        """Do nothing: records wait until there are many of them, or until `flush`."""
+        """Write the records that wait."""
+        if self._waiting:
+            self.flush()
 
     def flush(self) -> None:
         """Write the records that wait."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 class Logger(ABC):
     """Base of loggers."""
 
+    #: Whether the logger itself decides when rows are written; `save` of any other is called after each row.
+    writes_by_itself = False
+
     @property
     @abstractmethod
     def name(self) -> str | None:

@@ -196,7 +196,8 @@ class Logging:
         numbers.setdefault("epoch", self.trainer.current_epoch)
         for logger in self.trainer.loggers:
             logger.log_metrics(metrics=numbers, step=step)
-            logger.save()
+            if not logger.writes_by_itself:
+                logger.save()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the newest metrics of each kind."""

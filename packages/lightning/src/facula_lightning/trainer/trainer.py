@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +32,7 @@ from facula_lightning.trainer.optimization import Optimization
 from facula_lightning.trainer.plugins import resolve_plugins
 from facula_lightning.trainer.signals import noting_sigterm
 from facula_lightning.utilities.exceptions import MisconfigurationException
+from facula_lightning.utilities.init import new_layers
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from facula_lightning.utilities.seed import isolate_rng
 
@@ -560,8 +561,6 @@ class Trainer(RunFacts):
         else:
             print(*args, **kwargs)
 
-    @contextmanager
-    def init_module(self, empty_init: bool | None = None) -> Iterator[None]:
-        """Make the layers of a model, inside the context, with the trainer's type."""
-        with self.precision_plugin.module_init_context():
-            yield
+    def init_module(self, empty_init: bool | None = None) -> AbstractContextManager[None]:
+        """Return the context in which new layers get the trainer's type; with ``empty_init`` no weights are drawn."""
+        return new_layers(self.precision_plugin, empty_init)
