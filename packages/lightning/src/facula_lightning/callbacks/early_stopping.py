@@ -32,7 +32,7 @@ class EarlyStopping(Callback):
     """Stops training when ``monitor`` has not improved by more than ``min_delta`` in ``patience`` checks.
 
     ``stopping_threshold`` ends training as soon as the metric is better than it, ``divergence_threshold`` as soon as it is
-    worse. Checks are made after validation, or after the training epoch when there is none.
+    worse. Checks are made after each training epoch, or after validation where that does not run once in each.
 
     >>> EarlyStopping("val_loss", patience=5).patience
     5
@@ -89,10 +89,10 @@ class EarlyStopping(Callback):
             setattr(self, name, value)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Decide when to check: after the training epoch if validation does not run once in each."""
+        """Decide when to check: after the training epoch, unless validation runs more or less often than once in each."""
         if self._check_on_train_epoch_end is None:
             every_epoch = trainer.val_check_interval == 1.0 and trainer.check_val_every_n_epoch == 1
-            self._check_on_train_epoch_end = every_epoch and not trainer.enable_validation
+            self._check_on_train_epoch_end = every_epoch
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check, when it is due here."""
