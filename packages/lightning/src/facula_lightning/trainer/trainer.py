@@ -489,7 +489,7 @@ class Trainer(RunFacts):
         has_step, has_data = is_overridden("validation_step", model), self._data.has("val")
         if has_data and not has_step:
             rank_zero_warn("You passed in a `val_dataloader` but have no `validation_step`. Skipping val loop.")
-        if has_step and not has_data:
+        if has_step and not has_data and self.limit_val_batches:
             rank_zero_warn("You defined a `validation_step` but have no `val_dataloader`. Skipping val loop.")
         if not model.automatic_optimization:
             for name, default in (("gradient_clip_val", None), ("accumulate_grad_batches", 1)):
