@@ -22,6 +22,7 @@ from facula.utils.data import (
 from facula_lightning import LightningModule, Trainer, seed_everything
 from facula_lightning.callbacks import Callback, EarlyStopping, GradientAccumulationScheduler
 from facula_lightning.checkpointing.io import read_checkpoint
+from facula_lightning.utilities import CombinedLoader
 
 COUNT, BATCHES = 9, 5
 
@@ -130,6 +131,19 @@ LOADERS = {
     "stateful stream": lambda: DataLoader(StatefulStream(), 2),
     "no loader": Rows,
     "a list": lambda: [facula.full((2, 4), float(index)) for index in range(BATCHES)],
+    "several": lambda: {"a": DataLoader(Noisy(), 5, shuffle=True), "b": DataLoader(Noisy(), 2, shuffle=True)},
+    "several, one generator": lambda: [
+        DataLoader(Noisy(), size, shuffle=True, generator=generator) for generator in [own()] for size in (2, 4)
+    ],
+    "several by workers": lambda: (
+        DataLoader(Noisy(), 2, shuffle=True),
+        DataLoader(Noisy(), 5, shuffle=True, num_workers=1),
+    ),
+    "several streams": lambda: [DataLoader(StatefulStream(), 4), Rows(), DataLoader(Stream(), 5)],
+    "several, the shortest ends": lambda: CombinedLoader(
+        [DataLoader(Noisy(), 2, shuffle=True), DataLoader(Noisy(), 1, shuffle=True)], "min_size"
+    ),
+    "several, none in the end": lambda: CombinedLoader([Rows(), DataLoader(Noisy(), 3, shuffle=True)], "max_size"),
 }
 
 
@@ -140,9 +154,13 @@ class Model(LightningModule):
         self.seen: list = []
 
     def training_step(self, batch, batch_idx):
-        batch = facula.stack(batch, 1).float() if isinstance(batch, list) else batch
-        self.seen.append(batch.tolist())
-        loss = self.layer(batch).pow(2).mean()
+        several = isinstance(batch, (dict, tuple)) or isinstance(batch[0], list) or batch[0].ndim == 2
+        parts = list(batch.values()) if isinstance(batch, dict) else batch if several else [batch]
+        parts = [
+            facula.stack(each, 1).float() if isinstance(each, list) else each for each in parts if each is not None
+        ]
+        self.seen.append([each.tolist() for each in parts])
+        loss = sum(self.layer(each).pow(2).mean() for each in parts)
         self.log("loss", loss, on_step=False, on_epoch=True, batch_size=2)
         return loss
 

@@ -92,6 +92,20 @@ def test_the_rest_of_the_epoch_and_the_epochs_after_it_are_the_same(make, worker
         assert [[batch.tolist() for batch in resumed] for _ in range(len(expected))] == expected
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_random_numbers_drawn_before_the_first_batch_do_not_matter(own) -> None:
+    facula.manual_seed(0)
+    generator = facula.Generator().manual_seed(5) if own else None
+    loader = DataLoader(range(11), batch_size=2, shuffle=True, generator=generator)
+    batches = iter(loader)
+    facula.rand(3, generator=generator)
+    next(batches)
+    state = pickle.loads(pickle.dumps(loader.state_dict()))
+    resumed = DataLoader(range(11), batch_size=2, shuffle=True, generator=generator and facula.Generator())
+    resumed.load_state_dict(state)
+    assert [batch.tolist() for batch in resumed] == [batch.tolist() for batch in batches]
+
+
 def test_a_state_that_was_loaded_is_given_again_before_the_next_epoch() -> None:
     loader = shuffled(0)
     next(iter(loader))

@@ -11,10 +11,10 @@ from facula import nn
 from facula.optim import Optimizer
 from facula.utils.data import DataLoader
 
-from facula_lightning.loops.fetcher import set_epoch
 from facula_lightning.plugins.precision import Precision
 from facula_lightning.trainer.data import weight_of
 from facula_lightning.utilities.data import move_data_to_device
+from facula_lightning.utilities.loaders import set_epoch
 
 if TYPE_CHECKING:
     from facula_lightning.fabric.fabric import Fabric

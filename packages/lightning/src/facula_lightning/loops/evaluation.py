@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from facula import Tensor
 
-from facula_lightning.loops.fetcher import generator_states, restore_generators
 from facula_lightning.loops.modes import inference_context, restored_modes, step_context
 from facula_lightning.loops.state import VALIDATION_END, Pending
 from facula_lightning.loops.table import print_results
@@ -16,6 +15,7 @@ from facula_lightning.trainer.data import number_of_batches
 from facula_lightning.trainer.results import Results
 from facula_lightning.trainer.signals import stop_if_terminated
 from facula_lightning.utilities.exceptions import MisconfigurationException
+from facula_lightning.utilities.loaders import generator_states, restore_generators
 
 if TYPE_CHECKING:
     from facula_lightning.trainer.trainer import Trainer

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from facula import Generator, Tensor
-from facula.utils.data import IterableDataset
+from facula import Tensor
 
 from facula_lightning.utilities.data import sized_len
-from facula_lightning.utilities.rank_zero import rank_zero_warn
+from facula_lightning.utilities.loaders import (
+    check_workers,
+    generator_states,
+    is_stateless_stream,
+    restore_generators,
+)
 from facula_lightning.utilities.seed import collect_rng_states, set_rng_states
 
 _NOTHING = object()
@@ -58,8 +62,8 @@ class Fetcher:
         self._epoch_generators = state["epoch_generators"]
         skipped = batches
         loader: Any = self.loader
-        _check_workers(loader, state["loader"])
-        if state["loader"] is not None and hasattr(loader, "load_state_dict") and not _is_stateless_stream(loader):
+        check_workers(loader, state["loader"])
+        if state["loader"] is not None and hasattr(loader, "load_state_dict") and not is_stateless_stream(loader):
             loader.load_state_dict(state["loader"])
             skipped = 0
         self._iterator = iter(loader)
@@ -68,7 +72,8 @@ class Fetcher:
         self.count = batches
         if self.length is not None and batches >= self.length:
             # A sampler with a state of its own is to know that it has come to its end.
-            next(self._iterator, None)
+            end = getattr(self._iterator, "end", None)
+            end() if callable(end) else next(self._iterator, None)
         self._position = state["loader"]
         self._ahead = _NOTHING
         if self.length is None and self.count < self.limit:
@@ -151,50 +156,3 @@ class Fetcher:
         """Let go of the iterator, and with it of worker processes."""
         self._iterator = None
         self._ahead = _NOTHING
-
-
-def set_epoch(loader: object, epoch: int) -> None:
-    """Tell a loader's samplers which epoch it is, where they want to know."""
-    for part in ("sampler", "batch_sampler"):
-        sampler: Any = getattr(loader, part, None)
-        if hasattr(sampler, "set_epoch"):
-            sampler.set_epoch(epoch)
-
-
-def _check_workers(loader: object, state: object) -> None:
-    """Warn where workers drew random numbers, and there are not as many as there were."""
-    now = getattr(loader, "num_workers", 0)
-    if isinstance(state, dict) and state.get("random") and state.get("num_workers") != now:
-        rank_zero_warn(
-            f"The checkpoint was saved with {state.get('num_workers')} workers of the training loader, and now there are {now}:"
-            " the random numbers that workers draw will differ from those of a run that was not interrupted."
-        )
-
-
-def _is_stateless_stream(loader: object) -> bool:
-    """Return whether a loader reads a stream that cannot say where it is: it is read again from its start."""
-    dataset = getattr(loader, "dataset", None)
-    return isinstance(dataset, IterableDataset) and not hasattr(dataset, "load_state_dict")
-
-
-def generators(loader: object) -> list[Generator]:
-    """Return the generators that belong to a loader and its samplers, each once."""
-    found: list[Generator] = []
-    batch_sampler = getattr(loader, "batch_sampler", None)
-    owners = [loader, getattr(loader, "sampler", None), batch_sampler, getattr(batch_sampler, "sampler", None)]
-    for owner in owners:
-        generator = getattr(owner, "generator", None)
-        if isinstance(generator, Generator) and not any(generator is each for each in found):
-            found.append(generator)
-    return found
-
-
-def generator_states(loader: object) -> list[Tensor]:
-    """Return where the generators of a loader are."""
-    return [each.get_state() for each in generators(loader)]
-
-
-def restore_generators(loader: object, states: list[Tensor]) -> None:
-    """Take back what `generator_states` returned."""
-    for generator, state in zip(generators(loader), states):
-        generator.set_state(state)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from facula_lightning.loops.evaluation import EvaluationLoop
-from facula_lightning.loops.fetcher import Fetcher, set_epoch
+from facula_lightning.loops.fetcher import Fetcher
 from facula_lightning.loops.progress import Progress
 from facula_lightning.loops.state import (
     BATCH_END,
@@ -31,6 +31,7 @@ from facula_lightning.trainer.data import number_of_batches, weight_of
 from facula_lightning.trainer.results import Results
 from facula_lightning.trainer.signals import stop_if_terminated
 from facula_lightning.utilities.exceptions import MisconfigurationException
+from facula_lightning.utilities.loaders import set_epoch
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from facula_lightning.utilities.seed import set_rng_states
 

@@ -12,6 +12,7 @@ import facula
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.checkpointing.connector import CheckpointConnector
 from facula_lightning.datamodule import LightningDataModule
+from facula_lightning.loops.combined import CombinedBatches
 from facula_lightning.loops.evaluation import EvaluationLoop
 from facula_lightning.loops.fit import FitLoop
 from facula_lightning.loops.prediction import PredictionLoop
@@ -22,7 +23,7 @@ from facula_lightning.plan.plan import Call, Event, Plan
 from facula_lightning.plugins.precision import Precision
 from facula_lightning.strategies.single_device import SingleDeviceStrategy
 from facula_lightning.trainer.call import is_overridden
-from facula_lightning.trainer.data import DataSource
+from facula_lightning.trainer.data import DataSource, combine
 from facula_lightning.trainer.logging import Logging
 from facula_lightning.trainer.named import is_named, read_named
 from facula_lightning.trainer.optimization import Optimization
@@ -147,7 +148,15 @@ def _measure(
             owner = datamodule if is_overridden(hook, datamodule) else model
             loaders = getattr(owner, hook)() if is_overridden(hook, owner) else None
         shared = trainer.strategy.is_distributed and trainer.use_distributed_sampler
-        parts = [shard(each, trainer.strategy, kind == "train") if shared else each for each in as_loaders(loaders)]
+        combined = combine(loaders, kind)
+        parts = as_loaders(loaders) if combined is None else combined.flattened
+        together = combined is not None and (kind == "train" or combined.mode != "sequential")
+        if shared and (kind == "train" or not together):
+            parts = [shard(each, trainer.strategy, kind == "train") for each in parts]
+        if combined is not None and together:
+            combined.flattened = parts
+            share = (trainer.global_rank, trainer.world_size) if shared and kind != "train" else (0, 1)
+            parts = [CombinedBatches(combined, share)]
         lengths = [sized_len(each) for each in parts]
         limit = getattr(trainer, f"limit_{kind}_batches")
         for index, length in enumerate(lengths):

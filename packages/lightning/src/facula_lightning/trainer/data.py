@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 from collections.abc import Iterable
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from facula.utils.data import DataLoader, RandomSampler
 
+from facula_lightning.loops.combined import CombinedBatches
 from facula_lightning.trainer.call import call_data, is_overridden
-from facula_lightning.utilities.data import as_loaders, sized_len
+from facula_lightning.utilities.combined_loader import CombinedLoader
+from facula_lightning.utilities.data import are_loaders, as_loaders, sized_len
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_warn
 from facula_lightning.utilities.seed import pl_worker_init_function
@@ -33,6 +36,8 @@ class DataSource:
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
         self.given: dict[str, Any] = {}
+        #: By kind, the collection that loaders were given in, where they were given in one.
+        self.collections: dict[str, Any] = {}
 
     def has(self, kind: str) -> bool:
         """Return whether there is a source of loaders of a kind: train, val, test or predict."""
@@ -52,7 +57,8 @@ class DataSource:
             if not self.has(kind):
                 return []
             given = call_data(self.trainer, hook)
-        loaders = as_loaders(given)
+        combined = combine(given, kind)
+        loaders = as_loaders(given) if combined is None else combined.flattened
         for loader in loaders:
             if not hasattr(loader, "__iter__") and not hasattr(loader, "__getitem__"):
                 raise TypeError(
@@ -64,11 +70,25 @@ class DataSource:
         for loader in loaders:
             self._prepare(loader, kind)
         strategy = self.trainer.strategy
-        if strategy.is_distributed and self.trainer.use_distributed_sampler:
+        is_shared = strategy.is_distributed and self.trainer.use_distributed_sampler
+        together = combined is not None and (kind == "train" or combined.mode != "sequential")
+        if is_shared and (kind == "train" or not together):
             from facula_lightning.trainer.sharding import shard
 
-            return [shard(loader, strategy, kind == "train") for loader in loaders]
-        return loaders
+            loaders = [shard(loader, strategy, kind == "train") for loader in loaders]
+        self.collections.pop(kind, None)
+        if combined is None:
+            return loaders
+        combined.flattened = loaders
+        self.collections[kind] = combined.iterables
+        if not together:
+            return loaders
+        if kind == "train":
+            batches = CombinedBatches(combined)
+            batches.weigh = weight_of if is_shared else None
+        else:
+            batches = CombinedBatches(combined, (strategy.global_rank, strategy.world_size) if is_shared else (0, 1))
+        return [batches]
 
     def _prepare(self, loader: Iterable[Any], kind: str) -> None:
         if not isinstance(loader, DataLoader):
@@ -82,11 +102,34 @@ class DataSource:
             )
 
 
+def combine(given: Any, kind: str) -> CombinedLoader | None:
+    """Return the loader that a collection of loaders makes, or a `CombinedLoader` given as such; None for one loader.
+
+    Training loaders are read together, the shorter ones again and again; others one after the other. ValueError where
+    `fit` is to read several one after the other, or `predict` several together.
+    """
+    if isinstance(given, CombinedLoader):
+        if kind == "train" and given.mode == "sequential":
+            modes = ["min_size", "max_size_cycle", "max_size"]
+            raise ValueError(
+                '`trainer.fit()` does not support the `CombinedLoader(mode="sequential")` mode for training. The available'
+                f" modes are: {modes}"
+            )
+        if kind == "predict" and given.mode != "sequential":
+            raise ValueError('`trainer.predict()` only supports the `CombinedLoader(mode="sequential")` mode.')
+        return copy.copy(given)
+    if are_loaders(given):
+        return CombinedLoader(given, "max_size_cycle" if kind == "train" else "sequential")
+    return None
+
+
 def number_of_batches(loader: Iterable[Any], limit: int | float, kind: str) -> int | float:
     """Return how many batches of a loader are used under a limit; infinity when it does not know its length.
 
     Raises MisconfigurationException for a fraction of an unknown length, and for one that leaves nothing.
     """
+    if isinstance(loader, CombinedBatches):
+        return loader.limit([number_of_batches(each, limit, kind) for each in loader.flattened])
     shards: Any = getattr(loader, "batch_sampler", None)
     if not hasattr(shards, "share"):
         shards = getattr(loader, "sampler", None)
@@ -121,6 +164,8 @@ def _limited(count: int | None, limit: int | float, loader: Iterable[Any], kind:
 
 def weight_of(loader: Iterable[Any], batch_idx: int) -> float:
     """Return by how much the loss of this process's part of a batch counts: see `TrainingShards`."""
+    if isinstance(loader, CombinedBatches):
+        return loader.weight
     for part in ("batch_sampler", "sampler"):
         weights = getattr(getattr(loader, part, None), "weights", None)
         if isinstance(weights, list):

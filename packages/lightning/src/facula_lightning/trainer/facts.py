@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import facula
 from facula import Tensor
@@ -162,14 +163,29 @@ class RunFacts:
 
     @property
     def train_dataloader(self) -> object:
-        """The training loader."""
-        return None if self.fit_loop.fetcher is None else self.fit_loop.fetcher.loader
+        """The training loader, or the collection of those that are read together."""
+        loaders = [] if self.fit_loop.fetcher is None else [self.fit_loop.fetcher.loader]
+        return self._loaders_as_given("train", loaders)
 
     @property
     def val_dataloaders(self) -> object:
-        """The validation loader, or the list of them."""
-        loaders = self.fit_loop.validation.loaders or self.validate_loop.loaders
-        return loaders[0] if len(loaders) == 1 else (loaders or None)
+        """The validation loader, or the collection of them."""
+        return self._loaders_as_given("val", self.fit_loop.validation.loaders or self.validate_loop.loaders)
+
+    @property
+    def test_dataloaders(self) -> object:
+        """The test loader, or the collection of them."""
+        return self._loaders_as_given("test", self.test_loop.loaders)
+
+    @property
+    def predict_dataloaders(self) -> object:
+        """The loader to predict for, or the collection of them."""
+        return self._loaders_as_given("predict", self.predict_loop.loaders)
+
+    def _loaders_as_given(self, kind: str, loaders: list[Iterable[Any]]) -> object:
+        if not loaders:
+            return None
+        return self._data.collections.get(kind, loaders[0] if len(loaders) == 1 else loaders)
 
     @property
     def estimated_stepping_batches(self) -> int | float:

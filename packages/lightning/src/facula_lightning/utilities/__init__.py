@@ -1,6 +1,7 @@
 """What the other parts share."""
 
 from facula_lightning.utilities.attribute_dict import AttributeDict
+from facula_lightning.utilities.combined_loader import CombinedLoader
 from facula_lightning.utilities.data import move_data_to_device, suggested_max_num_workers
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.grads import grad_norm
@@ -12,6 +13,13 @@ from facula_lightning.utilities.rank_zero import (
 )
 from facula_lightning.utilities.seed import isolate_rng, reset_seed, seed_everything
 
-__all__ = ["AttributeDict", "MisconfigurationException", "grad_norm", "isolate_rng", "move_data_to_device"]
+__all__ = [
+    "AttributeDict",
+    "CombinedLoader",
+    "MisconfigurationException",
+    "grad_norm",
+    "isolate_rng",
+    "move_data_to_device",
+]
 __all__ += ["rank_zero_deprecation", "rank_zero_info", "rank_zero_only", "rank_zero_warn", "reset_seed"]
 __all__ += ["seed_everything", "suggested_max_num_workers"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import facula
+import numpy as np
 from facula import Tensor
 
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -94,18 +95,27 @@ def sized_len(loader: Any) -> int | None:
         return None
 
 
+def are_loaders(collection: object) -> bool:
+    """Return whether a collection holds loaders, rather than being a list of batches; a dictionary always does."""
+    return isinstance(collection, dict) or _holds_loaders(collection)
+
+
+def _holds_loaders(tree: Any) -> bool:
+    children = list(tree.values()) if isinstance(tree, dict) else tree
+    if not isinstance(children, (list, tuple)) or not children:
+        return False
+    return all(_is_loader(child) or _holds_loaders(child) for child in children)
+
+
+def _is_loader(value: object) -> bool:
+    return hasattr(value, "__iter__") and not isinstance(value, (Tensor, np.ndarray, list, tuple, dict, str))
+
+
 def as_loaders(loaders: Any) -> list[Iterable[Any]]:
-    """Return one loader or a sequence of loaders as a list."""
+    """Return one loader or a list of loaders as a list."""
     if loaders is None:
         return []
-    if isinstance(loaders, Sequence) and not isinstance(loaders, str):
-        # A list of batches is one loader; a list of loaders is several.
-        if loaders and all(
-            hasattr(each, "__iter__") and not isinstance(each, (Tensor, list, tuple, dict)) for each in loaders
-        ):
-            return list(loaders)
-        return [loaders]
-    return [loaders]
+    return list(loaders) if isinstance(loaders, (list, tuple)) and _holds_loaders(loaders) else [loaders]
 
 
 def suggested_max_num_workers(local_world_size: int = 1) -> int:

@@ -187,7 +187,8 @@ class DataLoader(Generic[Item]):
         The default generator is left as it is found; one given to the loader goes back to where the epoch began.
         ValueError when a stream was read by another number of workers.
         """
-        missing = set(_Position.NONE) - {"random"} - set(state_dict)
+        # Older states have neither.
+        missing = set(_Position.NONE) - {"random", "asked_state"} - set(state_dict)
         if missing:
             raise ValueError(f"the state of a DataLoader has {sorted(_Position.NONE)}; missing: {sorted(missing)}")
         if self._is_stream and state_dict["batches"] and state_dict["num_workers"] != self.num_workers:
@@ -233,6 +234,7 @@ class _Position:
         "batches": 0,
         "num_workers": 0,
         "random_state": None,
+        "asked_state": None,
         "streams": {},
         "turns": [],
         "sampler": None,
@@ -270,11 +272,17 @@ class _Position:
         self._sampler_states: deque[Any] = deque()
         self.sampler_state = _state_of(self._sampler)
         asked: Any = iter(loader.sampler if loader.batch_sampler is None else loader.batch_sampler)
+        #: Where the generator was when the samplers were first asked, which is when they draw.
+        self._asked_state = resume.get("asked_state")
         if self._sampler is None and self.batches and not loader._is_stream:
-            # Samplers draw when they are first asked.
+            if self._asked_state is not None:
+                (set_rng_state if generator is None else generator.set_state)(self._asked_state)
             for _ in islice(asked, self.batches):
                 pass
-        self.requests = asked if self._sampler is None else self._watched(asked)
+        if self._sampler is not None:
+            self.requests = self._watched(asked)
+        else:
+            self.requests = asked if loader._is_stream or self.batches else self._begun(asked)
         if resume["random_state"] is not None and generator is None:
             set_rng_state(now)
 
@@ -282,6 +290,11 @@ class _Position:
         for request in requests:
             self._sampler_states.append(_state_of(self._sampler))
             yield request
+
+    def _begun(self, requests: Iterator[Any]) -> Iterator[Any]:
+        generator = self._loader.generator
+        self._asked_state = get_rng_state() if generator is None else generator.get_state()
+        yield from requests
 
     def given(self) -> None:
         """One more batch has been given."""
@@ -299,6 +312,7 @@ class _Position:
             "batches": self.batches,
             "num_workers": loader.num_workers,
             "random_state": self._start,
+            "asked_state": self._asked_state,
             "streams": streams,
             "turns": list(self.turns),
             "sampler": self.sampler_state,
