@@ -1,331 +1,235 @@
-// Layers of LSTM cells over whole sequences of float32, and their gradients.
-//
-// The weights are copied once, so that each step's product reads them in order; a step is one loop on threads over blocks
-// of hidden units, which computes the four gates of its units and what follows from them.
-#include "array.h"
-#include "gemm.h"
-#include "rows.h"
-#include "softmax.h"
+// Layers of LSTM cells over whole sequences, single steps of them, and their gradients. Gates are in the order i, f, g, o.
+#include "recurrent.h"
 
 namespace facula {
 namespace {
 
-using gemm::Finish;
-using gemm::kColumns;
-using gemm::kRows;
-
 constexpr Index kGates = 4;
-// How many sequences are treated at once, and how deep one pass of a product is.
-constexpr Index kBatch = 8 * kRows;
-constexpr Index kPass = 256;
-// About this many multiplications are worth a thread.
-constexpr Index kGrain = 200000;
 
-// Products with each of the panels of B (k x n): they lie one after the other, of kColumns columns each.
-Index panels_size(Index n, Index k) { return gemm::round_up(n, kColumns) * k + kLanes * kColumns; }
-
-void pack(Index n, Index k, const gemm::Matrix& b, float* to) {
-  for (Index j = 0; j < n; j += kColumns) {
-    const gemm::Matrix part = b.from(0, j);
-    gemm::interleave<kColumns>(part.data, part.column, part.row, std::min<Index>(kColumns, n - j), k, to + j * k);
+// The four gates from the sums they are functions of, and the next cell state.
+struct Gates {
+  Floats admit, forget, candidate, emit;
+  static __attribute__((always_inline)) Gates of(const Floats* sums) {
+    return {gate_of(sums[0]), gate_of(sums[1]), squashed(sums[2]), gate_of(sums[3])};
   }
-}
-
-// sums (m x kColumns) = or += A (m x k) times one panel.
-void times_panel(Index m, Index k, const float* a, Index a_row, const float* panel, float* sums, bool add) {
-  for (Index k0 = 0; k0 < k; k0 += kPass) {
-    const Index depth = std::min(kPass, k - k0);
-    Finish finish;
-    finish.add = add || k0 > 0;
-    for (Index i = 0; i < m; i += kRows) {
-      Index last = 0;
-      const auto run = gemm::kernel_for<false, true>(std::min<Index>(kRows, m - i), kColumns, last);
-      run(depth, a + i * a_row + k0, a_row, 1, panel + k0 * kColumns, kColumns, sums + i * kColumns, kColumns, last, finish);
-    }
-  }
-}
-
-// One row times four panels at once: the sums of one alone would wait for each other.
-void row_times_panels(Index k, const float* a, const float* const* panels, float* const* sums) {
-  Floats found[kGates][2] = {};
-  for (Index at = 0; at < k; ++at) {
-    for (Index gate = 0; gate < kGates; ++gate) {
-      found[gate][0] += a[at] * load(panels[gate] + at * kColumns);
-      found[gate][1] += a[at] * load(panels[gate] + at * kColumns + kLanes);
-    }
-  }
-  for (Index gate = 0; gate < kGates; ++gate) {
-    store(sums[gate], found[gate][0]);
-    store(sums[gate] + kLanes, found[gate][1]);
-  }
-}
-
-// 1 / x for x between 1 and 2, to about one unit in the last place.
-ALWAYS_INLINE Floats reciprocal(Floats x) {
-#if defined(__AVX512F__)
-  const Floats guess = _mm512_maskz_rcp14_ps(0xffff, x);
-  return guess * (2.0f - x * guess);
-#else
-  return 1.0f / x;
-#endif
-}
-
-// The logistic function and tanh with a few units of 2**-24 absolute error, and half the instructions.
-ALWAYS_INLINE Floats gate(Floats x) {
-  const Floats power = exp_below_zero(-absolute(x));
-  const Floats above = reciprocal(1.0f + power);
-  return x < 0.0f ? power * above : above;
-}
-ALWAYS_INLINE Floats squashed(Floats x) {
-  const Floats power = exp_below_zero(-2.0f * absolute(x));
-  return with_sign_of((1.0f - power) * reciprocal(1.0f + power), x);
-}
-
-// Ask for what a block of units has in each row: lines far apart, which the processor does not foresee.
-template <int for_writing>
-ALWAYS_INLINE void announce(const float* rows, Index count, Index row) {
-  for (Index i = 0; i < count; ++i) {
-    for (Index at = 0; at < kColumns; at += 16) __builtin_prefetch(rows + i * row + at, for_writing);
-  }
-}
-
-struct Layer {
-  Index steps, batch, hidden;
-  bool backwards;
-  // The place in time of the step that is number `at` to be computed.
-  Index time(Index at) const { return backwards ? steps - 1 - at : at; }
-  Index states() const { return batch * hidden; }
-  Index blocks() const { return (hidden + kColumns - 1) / kColumns; }
-  Index grain() const { return std::max<Index>(1, kGrain / (kGates * kColumns * batch * hidden + 1)); }
+  __attribute__((always_inline)) Floats memory(Floats before) const { return forget * before + admit * candidate; }
 };
 
-// What one step reads and writes: all of (batch, hidden), the gates of (batch, 4 hidden).
-struct Step {
-  const float *projected, *hidden, *memory;
-  float *out, *next_memory, *gates;
+// Write the gradients of the four sums; return that of the cell state before. `slope` is that of the hidden state, `added`
+// of the new cell state by itself, of which `shown` is the tanh.
+ALWAYS_INLINE Floats gradient_of(const Gates& of, Floats slope, Floats added, Floats shown, Floats before, float* to, Index apart,
+                                 Index count) {
+  const Floats kept = added + slope * of.emit * (1.0f - shown * shown);
+  store_first(to, kept * of.candidate * of.admit * (1.0f - of.admit), count);
+  store_first(to + apart, kept * before * of.forget * (1.0f - of.forget), count);
+  store_first(to + 2 * apart, kept * of.admit * (1.0f - of.candidate * of.candidate), count);
+  store_first(to + 3 * apart, slope * shown * of.emit * (1.0f - of.emit), count);
+  return kept * of.forget;
+}
+
+// What one step reads and writes: all of (rows, units), the gates of (rows, 4 units).
+struct Forward {
+  static constexpr Index gates = kGates;
+  Index units;
+  const float *projected, *memory;
+  float *out, *next_memory, *kept;
+
+  __attribute__((always_inline)) void announce(Index row, Index rows, Index gate, Index first) const {
+    const Index at = row * gates * units + gate * units + first;
+    facula::announce<0>(projected + at, rows, gates * units);
+    if (kept != nullptr) facula::announce<1>(kept + at, rows, gates * units);
+  }
+  __attribute__((always_inline)) void finish(Index row, Index unit, Index count, const Floats* products) const {
+    const Index state = row * units + unit;
+    const Index at = row * gates * units + unit;
+    Floats sums[gates];
+    for (Index gate = 0; gate < gates; ++gate) sums[gate] = products[gate] + read(projected + at + gate * units, count);
+    const Gates found = Gates::of(sums);
+    const Floats next = found.memory(read(memory + state, count));
+    store_first(next_memory + state, next, count);
+    store_first(out + state, found.emit * squashed(next), count);
+    if (kept == nullptr) return;
+    store_first(kept + at, found.admit, count);
+    store_first(kept + at + units, found.forget, count);
+    store_first(kept + at + 2 * units, found.candidate, count);
+    store_first(kept + at + 3 * units, found.emit, count);
+  }
 };
 
-// The units of one block at one step.
-void forward_block(const Layer& layer, const Step& step, const float* weights, Index block) {
-  const Index units = layer.hidden, first = block * kColumns;
-  const Index wide = std::min<Index>(kColumns, units - first);
-  alignas(64) float sums[kGates][kBatch * kColumns];
-  const float* panels[kGates];
-  float* to[kGates];
-  for (Index gate = 0; gate < kGates; ++gate) {
-    panels[gate] = weights + gate * panels_size(units, units) + first * units;
-    to[gate] = sums[gate];
-  }
-  for (Index n0 = 0; n0 < layer.batch; n0 += kBatch) {
-    const Index rows = std::min(kBatch, layer.batch - n0);
-    if (rows == 1) {
-      row_times_panels(units, step.hidden + n0 * units, panels, to);
-    } else {
-      for (Index gate = 0; gate < kGates; ++gate) {
-        const Index gates = n0 * kGates * units + gate * units + first;
-        announce<0>(step.projected + gates, rows, kGates * units);
-        if (step.gates != nullptr) announce<1>(step.gates + gates, rows, kGates * units);
-        times_panel(rows, units, step.hidden + n0 * units, units, panels[gate], sums[gate], false);
-      }
-    }
-    for (Index row = 0; row < rows; ++row) {
-      const Index state = (n0 + row) * units + first;
-      const Index gates = (n0 + row) * kGates * units + first;
-      for (Index at = 0; at < wide; at += kLanes) {
-        const Index count = std::min<Index>(kLanes, wide - at);
-        const auto before = [&](Index which) {
-          return load(sums[which] + row * kColumns + at) + load_filled(step.projected + gates + which * units + at, count, 0);
-        };
-        const Floats admit = gate(before(0));
-        const Floats forget = gate(before(1));
-        const Floats candidate = squashed(before(2));
-        const Floats emit = gate(before(3));
-        const Floats memory = forget * load_filled(step.memory + state + at, count, 0) + admit * candidate;
-        store_first(step.next_memory + state + at, memory, count);
-        store_first(step.out + state + at, emit * squashed(memory), count);
-        if (step.gates != nullptr) {
-          store_first(step.gates + gates + at, admit, count);
-          store_first(step.gates + gates + units + at, forget, count);
-          store_first(step.gates + gates + 2 * units + at, candidate, count);
-          store_first(step.gates + gates + 3 * units + at, emit, count);
-        }
-      }
-    }
-  }
-}
+// What the gradient of one step reads and writes. `carried` holds the gradient for the cell state between the steps. Before
+// the first step there is only the gradient of the state to write.
+struct Backward {
+  static constexpr Index gates = kGates;
+  Index units;
+  const float *out_slope, *memory_slope, *kept, *memory, *memory_before;
+  float *slopes, *carried, *hidden_slope;
 
-// What the gradient of one step reads and writes. `later` are the gates' gradients of the step computed after this one.
-struct StepBack {
-  const float *out_slope, *memory_slope, *later, *gates, *memory, *previous_memory;
-  float *gate_slopes, *carried;
+  __attribute__((always_inline)) void announce(Index row, Index rows, Index first) const {
+    for (Index gate = 0; kept != nullptr && gate < gates; ++gate) {
+      const Index at = row * gates * units + gate * units + first;
+      facula::announce<0>(kept + at, rows, gates * units);
+      facula::announce<1>(slopes + at, rows, gates * units);
+    }
+  }
+  __attribute__((always_inline)) void finish(Index row, Index unit, Index count, Floats slope) const {
+    const Index state = row * units + unit;
+    if (hidden_slope != nullptr) {
+      store_first(hidden_slope + state, slope, count);
+      return;
+    }
+    if (out_slope != nullptr) slope += read(out_slope + state, count);
+    Floats added = read(carried + state, count);
+    if (memory_slope != nullptr) added += read(memory_slope + state, count);
+    const Index at = row * gates * units + unit;
+    const Gates found = {read(kept + at, count), read(kept + at + units, count), read(kept + at + 2 * units, count),
+                         read(kept + at + 3 * units, count)};
+    const Floats shown = squashed(read(memory + state, count));
+    const Floats before = read(memory_before + state, count);
+    store_first(carried + state, gradient_of(found, slope, added, shown, before, slopes + at, units, count), count);
+  }
 };
-
-// The gradient for the hidden state that the later step read, and so for the gates and the memory of this one.
-// `carried` holds the gradient for the memory between the steps.
-void backward_block(const Layer& layer, const StepBack& step, const float* weights, Index block, float* hidden_slope) {
-  const Index units = layer.hidden, first = block * kColumns;
-  const Index wide = std::min<Index>(kColumns, units - first);
-  alignas(64) float sums[kBatch * kColumns];
-  for (Index n0 = 0; n0 < layer.batch; n0 += kBatch) {
-    const Index rows = std::min(kBatch, layer.batch - n0);
-    for (Index gate = 0; step.gates != nullptr && gate < kGates; ++gate) {
-      const Index gates = n0 * kGates * units + gate * units + first;
-      announce<0>(step.gates + gates, rows, kGates * units);
-      announce<1>(step.gate_slopes + gates, rows, kGates * units);
-    }
-    if (step.later == nullptr) {
-      std::memset(sums, 0, sizeof sums);
-    } else {
-      times_panel(rows, kGates * units, step.later + n0 * kGates * units, kGates * units, weights + first * kGates * units, sums,
-                  false);
-    }
-    for (Index row = 0; row < rows; ++row) {
-      const Index state = (n0 + row) * units + first;
-      const Index gates = (n0 + row) * kGates * units + first;
-      for (Index at = 0; at < wide; at += kLanes) {
-        const Index count = std::min<Index>(kLanes, wide - at);
-        const auto read = [&](const float* from) { return load_filled(from + at, count, 0); };
-        Floats slope = load(sums + row * kColumns + at);
-        if (hidden_slope != nullptr) {
-          store_first(hidden_slope + state + at, slope, count);
-          continue;
-        }
-        if (step.out_slope != nullptr) slope += read(step.out_slope + state);
-        const Floats admit = read(step.gates + gates);
-        const Floats forget = read(step.gates + gates + units);
-        const Floats candidate = read(step.gates + gates + 2 * units);
-        const Floats emit = read(step.gates + gates + 3 * units);
-        const Floats shown = squashed(read(step.memory + state));
-        Floats kept = read(step.carried + state) + slope * emit * (1.0f - shown * shown);
-        if (step.memory_slope != nullptr) kept += read(step.memory_slope + state);
-        float* to = step.gate_slopes + gates + at;
-        store_first(to, kept * candidate * admit * (1.0f - admit), count);
-        store_first(to + units, kept * read(step.previous_memory + state) * forget * (1.0f - forget), count);
-        store_first(to + 2 * units, kept * admit * (1.0f - candidate * candidate), count);
-        store_first(to + 3 * units, slope * shown * emit * (1.0f - emit), count);
-        store_first(step.carried + state + at, kept * forget, count);
-      }
-    }
-  }
-}
-
-bool is_usable(PyObject* object, std::initializer_list<Index> shape) {
-  if (!is_array(object)) return false;
-  const Array x(object);
-  if (x.type() != Type::float32 || !x.contiguous() || x.dims() != static_cast<int>(shape.size())) return false;
-  return std::equal(shape.begin(), shape.end(), x.shape());
-}
 
 }  // namespace
 
-KERNEL(lstm, "lstm(projected, hidden, memory, weight, backwards, keep): the hidden and cell states of all steps, and the gates") {
-  if (count != 6 || !is_array(args[0]) || !is_array(args[3])) return declined();
-  const Array projected(args[0]), weight(args[3]);
-  if (projected.dims() != 3 || weight.dims() != 2 || projected.size() == 0) return declined();
-  const Layer layer = {projected.shape(0), projected.shape(1), weight.shape(1), args[4] == Py_True};
-  const Index units = layer.hidden;
-  if (!is_usable(args[0], {layer.steps, layer.batch, kGates * units}) || !is_usable(args[3], {kGates * units, units}) ||
-      !is_usable(args[1], {layer.batch, units}) || !is_usable(args[2], {layer.batch, units})) {
+KERNEL(lstm,
+       "lstm(projected, hidden, memory, weight, sizes, backwards, keep): the hidden and cell states of all steps, and the gates") {
+  if (count != 7 || !is_array(args[1]) || !is_array(args[3]) || Array(args[1]).dims() != 2) return declined();
+  const Array projected(args[0]), hidden(args[1]), memory(args[2]), weight(args[3]);
+  const Index batch = hidden.shape(0), units = hidden.shape(1), wide = kGates * units;
+  Steps steps;
+  if (!read_steps(args[0], args[4], batch, args[5] == Py_True, steps) || !has_rows(args[0], steps.rows(), wide) ||
+      !has_rows(args[1], batch, units) || !has_rows(args[2], batch, units) || !has_rows(args[3], wide, units)) {
     return declined();
   }
-  const bool keep = args[5] == Py_True;
-  const npy_intp shape[3] = {layer.steps, layer.batch, units};
-  const npy_intp gates_shape[3] = {keep ? layer.steps : 0, layer.batch, kGates * units};
-  Array out = Array::empty(3, shape, Type::float32);
-  Array memories = Array::empty(3, shape, Type::float32);
-  Array gates = Array::empty(3, gates_shape, Type::float32);
+  const bool keep = args[6] == Py_True;
+  Array out = rows_like(projected, units);
+  Array memories = rows_like(projected, units);
+  const npy_intp nothing[3] = {0, projected.shape(1), wide};
+  Array gates = keep ? Array::like(projected) : Array::empty(projected.dims(), nothing, Type::float32);
   if (!out || !memories || !gates) return nullptr;
-  const Index size = panels_size(units, units);
-  float* weights = scratch<float>(Purpose::transformed, static_cast<size_t>(kGates * size));
-  if (weights == nullptr) return PyErr_NoMemory();
+  bool done = true;
   {
     WithoutGil unlocked;
-    for (Index gate = 0; gate < kGates; ++gate) {
-      pack(units, units, {weight.data<float>() + gate * units * units, 1, units}, weights + gate * size);
-    }
-    for (Index at = 0; at < layer.steps; ++at) {
-      const Index time = layer.time(at);
-      const Index before = at == 0 ? 0 : layer.time(at - 1);
-      const Index states = layer.states();
-      const Step step = {projected.data<float>() + time * kGates * states,
-                         at == 0 ? Array(args[1]).data<float>() : out.data<float>() + before * states,
-                         at == 0 ? Array(args[2]).data<float>() : memories.data<float>() + before * states,
-                         out.data<float>() + time * states,
-                         memories.data<float>() + time * states,
-                         keep ? gates.data<float>() + time * kGates * states : nullptr};
-      parallel_for(layer.blocks(), layer.grain(), [&](Index begin, Index end) {
-        for (Index block = begin; block < end; ++block) forward_block(layer, step, weights, block);
-      });
-    }
+    done = run_forward<Forward>(steps, units, hidden.data<float>(), out.data<float>(), weight.data<float>(), [&](Index at, Index begin, Index) {
+      const Index row = steps.first(at) + begin;
+      const bool going_on = begin < steps.size(at - 1);
+      return Forward{units,
+                     projected.data<float>() + row * wide,
+                     going_on ? memories.data<float>() + (steps.first(at - 1) + begin) * units : memory.data<float>() + begin * units,
+                     out.data<float>() + row * units,
+                     memories.data<float>() + row * units,
+                     keep ? gates.data<float>() + row * wide : nullptr};
+    });
   }
+  if (!done) return PyErr_NoMemory();
   return Py_BuildValue("(NNN)", out.release(), memories.release(), gates.release());
 }
 
 KERNEL(lstm_gradient,
-       "lstm_gradient(g, g_memory, out, memories, gates, hidden, memory, weight, backwards): of the first four inputs of lstm") {
-  if (count != 9 || !is_array(args[2]) || Array(args[2]).dims() != 3) return declined();
-  const Array out(args[2]);
-  const Layer layer = {out.shape(0), out.shape(1), out.shape(2), args[8] == Py_True};
-  const Index steps = layer.steps, batch = layer.batch, units = layer.hidden;
-  for (int each = 0; each < 4; ++each) {
-    if (each < 2 && args[each] == Py_None) continue;
-    if (!is_usable(args[each], {steps, batch, units})) return declined();
+       "lstm_gradient(g, g_memory, out, memories, gates, hidden, memory, weight, sizes, backwards): of the first four inputs of "
+       "lstm") {
+  if (count != 10 || !is_array(args[5]) || Array(args[5]).dims() != 2) return declined();
+  const Array out(args[2]), memories(args[3]), gates(args[4]), hidden(args[5]), memory(args[6]), weight(args[7]);
+  const Index batch = hidden.shape(0), units = hidden.shape(1), wide = kGates * units;
+  Steps steps;
+  if (!read_steps(args[2], args[8], batch, args[9] == Py_True, steps) || !has_rows(args[2], steps.rows(), units)) return declined();
+  for (int each : {0, 1, 3}) {
+    if ((args[each] != Py_None || each == 3) && !has_rows(args[each], steps.rows(), units)) return declined();
   }
-  if (!is_usable(args[4], {steps, batch, kGates * units}) || !is_usable(args[5], {batch, units}) ||
-      !is_usable(args[6], {batch, units}) || !is_usable(args[7], {kGates * units, units}) || out.size() == 0) {
+  if (!has_rows(args[4], steps.rows(), wide) || !has_rows(args[5], batch, units) || !has_rows(args[6], batch, units) ||
+      !has_rows(args[7], wide, units)) {
     return declined();
   }
-  const Array memories(args[3]), gates(args[4]), hidden(args[5]), memory(args[6]), weight(args[7]);
-  const float* slopes = args[0] == Py_None ? nullptr : Array(args[0]).data<float>();
+  const float* out_slopes = args[0] == Py_None ? nullptr : Array(args[0]).data<float>();
   const float* memory_slopes = args[1] == Py_None ? nullptr : Array(args[1]).data<float>();
-  Array gate_slopes = Array::like(gates);
+  Array slopes = Array::like(gates);
   Array hidden_slope = Array::like(hidden);
   Array memory_slope = Array::like(memory);
   Array weight_slope = Array::like(weight);
-  if (!gate_slopes || !hidden_slope || !memory_slope || !weight_slope) return nullptr;
-  float* weights = scratch<float>(Purpose::transformed, static_cast<size_t>(panels_size(units, kGates * units)));
-  if (weights == nullptr) return PyErr_NoMemory();
+  if (!slopes || !hidden_slope || !memory_slope || !weight_slope) return nullptr;
   bool done = true;
   {
     WithoutGil unlocked;
-    const Index states = layer.states();
-    float* to = gate_slopes.data<float>();
-    std::memset(memory_slope.data<float>(), 0, static_cast<size_t>(states) * sizeof(float));
-    pack(units, kGates * units, {weight.data<float>(), units, 1}, weights);
-    for (Index at = steps - 1; at >= -1; --at) {
-      StepBack step = {};
-      if (at + 1 < steps) step.later = to + layer.time(at + 1) * kGates * states;
-      if (at >= 0) {
-        const Index time = layer.time(at);
-        if (slopes != nullptr) step.out_slope = slopes + time * states;
-        if (memory_slopes != nullptr) step.memory_slope = memory_slopes + time * states;
-        step.gates = gates.data<float>() + time * kGates * states;
-        step.memory = memories.data<float>() + time * states;
-        step.previous_memory = at == 0 ? memory.data<float>() : memories.data<float>() + layer.time(at - 1) * states;
-        step.gate_slopes = to + time * kGates * states;
-        step.carried = memory_slope.data<float>();
+    float* carried = memory_slope.data<float>();
+    std::memset(carried, 0, static_cast<size_t>(batch * units) * sizeof(float));
+    done = run_backward<Backward>(steps, units, slopes.data<float>(), weight.data<float>(), [&](Index at, Index begin, Index) {
+      Backward cell = {};
+      cell.units = units;
+      if (at < 0) {
+        cell.hidden_slope = hidden_slope.data<float>() + begin * units;
+        return cell;
       }
-      parallel_for(layer.blocks(), layer.grain(), [&](Index begin, Index end) {
-        for (Index block = begin; block < end; ++block) {
-          backward_block(layer, step, weights, block, at < 0 ? hidden_slope.data<float>() : nullptr);
-        }
-      });
-    }
-    // The weight met the first state at the first step, and each step's result at the next.
-    const float* first = to + layer.time(0) * kGates * states;
-    done = gemm::product(kGates * units, units, batch, {first, 1, kGates * units}, {hidden.data<float>(), units, 1},
-                         weight_slope.data<float>(), units, Finish{});
-    if (done && steps > 1) {
-      Finish finish;
-      finish.add = true;
-      const float* others = to + (layer.backwards ? 0 : kGates * states);
-      const float* read = out.data<float>() + (layer.backwards ? states : 0);
-      done = gemm::product(kGates * units, units, (steps - 1) * batch, {others, 1, kGates * units}, {read, units, 1},
-                           weight_slope.data<float>(), units, finish);
-    }
+      const Index row = steps.first(at) + begin;
+      if (out_slopes != nullptr) cell.out_slope = out_slopes + row * units;
+      if (memory_slopes != nullptr) cell.memory_slope = memory_slopes + row * units;
+      cell.kept = gates.data<float>() + row * wide;
+      cell.memory = memories.data<float>() + row * units;
+      const bool going_on = begin < steps.size(at - 1);
+      cell.memory_before = going_on ? memories.data<float>() + (steps.first(at - 1) + begin) * units : memory.data<float>() + begin * units;
+      cell.slopes = slopes.data<float>() + row * wide;
+      cell.carried = carried + begin * units;
+      return cell;
+    });
+    done = done && weight_gradient(steps, wide, units, slopes.data<float>(), hidden.data<float>(), out.data<float>(), weight_slope.data<float>());
   }
   if (!done) return PyErr_NoMemory();
-  return Py_BuildValue("(NNNN)", gate_slopes.release(), hidden_slope.release(), memory_slope.release(), weight_slope.release());
+  return Py_BuildValue("(NNNN)", slopes.release(), hidden_slope.release(), memory_slope.release(), weight_slope.release());
+}
+
+KERNEL(lstm_gates, "lstm_gates(projected, product, memory): the next hidden and cell state of one step") {
+  if (count != 3 || !is_array(args[2]) || Array(args[2]).dims() != 2) return declined();
+  const Array projected(args[0]), product(args[1]), memory(args[2]);
+  const Index rows = memory.shape(0), units = memory.shape(1);
+  if (!has_rows(args[0], rows, kGates * units) || !has_rows(args[1], rows, kGates * units) || !has_rows(args[2], rows, units)) {
+    return declined();
+  }
+  Array out = Array::like(memory);
+  Array next = Array::like(memory);
+  if (!out || !next) return nullptr;
+  const float *left = projected.data<float>(), *right = product.data<float>(), *before = memory.data<float>();
+  for_rows_of(rows, units, [&](Index row, Index unit, Index some) {
+    const Index at = row * kGates * units + unit;
+    Floats sums[kGates];
+    for (Index gate = 0; gate < kGates; ++gate) sums[gate] = read(left + at + gate * units, some) + read(right + at + gate * units, some);
+    const Gates found = Gates::of(sums);
+    const Floats value = found.memory(read(before + row * units + unit, some));
+    store_first(next.data<float>() + row * units + unit, value, some);
+    store_first(out.data<float>() + row * units + unit, found.emit * squashed(value), some);
+  });
+  return Py_BuildValue("(NN)", out.release(), next.release());
+}
+
+KERNEL(lstm_gates_gradient,
+       "lstm_gates_gradient(g, g_memory, projected, product, memory): of the sum of the first two inputs of lstm_gates, and of "
+       "the last") {
+  if (count != 5 || !is_array(args[4]) || Array(args[4]).dims() != 2) return declined();
+  const Array projected(args[2]), product(args[3]), memory(args[4]);
+  const Index rows = memory.shape(0), units = memory.shape(1);
+  for (int each : {0, 1}) {
+    if (args[each] != Py_None && !has_rows(args[each], rows, units)) return declined();
+  }
+  if (!has_rows(args[2], rows, kGates * units) || !has_rows(args[3], rows, kGates * units) || !has_rows(args[4], rows, units)) {
+    return declined();
+  }
+  const float* out_slope = args[0] == Py_None ? nullptr : Array(args[0]).data<float>();
+  const float* memory_slope = args[1] == Py_None ? nullptr : Array(args[1]).data<float>();
+  Array slopes = Array::like(projected);
+  Array before_slope = Array::like(memory);
+  if (!slopes || !before_slope) return nullptr;
+  const float *left = projected.data<float>(), *right = product.data<float>();
+  for_rows_of(rows, units, [&](Index row, Index unit, Index some) {
+    const Index at = row * kGates * units + unit, state = row * units + unit;
+    Floats sums[kGates];
+    for (Index gate = 0; gate < kGates; ++gate) sums[gate] = read(left + at + gate * units, some) + read(right + at + gate * units, some);
+    const Gates found = Gates::of(sums);
+    const Floats before = read(memory.data<float>() + state, some);
+    const Floats slope = out_slope == nullptr ? Floats{} : read(out_slope + state, some);
+    const Floats added = memory_slope == nullptr ? Floats{} : read(memory_slope + state, some);
+    const Floats shown = squashed(found.memory(before));
+    store_first(before_slope.data<float>() + state,
+                gradient_of(found, slope, added, shown, before, slopes.data<float>() + at, units, some), some);
+  });
+  return Py_BuildValue("(NN)", slopes.release(), before_slope.release());
 }
 
 }  // namespace facula
