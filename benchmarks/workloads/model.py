@@ -124,3 +124,103 @@ def perceptron_training(T: ModuleType) -> Step:
     nn = T.nn
     net = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
     return _training(T, net, T.randn(128, 784), T.randint(0, 10, (128,)))
+
+
+@workload
+def mobile_network_training(T: ModuleType) -> Step:
+    """Eight inverted residual blocks as of MobileNetV2, 16 images of 96x96."""
+    T.manual_seed(0)
+    nn = T.nn
+
+    class Block(nn.Module):  # type: ignore[name-defined, misc]
+        def __init__(self, width: int, out: int, stride: int) -> None:
+            super().__init__()
+            wide = 6 * width
+            self.keeps_shape = (width, stride) == (out, 1)
+            self.layers = nn.Sequential(
+                *(nn.Conv2d(width, wide, 1, bias=False), nn.BatchNorm2d(wide), nn.ReLU6()),
+                *(nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False), nn.BatchNorm2d(wide), nn.ReLU6()),
+                *(nn.Conv2d(wide, out, 1, bias=False), nn.BatchNorm2d(out)),
+            )
+
+        def forward(self, x: Any) -> Any:
+            return x + self.layers(x) if self.keeps_shape else self.layers(x)
+
+    sizes = [(16, 24, 2), (24, 24, 1), (24, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1), (64, 96, 1), (96, 96, 1)]
+    blocks = [Block(*each) for each in sizes]
+    start = nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU6())
+    net = nn.Sequential(start, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(96, 100))
+    return _training(T, net, T.randn(16, 3, 96, 96), T.randint(0, 100, (16,)))
+
+
+@workload
+def vision_transformer_training(T: ModuleType) -> Step:
+    """Four encoder layers of 192 with 3 heads over patches of 16x16, 16 images of 224x224."""
+    T.manual_seed(0)
+    nn = T.nn
+
+    class VisionTransformer(nn.Module):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.patches = nn.Conv2d(3, 192, 16, 16)
+            self.positions = nn.Parameter(T.randn(1, 196, 192) * 0.02)
+            layer = nn.TransformerEncoderLayer(192, 3, 768, 0.1, "gelu", batch_first=True, norm_first=True)
+            self.encoder = nn.TransformerEncoder(layer, 4, nn.LayerNorm(192), enable_nested_tensor=False)
+            self.head = nn.Linear(192, 100)
+
+        def forward(self, images: Any) -> Any:
+            x = self.patches(images).flatten(2).transpose(1, 2) + self.positions
+            return self.head(self.encoder(x).mean(1))
+
+    return _training(T, VisionTransformer(), T.randn(16, 3, 224, 224), T.randint(0, 100, (16,)))
+
+
+@workload
+def unet_training(T: ModuleType) -> Step:
+    """Three levels of 32 to 128 channels, four images of 96x96, a class for each pixel."""
+    T.manual_seed(0)
+    nn = T.nn
+
+    def twice(width: int, out: int) -> Any:
+        layers = [(nn.Conv2d(a, out, 3, padding=1), nn.BatchNorm2d(out), nn.ReLU()) for a in (width, out)]
+        return nn.Sequential(*layers[0], *layers[1])
+
+    class UNet(nn.Module):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.down = nn.ModuleList([twice(3, 32), twice(32, 64)])
+            self.middle = twice(64, 128)
+            self.up = nn.ModuleList([nn.ConvTranspose2d(128, 64, 2, 2), nn.ConvTranspose2d(64, 32, 2, 2)])
+            self.merge = nn.ModuleList([twice(128, 64), twice(64, 32)])
+            self.head = nn.Conv2d(32, 10, 1)
+
+        def forward(self, x: Any) -> Any:
+            kept = []
+            for level in self.down:
+                kept.append(level(x))
+                x = nn.functional.max_pool2d(kept[-1], 2)
+            x = self.middle(x)
+            for up, merge in zip(self.up, self.merge, strict=True):
+                x = merge(T.cat([up(x), kept.pop()], 1))
+            return self.head(x)
+
+    return _training(T, UNet(), T.randn(4, 3, 96, 96), T.randint(0, 10, (4, 96, 96)))
+
+
+@workload
+def recurrent_network_training(T: ModuleType) -> Step:
+    """A language model of two LSTM layers of 256, 32 sequences of 64 tokens of 2,048."""
+    T.manual_seed(0)
+    nn = T.nn
+
+    class LanguageModel(nn.Module):  # type: ignore[name-defined, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.tokens, self.head = nn.Embedding(2048, 256), nn.Linear(256, 2048)
+            self.layers = nn.LSTM(256, 256, 2, batch_first=True, dropout=0.1)
+
+        def forward(self, tokens: Any) -> Any:
+            return self.head(self.layers(self.tokens(tokens))[0]).flatten(0, 1)
+
+    tokens = T.randint(0, 2048, (32, 65))
+    return _training(T, LanguageModel(), tokens[:, :-1].contiguous(), tokens[:, 1:].reshape(-1))
