@@ -16,9 +16,9 @@ using gemm::Matrix;
 
 constexpr Index kItem = sizeof(float);
 
-// What is looked at: all heads' matrices have `length` queries and `keys` keys.
+// What is looked at: all heads' matrices have `length` queries and `keys` keys; `groups` heads of queries share one of keys.
 struct Problem {
-  Index length, keys, width, value_width;
+  Index length, keys, width, value_width, groups;
   float scale;
   bool causal;
   // How many queries are treated at once, and how far rows of scores are apart.
@@ -28,15 +28,18 @@ struct Problem {
   Index seen(Index end) const { return causal && end < keys ? end : keys; }
 };
 
-// An array of matrices, head by head.
+// An array of matrices, head by head, each for `groups` heads of queries.
 struct Heads {
-  const char* data;
+  char* data;
   const npy_intp* shape;
   const npy_intp* strides;
   int dims;
-  explicit Heads(const Array& x) : data(x.data<char>()), shape(x.shape()), strides(x.strides()), dims(x.dims() - 2) {}
-  const char* start(Index head) const {
-    const char* from = data;
+  Index groups;
+  explicit Heads(const Array& x, Index groups = 1)
+      : data(x.data<char>()), shape(x.shape()), strides(x.strides()), dims(x.dims() - 2), groups(groups) {}
+  char* start(Index head) const {
+    char* from = data;
+    head /= groups;
     for (int dim = dims - 1; dim >= 0; --dim) {
       from += head % shape[dim] * strides[dim];
       head /= shape[dim];
@@ -45,6 +48,17 @@ struct Heads {
   }
   Matrix operator[](Index head) const {
     return {reinterpret_cast<const float*>(start(head)), strides[dims] / kItem, strides[dims + 1] / kItem};
+  }
+};
+
+// A matrix to write to, whose rows are contiguous.
+struct Result {
+  float* data = nullptr;
+  Index row = 0;
+  Result(const Heads& heads, Index head) : data(reinterpret_cast<float*>(heads.start(head))), row(heads.strides[heads.dims] / kItem) {}
+  float* at(Index i) const { return data + i * row; }
+  void clear(Index begin, Index end, Index width) const {
+    for (Index i = begin; i < end; ++i) std::memset(at(i), 0, static_cast<size_t>(width) * sizeof(float));
   }
 };
 
@@ -117,55 +131,49 @@ ALWAYS_INLINE Floats share(Floats x) {
   return tiny ? Floats{} : power;
 }
 
-// Scale the scores of query i, apply the mask, and let what is not seen be minus infinity, to the end of a whole vector.
-// Returns the largest.
+// Apply the mask to the scores of query i, and let what is not seen be minus infinity, to the end of a whole vector. Returns
+// the factor by which scores are still to be multiplied.
 float finish_scores(const Problem& problem, const Mask& mask, Index i, Index seen, float* scores) {
   const Index own = problem.causal ? std::min(seen, i + 1) : seen;
-  if (mask.data != nullptr) {
-    for (Index j = 0; j < own; ++j) scores[j] *= problem.scale;
-    mask.apply(i, own, scores);
-  }
-  const float factor = mask.data == nullptr ? problem.scale : 1.0f;
-  Floats found[2] = {all(-INFINITY), all(-INFINITY)};
-  Index j = 0;
-  for (; j + 2 * kLanes <= own; j += 2 * kLanes) {
-    for (int part = 0; part < 2; ++part) {
-      const Floats score = load(scores + j + part * kLanes) * factor;
-      store(scores + j + part * kLanes, score);
-      found[part] = maximum(score, found[part]);
-    }
-  }
-  float most = largest(maximum(found[0], found[1]));
-  for (; j < own; ++j) {
-    scores[j] *= factor;
-    most = scores[j] > most ? scores[j] : most;
-  }
-  for (Index end = gemm::round_up(seen, kLanes); j < end; ++j) scores[j] = -INFINITY;
-  return most;
+  for (Index j = own, end = gemm::round_up(seen, kLanes); j < end; ++j) scores[j] = -INFINITY;
+  // Minus infinity must stay what it is.
+  if (mask.data == nullptr && problem.scale > 0.0f) return problem.scale;
+  for (Index j = 0; j < own; ++j) scores[j] *= problem.scale;
+  mask.apply(i, own, scores);
+  return 1.0f;
 }
 
-// exp(score - largest) in place of each score; their sum.
-float exponentials(Index seen, float* scores, float most) {
-  const float shift = most == -INFINITY ? 0.0f : most;
+float largest_score(Index seen, const float* scores) {
+  Floats found[4] = {all(-INFINITY), all(-INFINITY), all(-INFINITY), all(-INFINITY)};
+  Index j = 0;
+  for (; j + 4 * kLanes <= seen; j += 4 * kLanes) {
+    for (int part = 0; part < 4; ++part) found[part] = maximum(load(scores + j + part * kLanes), found[part]);
+  }
+  for (; j < seen; j += kLanes) found[0] = maximum(load(scores + j), found[0]);
+  return largest_across(maximum(maximum(found[0], found[1]), maximum(found[2], found[3])));
+}
+
+// exp(score * factor - shift) in place of each score; their sum.
+float exponentials(Index seen, float* scores, float factor, float shift) {
   Floats sums[2] = {};
   Index j = 0;
   for (; j + 2 * kLanes <= seen; j += 2 * kLanes) {
     for (int part = 0; part < 2; ++part) {
-      const Floats value = share(load(scores + j + part * kLanes) - shift);
+      const Floats value = share(load(scores + j + part * kLanes) * factor - shift);
       store(scores + j + part * kLanes, value);
       sums[part] += value;
     }
   }
   for (; j < seen; j += kLanes) {
-    const Floats value = share(load(scores + j) - shift);
+    const Floats value = share(load(scores + j) * factor - shift);
     store(scores + j, value);
     sums[0] += value;
   }
-  return total(sums[0] + sums[1]);
+  return sum_across(sums[0] + sums[1]);
 }
 
 bool forward(const Problem& problem, const Matrix& query, const Matrix& key, const Matrix& value, const Mask& mask,
-             Index begin, Index end, float* out, float* logsumexp) {
+             const float* noise, Index begin, Index end, const Result& out, float* logsumexp) {
   const Index most_seen = problem.seen(end);
   const Index keys_size = packed_size(most_seen, problem.width);
   float* packed = scratch<float>(Purpose::right_panels,
@@ -179,19 +187,28 @@ bool forward(const Problem& problem, const Matrix& query, const Matrix& key, con
     const Index rows = std::min(problem.block(), end - i0);
     const Index seen = problem.seen(i0 + rows);
     multiply(rows, seen, problem.width, query.from(i0, 0), packed, problem.width, scores, problem.row(), false);
-    float sums[8 * kRows];
+    float sums[8 * kRows + kLanes] = {}, shifts[8 * kRows + kLanes] = {};
     for (Index i = 0; i < rows; ++i) {
       float* own = scores + i * problem.row();
-      const float most = finish_scores(problem, mask, i0 + i, seen, own);
-      sums[i] = exponentials(seen, own, most);
-      // Of a row where nothing takes part the logarithm is infinite, so that its weights are 0 when computed again.
-      logsumexp[i0 + i] = sums[i] == 0.0f ? INFINITY : most + std::log(sums[i]);
+      const float factor = finish_scores(problem, mask, i0 + i, seen, own);
+      const float most = largest_score(seen, own) * factor;
+      shifts[i] = most == -INFINITY ? 0.0f : most;
+      sums[i] = exponentials(seen, own, factor, shifts[i]);
+      if (noise != nullptr) {
+        const float* factors = noise + (i0 + i) * problem.keys;
+        for (Index j = 0; j < seen; ++j) own[j] *= factors[j];
+      }
     }
-    float* to = out + i0 * problem.value_width;
-    multiply(rows, problem.value_width, seen, {scores, problem.row(), 1}, values, most_seen, to, problem.value_width, false);
+    for (Index i = 0; i < rows; i += kLanes) {
+      // Of a row where nothing takes part the logarithm is infinite, so that its weights are 0 when computed again.
+      const Floats sum = load(sums + i);
+      store_first(logsumexp + i0 + i, sum == 0.0f ? all(INFINITY) : load(shifts + i) + log(sum), std::min<Index>(kLanes, rows - i));
+    }
+    multiply(rows, problem.value_width, seen, {scores, problem.row(), 1}, values, most_seen, out.at(i0), out.row, false);
     for (Index i = 0; i < rows; ++i) {
       const float factor = sums[i] == 0.0f ? 0.0f : 1.0f / sums[i];
-      for (Index j = 0; j < problem.value_width; ++j) to[i * problem.value_width + j] *= factor;
+      float* to = out.at(i0 + i);
+      for (Index j = 0; j < problem.value_width; ++j) to[j] *= factor;
     }
   }
   return true;
@@ -209,11 +226,12 @@ float product_of_rows(const Matrix& x, const Matrix& y, Index count) {
   return sum;
 }
 
-// What the gradient of one head reads and writes.
+// What the gradient of one head reads and writes; what other heads gave for its keys stays there, if there are such.
 struct Backward {
   Matrix query, key, value, slope, out;
-  const float* logsumexp;
-  float *query_slope, *key_slope, *value_slope;
+  const float *noise, *logsumexp;
+  Result query_slope, key_slope, value_slope;
+  bool adds;
 };
 
 bool backward(const Problem& problem, const Backward& at, const Mask& mask) {
@@ -235,8 +253,10 @@ bool backward(const Problem& problem, const Backward& at, const Mask& mask) {
   pack(keys, width, {at.key.data, at.key.column, at.key.row}, keys_turned);
   pack(keys, value_width, {at.value.data, at.value.column, at.value.row}, values_turned);
   pack(width, keys, at.key, keys_packed);
-  std::memset(at.key_slope, 0, static_cast<size_t>(keys * width) * sizeof(float));
-  std::memset(at.value_slope, 0, static_cast<size_t>(keys * value_width) * sizeof(float));
+  if (!at.adds) {
+    at.key_slope.clear(0, keys, width);
+    at.value_slope.clear(0, keys, value_width);
+  }
   for (Index i0 = 0; i0 < problem.length; i0 += block) {
     const Index rows = std::min(block, problem.length - i0);
     const Index seen = problem.seen(i0 + rows);
@@ -245,21 +265,24 @@ bool backward(const Problem& problem, const Backward& at, const Mask& mask) {
     for (Index i = 0; i < rows; ++i) {
       float* own = weights + i * problem.row();
       float* own_slopes = slopes + i * problem.row();
-      finish_scores(problem, mask, i0 + i, seen, own);
+      const float factor = finish_scores(problem, mask, i0 + i, seen, own);
       const float along = product_of_rows(at.slope.from(i0 + i, 0), at.out.from(i0 + i, 0), value_width);
       const float shift = at.logsumexp[i0 + i];
-      Index j = 0;
-      for (; j < seen; j += kLanes) {
-        const Floats weight = share(load(own + j) - shift);
-        store(own + j, weight);
-        store(own_slopes + j, weight * (load(own_slopes + j) - along) * problem.scale);
+      const float* noise = at.noise == nullptr ? nullptr : at.noise + (i0 + i) * keys;
+      for (Index j = 0; j < seen; j += kLanes) {
+        const Floats weight = share(load(own + j) * factor - shift);
+        const Floats kept = noise == nullptr ? all(1.0f) : load_filled(noise + j, std::min<Index>(kLanes, keys - j), 0.0f);
+        store(own + j, weight * kept);
+        store(own_slopes + j, weight * (load(own_slopes + j) * kept - along) * problem.scale);
       }
     }
     pack(width, rows, at.query.from(i0, 0), queries_packed);
     pack(value_width, rows, at.slope.from(i0, 0), received_packed);
-    multiply(rows, width, seen, {slopes, problem.row(), 1}, keys_packed, keys, at.query_slope + i0 * width, width, false);
-    multiply(seen, width, rows, {slopes, 1, problem.row()}, queries_packed, rows, at.key_slope, width, true);
-    multiply(seen, value_width, rows, {weights, 1, problem.row()}, received_packed, rows, at.value_slope, value_width, true);
+    multiply(rows, width, seen, {slopes, problem.row(), 1}, keys_packed, keys, at.query_slope.at(i0), at.query_slope.row,
+             false);
+    multiply(seen, width, rows, {slopes, 1, problem.row()}, queries_packed, rows, at.key_slope.data, at.key_slope.row, true);
+    multiply(seen, value_width, rows, {weights, 1, problem.row()}, received_packed, rows, at.value_slope.data,
+             at.value_slope.row, true);
   }
   return true;
 }
@@ -274,7 +297,15 @@ bool is_usable(PyObject* object, int dims) {
   return true;
 }
 
-// Read (query, key, value, mask, causal, scale) into a problem; false where it is not one for these kernels.
+// Whether an array can be written to as heads of matrices of these sizes, whose rows are contiguous.
+bool is_result(PyObject* object, const Array& like, Index rows, Index width) {
+  if (!is_usable(object, like.dims()) || !PyArray_ISWRITEABLE(reinterpret_cast<PyArrayObject*>(object))) return false;
+  const Array x(object);
+  if (x.shape(-2) != rows || x.shape(-1) != width || (x.stride(-1) != kItem && width > 1)) return false;
+  return std::equal(x.shape(), x.shape() + x.dims() - 2, like.shape());
+}
+
+// Read (query, key, value, mask, noise, causal, scale) into a problem; false where it is not one for these kernels.
 bool read(PyObject* const* args, Problem& problem, Index& heads) {
   if (!is_array(args[0])) return false;
   const Array query(args[0]);
@@ -283,44 +314,51 @@ bool read(PyObject* const* args, Problem& problem, Index& heads) {
   const Array key(args[1]);
   const Array value(args[2]);
   heads = 1;
+  problem = {query.shape(-2), key.shape(-2), query.shape(-1), value.shape(-1), 1, 0.0f, args[5] == Py_True};
+  if (query.size() == 0 || key.size() == 0 || value.size() == 0) return false;
   for (int dim = 0; dim < dims - 2; ++dim) {
-    if (key.shape(dim) != query.shape(dim) || value.shape(dim) != query.shape(dim)) return false;
+    if (value.shape(dim) != key.shape(dim)) return false;
+    if (key.shape(dim) != query.shape(dim)) {
+      if (dim != dims - 3 || query.shape(dim) % key.shape(dim) != 0) return false;
+      problem.groups = query.shape(dim) / key.shape(dim);
+    }
     heads *= query.shape(dim);
   }
-  problem = {query.shape(-2), key.shape(-2), query.shape(-1), value.shape(-1), 0.0f, args[4] == Py_True};
   if (key.shape(-1) != problem.width || value.shape(-2) != problem.keys) return false;
-  if (query.size() == 0 || key.size() == 0 || value.size() == 0) return false;
-  if (args[3] != Py_None) {
+  for (int at : {3, 4}) {
+    if (args[at] == Py_None) continue;
     // Brought to the shape of the scores by the caller, which costs no memory.
-    if (!is_array(args[3])) return false;
-    const Array mask(args[3]);
-    if (mask.dims() != dims || (mask.type() != Type::boolean && mask.type() != Type::float32)) return false;
-    for (int dim = 0; dim < dims - 2; ++dim) {
-      if (mask.shape(dim) != query.shape(dim)) return false;
-    }
+    if (!is_array(args[at])) return false;
+    const Array mask(args[at]);
+    if (mask.dims() != dims || (mask.type() != Type::float32 && (at == 4 || mask.type() != Type::boolean))) return false;
+    if (at == 4 && !mask.contiguous()) return false;
+    if (!std::equal(mask.shape(), mask.shape() + dims - 2, query.shape())) return false;
     if (mask.shape(-2) != problem.length || mask.shape(-1) != problem.keys) return false;
   }
-  problem.scale = static_cast<float>(PyFloat_AsDouble(args[5]));
+  problem.scale = static_cast<float>(PyFloat_AsDouble(args[6]));
   return !PyErr_Occurred();
+}
+
+const float* noise_of(PyObject* object, const Problem& problem, Index head) {
+  return object == Py_None ? nullptr : Array(object).data<float>() + head * problem.length * problem.keys;
 }
 
 }  // namespace
 
-KERNEL(attention, "attention(query, key, value, mask, causal, scale): the result and each row's log of summed exponentials") {
+KERNEL(attention,
+       "attention(query, key, value, mask, noise, causal, scale, out): each row's log of summed exponentials; the result is "
+       "written to out") {
   Problem problem;
   Index heads = 0;
-  if (count != 6 || !read(args, problem, heads)) return PyErr_Occurred() ? nullptr : declined();
-  const Array query(args[0]), key(args[1]), value(args[2]);
-  npy_intp shape[NPY_MAXDIMS];
-  std::copy(query.shape(), query.shape() + query.dims(), shape);
-  Array logsumexp = Array::empty(query.dims() - 1, shape, Type::float32);
-  shape[query.dims() - 1] = problem.value_width;
-  Array out = Array::empty(query.dims(), shape, Type::float32);
-  if (!logsumexp || !out) return nullptr;
+  if (count != 8 || !read(args, problem, heads)) return PyErr_Occurred() ? nullptr : declined();
+  const Array query(args[0]), key(args[1]), value(args[2]), out(args[7]);
+  if (!is_result(args[7], query, problem.length, problem.value_width)) return declined();
+  Array logsumexp = Array::empty(query.dims() - 1, query.shape(), Type::float32);
+  if (!logsumexp) return nullptr;
   bool done = true;
   {
     WithoutGil unlocked;
-    const Heads queries(query), keys(key), values(value);
+    const Heads queries(query), keys(key, problem.groups), values(value, problem.groups), outs(out);
     // Few heads are divided, in blocks of queries.
     const Index blocks = (problem.length + problem.block() - 1) / problem.block();
     const Index parts = heads >= 4 * threads() ? 1 : std::min<Index>(blocks, 4);
@@ -329,8 +367,8 @@ KERNEL(attention, "attention(query, key, value, mask, causal, scale): the result
       const Index part = number % parts;
       const Index begin = blocks * part / parts * problem.block();
       const Index end = std::min(problem.length, blocks * (part + 1) / parts * problem.block());
-      const bool fine = forward(problem, queries[head], keys[head], values[head], mask_of(args[3], head), begin, end,
-                                out.data<float>() + head * problem.length * problem.value_width,
+      const bool fine = forward(problem, queries[head], keys[head], values[head], mask_of(args[3], head),
+                                noise_of(args[4], problem, head), begin, end, Result(outs, head),
                                 logsumexp.data<float>() + head * problem.length);
       if (!fine) done = false;
     };
@@ -341,48 +379,54 @@ KERNEL(attention, "attention(query, key, value, mask, causal, scale): the result
     }
   }
   if (!done) return PyErr_NoMemory();
-  return Py_BuildValue("(NN)", out.release(), logsumexp.release());
+  return logsumexp.release();
 }
 
 KERNEL(attention_gradient,
-       "attention_gradient(query, key, value, mask, causal, scale, g, out, logsumexp): of query, key and value") {
+       "attention_gradient(query, key, value, mask, noise, causal, scale, g, out, logsumexp, query_slope, key_slope, value_slope): "
+       "of query, key and value, written to the last three") {
   Problem problem;
   Index heads = 0;
-  if (count != 9 || !read(args, problem, heads)) return PyErr_Occurred() ? nullptr : declined();
+  if (count != 13 || !read(args, problem, heads)) return PyErr_Occurred() ? nullptr : declined();
   const Array query(args[0]), key(args[1]), value(args[2]);
-  if (!is_usable(args[6], query.dims()) || !is_usable(args[7], query.dims()) || !is_usable(args[8], query.dims() - 1)) {
+  if (!is_usable(args[7], query.dims()) || !is_usable(args[8], query.dims()) || !is_usable(args[9], query.dims() - 1) ||
+      !is_result(args[10], query, problem.length, problem.width) || !is_result(args[11], key, problem.keys, problem.width) ||
+      !is_result(args[12], value, problem.keys, problem.value_width)) {
     return declined();
   }
-  const Array slope(args[6]), out(args[7]), logsumexp(args[8]);
+  const Array slope(args[7]), out(args[8]), logsumexp(args[9]), query_slope(args[10]), key_slope(args[11]), value_slope(args[12]);
   if (!logsumexp.contiguous()) return declined();
-  Array query_slope = Array::like(query);
-  Array key_slope = Array::like(key);
-  Array value_slope = Array::like(value);
-  if (!query_slope || !key_slope || !value_slope) return nullptr;
   bool done = true;
   {
     WithoutGil unlocked;
-    const Heads queries(query), keys(key), values(value), slopes(slope), outs(out);
-    const auto task = [&](Index head) {
-      const Backward at = {queries[head],
-                           keys[head],
-                           values[head],
-                           slopes[head],
-                           outs[head],
-                           logsumexp.data<float>() + head * problem.length,
-                           query_slope.data<float>() + head * problem.length * problem.width,
-                           key_slope.data<float>() + head * problem.keys * problem.width,
-                           value_slope.data<float>() + head * problem.keys * problem.value_width};
-      if (!backward(problem, at, mask_of(args[3], head))) done = false;
+    const Heads queries(query), keys(key, problem.groups), values(value, problem.groups), slopes(slope), outs(out);
+    const Heads query_slopes(query_slope), key_slopes(key_slope, problem.groups), value_slopes(value_slope, problem.groups);
+    const auto task = [&](Index group) {
+      // Heads of queries that share keys add up their gradients in this order.
+      for (Index head = group * problem.groups; head < (group + 1) * problem.groups; ++head) {
+        const Backward at = {queries[head],
+                             keys[head],
+                             values[head],
+                             slopes[head],
+                             outs[head],
+                             noise_of(args[4], problem, head),
+                             logsumexp.data<float>() + head * problem.length,
+                             Result(query_slopes, head),
+                             Result(key_slopes, head),
+                             Result(value_slopes, head),
+                             head % problem.groups != 0};
+        if (!backward(problem, at, mask_of(args[3], head))) done = false;
+      }
     };
+    const Index tasks = heads / problem.groups;
     if (heads * problem.length * problem.keys * problem.width > 32768) {
-      parallel_tasks(heads, task);
+      parallel_tasks(tasks, task);
     } else {
-      for (Index head = 0; head < heads; ++head) task(head);
+      for (Index group = 0; group < tasks; ++group) task(group);
     }
   }
   if (!done) return PyErr_NoMemory();
-  return Py_BuildValue("(NNN)", query_slope.release(), key_slope.release(), value_slope.release());
+  Py_RETURN_NONE;
 }
 
 }  // namespace facula

@@ -34,14 +34,16 @@ void pack(Index n, Index k, const gemm::Matrix& b, float* to) {
   }
 }
 
-// sums (m x kColumns) = A (m x k) times one panel.
-void times_panel(Index m, Index k, const float* a, Index a_row, const float* panel, float* sums) {
+// sums (m x kColumns) = A (m x k) times one panel. `first_look(row, rows)` is called before rows are begun with.
+template <class Look>
+void times_panel(Index m, Index k, const float* a, Index a_row, const float* panel, float* sums, const Look& first_look) {
   for (Index k0 = 0; k0 < k; k0 += kPass) {
     const Index depth = std::min(kPass, k - k0);
     Finish finish;
     finish.add = k0 > 0;
     for (Index i = 0; i < m; i += kRows) {
       Index last = 0;
+      if (k0 == 0) first_look(i, std::min<Index>(kRows, m - i));
       const auto run = gemm::kernel_for<false, true>(std::min<Index>(kRows, m - i), kColumns, last);
       run(depth, a + i * a_row + k0, a_row, 1, panel + k0 * kColumns, kColumns, sums + i * kColumns, kColumns, last, finish);
     }
@@ -103,7 +105,7 @@ ALWAYS_INLINE Floats squashed(Floats x) {
 template <int for_writing>
 ALWAYS_INLINE void announce(const float* rows, Index count, Index row) {
   for (Index i = 0; i < count; ++i) {
-    for (Index at = 0; at < kColumns; at += 16) __builtin_prefetch(rows + i * row + at, for_writing);
+    for (Index at = 0; at < kColumns; at += 16) __builtin_prefetch(rows + i * row + at, for_writing, 2);
   }
 }
 
@@ -238,7 +240,7 @@ bool run_forward(const Steps& steps, Index units, const float* hidden, const flo
           } else {
             for (Index gate = 0; gate < Cell::gates; ++gate) {
               cell.announce(n0, rows, gate, first);
-              times_panel(rows, units, before + n0 * units, units, panels[gate], sums[gate]);
+              times_panel(rows, units, before + n0 * units, units, panels[gate], sums[gate], [](Index, Index) {});
             }
           }
           for (Index row = 0; row < rows; ++row) {
@@ -278,8 +280,8 @@ bool run_backward(const Steps& steps, Index units, const float* slopes, const fl
           if (later == nullptr) {
             std::memset(sums, 0, sizeof sums);
           } else {
-            cell.announce(n0, rows, first);
-            times_panel(rows, gates * units, later + n0 * gates * units, gates * units, weights + first * gates * units, sums);
+            const auto look = [&](Index row, Index count) { cell.announce(n0 + row, count, first); };
+            times_panel(rows, gates * units, later + n0 * gates * units, gates * units, weights + first * gates * units, sums, look);
           }
           for (Index row = 0; row < rows; ++row) {
             for (Index from = 0; from < wide; from += kLanes) {

@@ -438,6 +438,12 @@ def _noise(input: Tensor, shape: Sequence[int], p: float) -> Tensor:
     return wrap(rng.bernoulli(_generator(None, input.device), tuple(shape), 1 - p, dtype, scale))
 
 
+def dropout_noise(input: Tensor, shape: Sequence[int], p: float) -> Tensor | None:
+    """Return by what `dropout` with ``p`` would multiply a tensor of this shape, on the device of ``input``, or None."""
+    _check_probability(p)
+    return None if p == 0.0 else _noise(input, shape, p)
+
+
 def _drop(input: Tensor, shape: Sequence[int], p: float, training: bool, inplace: bool) -> Tensor:
     _check_probability(p)
     if not training or p == 0.0 or input.numel() == 0:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import builtins
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from facula.dimensions import wrap_dim
+from facula.graph.modes import state as modes
+from facula.graph.modes import watch
+from facula.ops.joining import cat
 from facula.primitive import primitive
 from facula.tensor_base import TensorBase
 from facula.types import Tensor
@@ -55,6 +61,50 @@ def _replace_slice(xp, x, source, *, key):
     return result
 
 
+# All pieces of a recorded tensor at once: their gradients are joined, where those of single slices would each be put into
+# zeros of the whole shape and added up.
+
+
+@primitive(view=True, vjp={"x": lambda g, x_shape, sizes, dim: _join_pieces(g, x_shape, sizes, dim)})
+def _split(xp, x, *, sizes, dim):
+    before = (builtins.slice(None),) * dim
+    ends = itertools.accumulate(sizes)
+    return tuple([x[(*before, builtins.slice(end - size, end))] for size, end in zip(sizes, ends, strict=True)])
+
+
+def _join_pieces(g: Sequence[Tensor | None], shape: Sequence[int], sizes: Sequence[int], dim: int) -> Tensor:
+    some = next(each for each in g if each is not None)
+    zero = some.new_zeros((1,) * len(shape))
+    pieces = [
+        zero.expand((*shape[:dim], size, *shape[dim + 1 :])) if each is None else each
+        for each, size in zip(g, sizes, strict=True)
+    ]
+    return cat(pieces, dim)
+
+
+@primitive(view=True, vjp={"x": lambda g, x_shape, dim: _join_pieces(_unsqueezed(g, dim), x_shape, [1] * len(g), dim)})
+def _unbind(xp, x, *, dim):
+    before = (builtins.slice(None),) * dim
+    return tuple([x[(*before, index, ...)] for index in range(x.shape[dim])])
+
+
+def _unsqueezed(g: Sequence[Tensor | None], dim: int) -> list[Tensor | None]:
+    return [None if each is None else each.unsqueeze(dim) for each in g]
+
+
+def _are_recorded(input: Tensor) -> bool:
+    """Whether gradients of the pieces of a tensor go to it, and nothing else watches."""
+    return input._node is not None and modes.grad_enabled and not watch.active and type(input._array) is np.ndarray
+
+
+def _pieces(input: Tensor, sizes: Sequence[int], dim: int) -> tuple[Tensor, ...]:
+    """Return views of ``input`` cut into pieces of these sizes, which add up."""
+    if len(sizes) > 1 and _are_recorded(input):
+        return _split(input, sizes=tuple(sizes), dim=dim)
+    starts = itertools.accumulate(sizes, initial=0)
+    return tuple([narrow(input, dim, start, size) for start, size in zip(starts, sizes)])
+
+
 def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """Return the view of ``length`` elements from ``start`` along ``dim``."""
     if input.dim() == 0:
@@ -91,6 +141,8 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     if input.dim() == 0:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     at = wrap_dim(dim, input.dim())
+    if input._array.shape[at] > 1 and _are_recorded(input):
+        return _unbind(input, dim=at)
     return tuple([select(input, at, index) for index in range(input._array.shape[at])])
 
 
@@ -106,7 +158,7 @@ def split(input: Tensor, split_size_or_sections: int | Sequence[int], dim: int =
     if step < 0 or (step == 0 and size):
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={step}")
     starts = range(0, size, step) if step and size else (0,)
-    return tuple([narrow(input, at, start, min(step, size - start)) for start in starts])
+    return _pieces(input, [min(step, size - start) for start in starts], at)
 
 
 def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
@@ -123,11 +175,7 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
             "split_with_sizes expects split_sizes have only non-negative entries, but got "
             f"split_sizes={list(split_sizes)}"
         )
-    pieces, start = [], 0
-    for each in split_sizes:
-        pieces.append(narrow(input, at, start, each))
-        start += each
-    return tuple(pieces)
+    return _pieces(input, split_sizes, at)
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
