@@ -81,9 +81,10 @@ class Adam(Optimizer):
         rate = rate_of(group)
         beta1, beta2 = (float(beta) for beta in group["betas"])
         step = advance(state)
-        if native.available and not group["amsgrad"]:
+        if native.available:
+            largest = state["max_exp_avg_sq"]._array if group["amsgrad"] else None
             done = native.kernels.adam_step(
-                *(array, slope, state["exp_avg"]._array, state["exp_avg_sq"]._array),
+                *(array, slope, state["exp_avg"]._array, state["exp_avg_sq"]._array, largest),
                 *(float(rate), beta1, beta2, float(group["eps"]), float(group["weight_decay"])),
                 *(group["decoupled_weight_decay"], 1 - beta1**step, 1 - beta2**step),
             )
@@ -194,10 +195,15 @@ class Adamax(Optimizer):
         array, slope = param._array, grad._array
         beta1, beta2 = group["betas"]
         step = advance(state)
+        rate = rate_of(group) / (1 - beta1**step)
+        mean, largest = state["exp_avg"]._array, state["exp_inf"]._array
+        if native.available:
+            options = (rate, beta1, beta2, group["eps"], group["weight_decay"])
+            if native.kernels.adamax_step(array, slope, mean, largest, *options) is not NotImplemented:
+                return
         if group["weight_decay"]:
             slope = slope + group["weight_decay"] * array
-        mean, largest = state["exp_avg"]._array, state["exp_inf"]._array
         mean += (slope - mean) * (1 - beta1)
         largest *= beta2
         xp.maximum(largest, xp.abs(slope) + group["eps"], out=largest)
-        array -= rate_of(group) / (1 - beta1**step) * mean / largest
+        array -= rate * mean / largest

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from facula.backend import namespace
+from facula import native
+from facula.backend import Array, namespace
 from facula.optim.optimizer import (
     Optimizer,
     Params,
@@ -68,6 +69,8 @@ class RMSprop(Optimizer):
         xp = namespace(param._array)
         array, slope = param._array, grad._array
         advance(state)
+        if native.available and self._update_native(array, slope, state, group):
+            return
         if group["weight_decay"]:
             slope = slope + group["weight_decay"] * array
         alpha, square = group["alpha"], state["square_avg"]._array
@@ -87,6 +90,16 @@ class RMSprop(Optimizer):
             array -= rate_of(group) * running
         else:
             array -= rate_of(group) * (slope / scale)
+
+    def _update_native(self, array: Array, slope: Array, state: dict[str, Any], group: dict[str, Any]) -> bool:
+        """Do the same in one pass; False where the kernel leaves it to the array code."""
+        done = native.kernels.rmsprop_step(
+            *(array, slope, state["square_avg"]._array),
+            state["momentum_buffer"]._array if group["momentum"] > 0 else None,
+            state["grad_avg"]._array if group["centered"] else None,
+            *(rate_of(group), group["alpha"], group["eps"], group["weight_decay"], group["momentum"]),
+        )
+        return done is not NotImplemented
 
 
 class Adagrad(Optimizer):
@@ -137,10 +150,14 @@ class Adagrad(Optimizer):
         xp = namespace(param._array)
         array, slope = param._array, grad._array
         step = advance(state)
-        if group["weight_decay"]:
-            slope = slope + group["weight_decay"] * array
         rate = rate_of(group) / (1 + (step - 1) * group["lr_decay"])
         total = state["sum"]._array
+        if native.available:
+            options = (rate, group["eps"], group["weight_decay"])
+            if native.kernels.adagrad_step(array, slope, total, *options) is not NotImplemented:
+                return
+        if group["weight_decay"]:
+            slope = slope + group["weight_decay"] * array
         total += slope * slope
         array -= rate * (slope / (xp.sqrt(total) + group["eps"]))
 
@@ -197,10 +214,14 @@ class Adadelta(Optimizer):
         xp = namespace(param._array)
         array, slope = param._array, grad._array
         advance(state)
-        if group["weight_decay"]:
-            slope = slope + group["weight_decay"] * array
         rho, eps = group["rho"], group["eps"]
         square, steps = state["square_avg"]._array, state["acc_delta"]._array
+        if native.available:
+            options = (rate_of(group), rho, eps, group["weight_decay"])
+            if native.kernels.adadelta_step(array, slope, square, steps, *options) is not NotImplemented:
+                return
+        if group["weight_decay"]:
+            slope = slope + group["weight_decay"] * array
         square *= rho
         square += (1 - rho) * slope * slope
         delta = xp.sqrt(steps + eps) / xp.sqrt(square + eps) * slope

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from facula import native
 from facula.backend import namespace
 from facula.creation import tensor
 from facula.dtypes import float32
@@ -55,15 +56,18 @@ class ASGD(Optimizer):
         """Move against the gradient, and the mean towards the parameter."""
         array, slope = param._array, grad._array
         step = advance(state)
-        if group["weight_decay"]:
-            slope = slope + group["weight_decay"] * array
         eta, mu, mean = float(state["eta"]._array), float(state["mu"]._array), state["ax"]._array
-        array *= 1 - group["lambd"] * eta
-        array -= eta * slope
-        if mu == 1:
-            mean[...] = array
-        else:
-            mean += (array - mean) * mu
+        shrink = 1 - group["lambd"] * eta
+        options = (eta, group["weight_decay"], shrink, mu)
+        if not native.available or native.kernels.asgd_step(array, slope, mean, *options) is NotImplemented:
+            if group["weight_decay"]:
+                slope = slope + group["weight_decay"] * array
+            array *= shrink
+            array -= eta * slope
+            if mu == 1:
+                mean[...] = array
+            else:
+                mean += (array - mean) * mu
         rate = rate_of(group)
         state["eta"]._array[...] = rate / (1 + group["lambd"] * rate * step) ** group["alpha"]
         state["mu"]._array[...] = 1 / max(1, step - group["t0"])

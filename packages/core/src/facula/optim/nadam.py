@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from facula import native
 from facula.backend import namespace
 from facula.creation import tensor
 from facula.dtypes import float32
@@ -12,6 +13,30 @@ from facula.optim.adam import check_betas
 from facula.optim.optimizer import Optimizer, Params, advance, check_not_negative, rate_of, step_counter
 from facula.tensor import Tensor
 from facula.tensor_base import wrap
+
+
+def _move(
+    param: Tensor,
+    grad: Tensor,
+    state: dict[str, Any],
+    group: dict[str, Any],
+    of_grad: float,
+    of_mean: float,
+    factor: float | None,
+) -> bool:
+    """Bring both moments forward and move by a mixture of gradient and mean, in one pass; False where that is declined.
+
+    The mixture is divided by the root of ``factor`` times the second moment, plus epsilon, unless ``factor`` is None.
+    """
+    if not native.available:
+        return False
+    decay, decoupled = group["weight_decay"], group["decoupled_weight_decay"]
+    done = native.kernels.moments_step(
+        *(param._array, grad._array, state["exp_avg"]._array, state["exp_avg_sq"]._array, *group["betas"]),
+        *(group["eps"], 0.0 if decoupled else decay, 1.0 - rate_of(group) * decay if decoupled else 1.0),
+        *(of_grad, of_mean, factor),
+    )
+    return done is not NotImplemented
 
 
 def _decayed(param: Tensor, grad: Tensor, rate: float, group: dict[str, Any]) -> object:
@@ -86,17 +111,21 @@ class NAdam(Optimizer):
         array, rate = param._array, rate_of(group)
         beta1, beta2 = group["betas"]
         step = advance(state)
-        slope = _decayed(param, grad, rate, group)
         momentum, next_momentum = (
             beta1 * (1.0 - 0.5 * 0.96 ** (count * group["momentum_decay"])) for count in (step, step + 1)
         )
         state["mu_product"]._array[...] *= momentum
         product = float(state["mu_product"]._array)
+        of_grad = rate * (1.0 - momentum) / (1.0 - product)
+        of_mean = rate * next_momentum / (1.0 - product * next_momentum)
+        if _move(param, grad, state, group, of_grad, of_mean, 1 / (1 - beta2**step)):
+            return
+        slope = _decayed(param, grad, rate, group)
         mean, square = _moments(state, slope, (beta1, beta2))
         scale = namespace(array).sqrt(square / (1 - beta2**step))
         scale += group["eps"]
-        array -= rate * (1.0 - momentum) / (1.0 - product) * slope / scale
-        array -= rate * next_momentum / (1.0 - product * next_momentum) * mean / scale
+        array -= of_grad * slope / scale
+        array -= of_mean * mean / scale
 
 
 class RAdam(Optimizer):
@@ -143,16 +172,20 @@ class RAdam(Optimizer):
         array, rate = param._array, rate_of(group)
         beta1, beta2 = group["betas"]
         step = advance(state)
-        slope = _decayed(param, grad, rate, group)
-        mean, square = _moments(state, slope, (beta1, beta2))
         correction = 1 - beta2**step
         longest = 2 / (1 - beta2) - 1
         length = longest - 2 * step * beta2**step / correction
-        rate = rate / (1 - beta1**step)
-        if length <= 5.0:
-            array -= rate * mean
+        of_mean, factor = rate / (1 - beta1**step), None
+        if length > 5.0:
+            known = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+            of_mean, factor = of_mean * math.sqrt(known * correction), 1.0
+        if _move(param, grad, state, group, 0.0, of_mean, factor):
             return
-        known = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+        slope = _decayed(param, grad, rate, group)
+        mean, square = _moments(state, slope, (beta1, beta2))
+        if factor is None:
+            array -= of_mean * mean
+            return
         scale = namespace(array).sqrt(square)
         scale += group["eps"]
-        array -= rate * math.sqrt(known * correction) * mean / scale
+        array -= of_mean * mean / scale

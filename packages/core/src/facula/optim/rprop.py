@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from facula import native
 from facula.backend import namespace
 from facula.optim.optimizer import Optimizer, Params, advance, check_not_negative, rate_of, step_counter
 from facula.tensor import Tensor
@@ -55,6 +56,10 @@ class Rprop(Optimizer):
         previous, size = state["prev"]._array, state["step_size"]._array
         shorter, longer = group["etas"]
         advance(state)
+        if native.available:
+            options = (shorter, longer, *group["step_sizes"])
+            if native.kernels.rprop_step(array, slope, previous, size, *options) is not NotImplemented:
+                return
         agreement = slope * previous
         turned = agreement < 0
         size[turned] *= shorter
