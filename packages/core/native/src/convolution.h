@@ -104,7 +104,14 @@ struct Padded {
 
   // Copy one channel.
   void copy(const float* x, float* to) const {
-    std::memset(to, 0, static_cast<size_t>(plane()) * sizeof(float));
+    clear(to);
+    place(x, to);
+  }
+
+  void clear(float* to) const { std::memset(to, 0, static_cast<size_t>(plane()) * sizeof(float)); }
+
+  // Copy one channel to where all that lies around it is zero, since `clear` or an earlier one of these copies.
+  void place(const float* x, float* to) const {
     for_rows([&](Index source, Index target, Index first, Index count) {
       const float* line = x + source;
       float* line_to = to + target;
@@ -158,7 +165,17 @@ struct Padded {
       store(to + at / 2, __builtin_shuffle(left, right, even));
       store(to + columns + at / 2, __builtin_shuffle(left, right, odd));
     }
+#if defined(__AVX512F__)
+    if (at < end) {
+      const Index rest = end - at;
+      const Floats left = load_short(line + at, std::min<Index>(kLanes, rest));
+      const Floats right = load_short(line + at + kLanes, std::max<Index>(0, rest - kLanes));
+      store_short(to + at / 2, __builtin_shuffle(left, right, even), (rest + 1) / 2);
+      store_short(to + columns + at / 2, __builtin_shuffle(left, right, odd), rest / 2);
+    }
+#else
     for (; at < end; ++at) to[at % 2 * columns + at / 2] = line[at];
+#endif
   }
 
   // Calls `body(offset of a row in the image, its offset here, first column here, how many)` for all rows in both.
@@ -204,6 +221,39 @@ static inline Padded padded_gradient(const Shape& shape) {
   }
   made.finish();
   return made;
+}
+
+// A line from its elements of each remainder by `stride`: `part(remainder)` is where they lie, with a vector's room after
+// them.
+template <class Part>
+static inline void join_line(Index stride, Index size, const Part& part, float* to) {
+  if (stride == 2 && size > 1) {
+    Ints low = {}, high = {};
+    for (int lane = 0; lane < kLanes; ++lane) {
+      low[lane] = lane / 2 + lane % 2 * kLanes;
+      high[lane] = low[lane] + kLanes / 2;
+    }
+    const float* even = part(0);
+    const float* odd = part(1);
+    for (Index at = 0; at < size; at += 2 * kLanes) {
+      const Floats left = load(even + at / 2), right = load(odd + at / 2);
+      const Floats first = __builtin_shuffle(left, right, low), second = __builtin_shuffle(left, right, high);
+      const Index rest = size - at;
+      if (rest >= 2 * kLanes) {
+        store(to + at, first);
+        store(to + at + kLanes, second);
+      } else {
+        store_short(to + at, first, std::min<Index>(rest, kLanes));
+        if (rest > kLanes) store_short(to + at + kLanes, second, rest - kLanes);
+      }
+    }
+    return;
+  }
+  for (Index remainder = 0; remainder < std::min(stride, size); ++remainder) {
+    const Index count = (size - remainder + stride - 1) / stride;
+    const float* from = part(remainder);
+    for (Index at = 0; at < count; ++at) to[at * stride + remainder] = from[at];
+  }
 }
 
 // Elements that may be read beyond the last of a padded image.

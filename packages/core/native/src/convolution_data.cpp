@@ -128,40 +128,6 @@ bool data_by_columns(const Shape& shape, const float* y, const float* weight, fl
   return done;
 }
 
-// A line of the data from the results of all remainders, `step` apart: its elements from each in turn. A remainder's own
-// lines are as long as it has places.
-void join_line(const Shape& shape, const float* results, Index step, Index line, float* to) {
-  const Index stride = shape.stride[2];
-  const Index size = shape.in[2];
-  if (stride == 2 && size > 1) {
-    Ints low = {}, high = {};
-    for (int lane = 0; lane < kLanes; ++lane) {
-      low[lane] = lane / 2 + lane % 2 * kLanes;
-      high[lane] = low[lane] + kLanes / 2;
-    }
-    const float* even = results + line * ((size + 1) / 2);
-    const float* odd = results + step + line * (size / 2);
-    for (Index at = 0; at < size; at += 2 * kLanes) {
-      const Floats left = load(even + at / 2), right = load(odd + at / 2);
-      const Floats first = __builtin_shuffle(left, right, low), second = __builtin_shuffle(left, right, high);
-      const Index rest = size - at;
-      if (rest >= 2 * kLanes) {
-        store(to + at, first);
-        store(to + at + kLanes, second);
-      } else {
-        store_short(to + at, first, std::min<Index>(rest, kLanes));
-        if (rest > kLanes) store_short(to + at + kLanes, second, rest - kLanes);
-      }
-    }
-    return;
-  }
-  for (Index part = 0; part < std::min(stride, size); ++part) {
-    const Index count = (size - part + stride - 1) / stride;
-    const float* from = results + part * step + line * count;
-    for (Index at = 0; at < count; ++at) to[at * stride + part] = from[at];
-  }
-}
-
 // The gradient of the data for windows that move by more than one: for each remainder of a place by the stride, a
 // convolution with the taps that reach it.
 bool data_by_phases(const Shape& shape, const float* y, const float* weight, float* x) {
@@ -212,7 +178,9 @@ bool data_by_phases(const Shape& shape, const float* y, const float* weight, flo
           const Index d = deep.first + line / high.count % deep.count * shape.stride[0];
           const Index h = high.first + line % high.count * shape.stride[1];
           float* to = x + start * shape.channels * shape.in_size() + plane * shape.in_size() + (d * shape.in[1] + h) * shape.in[2];
-          join_line(shape, results, together * image + kSlack, line, to);
+          join_line(stride, shape.in[2], [&](Index part) {
+            return results + part * (together * image + kSlack) + line * ((shape.in[2] - part + stride - 1) / stride);
+          }, to);
         }
       });
     }
