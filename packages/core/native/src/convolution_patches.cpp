@@ -43,36 +43,49 @@ void swap_axes(Index first, Index second, Index size, const float* from, float* 
   });
 }
 
-// The same as `gemm::pack_left` copies them, one group after the other, by all threads.
+// Tiles of rows are of about the same height, so that none leaves most of a kernel's registers empty.
+struct RowTiles {
+  Index rows, count;
+  explicit RowTiles(Index all) : rows(all), count((all + gemm::kRows - 1) / gemm::kRows) {}
+  Index first(Index tile) const { return rows * tile / count; }
+};
+
+// Filters copied for the kernels, one group after the other: pass by pass, in each pass tile by tile.
 float* packed_filters(const Filters& filters, Index groups, Index rows, Index depth) {
   const size_t size = gemm::packed_size(rows, depth);
   float* packed = scratch<float>(Purpose::transformed, size * static_cast<size_t>(groups));
   if (packed == nullptr) return nullptr;
-  const Index tiles = (rows + gemm::kRows - 1) / gemm::kRows;
-  parallel_for(groups * tiles, std::max<Index>(1, 16384 / (gemm::kRows * depth)), [&](Index begin, Index end) {
+  const RowTiles tiles(rows);
+  parallel_for(groups * tiles.count, std::max<Index>(1, 16384 / (gemm::kRows * depth)), [&](Index begin, Index end) {
     for (Index at = begin; at < end; ++at) {
-      const Index first = at % tiles * gemm::kRows;
-      const Index high = std::min<Index>(gemm::kRows, rows - first);
+      const Index tile = at % tiles.count;
+      const Index first = tiles.first(tile);
       const Index depth_block = gemm::depth_of_pass(depth);
       for (Index k = 0; k < depth; k += depth_block) {
         const Index deep = std::min(depth_block, depth - k);
-        const Matrix part = filters.of(at / tiles).from(first, k);
-        gemm::interleave<gemm::kRows>(part.data, part.row, part.column, high, deep,
-                                      packed + at / tiles * size + k * tiles * gemm::kRows + first * deep);
+        const Matrix part = filters.of(at / tiles.count).from(first, k);
+        gemm::interleave<gemm::kRows>(part.data, part.row, part.column, tiles.first(tile + 1) - first, deep,
+                                      packed + at / tiles.count * size + (k * tiles.count + tile * deep) * gemm::kRows);
       }
     }
   });
   return packed;
 }
 
-// Sums of `rows` filters over places that lie side by side: as `gemm`'s kernel, but read where the image lies.
+// Sums of `rows` filters over places that lie side by side: as `gemm`'s kernel, but read where the image lies, or
+// (`offsets` is null) from a panel.
 template <int rows>
 void filter_run(Index depth, const float* filters, const float* image, const Index* offsets, float* to, Index to_row, Index count,
                 bool add, const float* bias) {
   Floats sums[rows][2];
-  for (int i = 0; i < rows; ++i) sums[i][0] = sums[i][1] = bias == nullptr ? Floats{} : all(bias[i]);
-  for (Index k = 0; k < depth; ++k) {
-    const float* line = image + offsets[k];
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; ++i) {
+    sums[i][0] = sums[i][1] = bias == nullptr ? Floats{} : all(bias[i]);
+    // What is written should be near when the sums are done.
+    __builtin_prefetch(to + i * to_row, 1);
+    __builtin_prefetch(to + i * to_row + kLanes, 1);
+  }
+  const auto step = [&](Index k, const float* line) {
     const Floats left = load(line), right = load(line + kLanes);
 #pragma GCC unroll 12
     for (int i = 0; i < rows; ++i) {
@@ -80,16 +93,31 @@ void filter_run(Index depth, const float* filters, const float* image, const Ind
       sums[i][0] += scale * left;
       sums[i][1] += scale * right;
     }
+  };
+  if (offsets == nullptr) {
+    for (Index k = 0; k < depth; ++k) step(k, image + k * gemm::kColumns);
+  } else {
+    for (Index k = 0; k < depth; ++k) step(k, image + offsets[k]);
   }
-  for (int i = 0; i < rows; ++i) {
-    for (int j = 0; j < 2; ++j) {
-      float* place = to + i * to_row + j * kLanes;
-      const Index lanes = std::min<Index>(kLanes, count - j * kLanes);
-      if (lanes == kLanes) {
+  if (count == gemm::kColumns) {
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 2
+      for (int j = 0; j < 2; ++j) {
+        float* place = to + i * to_row + j * kLanes;
         store(place, add ? sums[i][j] + load(place) : sums[i][j]);
-      } else if (lanes > 0) {
-        store_short(place, add ? sums[i][j] + load_short(place, lanes) : sums[i][j], lanes);
       }
+    }
+    return;
+  }
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; ++i) {
+    const Index lanes = std::min<Index>(kLanes, count);
+    float* place = to + i * to_row;
+    store_short(place, add ? sums[i][0] + load_short(place, lanes) : sums[i][0], lanes);
+    if (count > kLanes) {
+      place += kLanes;
+      store_short(place, add ? sums[i][1] + load_short(place, count - kLanes) : sums[i][1], count - kLanes);
     }
   }
 }
@@ -105,38 +133,33 @@ FilterRun filter_run_of(Index count) {
   }
 }
 
-// Rows first … last of packed filters over the places from `place` on: as `gemm::multiply_packed`, but patches that lie
-// side by side are not copied.
-bool filter_places(Index all_rows, Index first, Index last, Index depth, const float* filters, const Patches& patches, Index place,
-                   Index places, float* to, Index to_row, const float* bias) {
+// Tiles of rows of packed filters over the places from `place` on; `to` and `bias` are of the first row of all. Patches
+// that lie side by side are not copied for a few rows.
+bool filter_places(const RowTiles& tiles, Index first_tile, Index last_tile, Index depth, const float* filters,
+                   const Patches& patches, Index place, Index places, float* to, Index to_row, const float* bias) {
   const Index depth_block = gemm::depth_of_pass(depth);
   float* panel = scratch<float>(Purpose::right_panels, static_cast<size_t>((depth_block + kLanes) * gemm::kColumns + kLanes));
   if (panel == nullptr) return false;
   for (Index k = 0; k < depth; k += depth_block) {
     const Index deep = std::min(depth_block, depth - k);
-    const float* block = filters + k * gemm::round_up(all_rows, gemm::kRows);
+    const float* block = filters + k * tiles.count * gemm::kRows;
     for (Index j = 0; j < places; j += gemm::kColumns) {
       const Index wide = std::min<Index>(gemm::kColumns, places - j);
       const Index width = patches.padded->out[2];
       const Index line = (place + j) / width;
-      const bool in_line = (place + j) % width + wide <= width;
-      const float* image = patches.image + (place + j) % width +
-                           patches.padded->place_offset(line / patches.padded->out[1], line % patches.padded->out[1]);
-      if (!in_line) patches.panel(k, deep, place + j, wide, panel);
-      for (Index i = first; i < last; i += gemm::kRows) {
-        const Index high = std::min(gemm::kRows + Index{0}, last - i);
-        float* sums = to + (i - first) * to_row + j;
-        if (in_line) {
-          filter_run_of<gemm::kRows>(high)(deep, block + i * deep, image, patches.offsets + k, sums, to_row, wide, k > 0,
-                                             k > 0 || bias == nullptr ? nullptr : bias + i);
-        } else {
-          gemm::Finish finish;
-          finish.add = k > 0;
-          if (k == 0 && bias != nullptr) finish.of_row = bias + i;
-          Index lanes = 0;
-          const gemm::Kernel run = gemm::kernel_for<true, true>(high, wide, lanes);
-          run(deep, block + i * deep, 1, gemm::kRows, panel, gemm::kColumns, sums, to_row, lanes, finish);
-        }
+      const bool in_line = last_tile - first_tile <= 8 && (place + j) % width + wide <= width;
+      const float* image = panel;
+      if (in_line) {
+        image = patches.image + (place + j) % width +
+                patches.padded->place_offset(line / patches.padded->out[1], line % patches.padded->out[1]);
+      } else {
+        patches.panel(k, deep, place + j, wide, panel);
+      }
+      for (Index tile = first_tile; tile < last_tile; ++tile) {
+        const Index i = tiles.first(tile);
+        filter_run_of<gemm::kRows>(tiles.first(tile + 1) - i)(deep, block + tile * deep * gemm::kRows, image,
+                                                              in_line ? patches.offsets + k : nullptr, to + i * to_row + j, to_row,
+                                                              wide, k > 0, k > 0 || bias == nullptr ? nullptr : bias + i);
       }
     }
   }
@@ -156,7 +179,7 @@ bool filter_images(Index batch, Index groups, Index channels, Index rows, const 
   float* results = nullptr;
   if (merge) results = scratch<float>(Purpose::accumulated, static_cast<size_t>(groups * rows * together * places));
   if (copies == nullptr || (merge && results == nullptr)) return false;
-  const size_t filters_size = gemm::packed_size(rows, depth);
+  const size_t filters_size = static_cast<size_t>(RowTiles(rows).count * gemm::kRows * depth + kLanes);
   float* packed = nullptr;
   bool done = true;
   for (Index start = 0; start < batch; start += together) {
@@ -180,19 +203,17 @@ bool filter_images(Index batch, Index groups, Index channels, Index rows, const 
       // Parts of the places of one image and, where they are few, of its rows, so that a single image keeps every thread
       // busy, and none waits long for the last.
       const Index parts = std::min(panels, std::max<Index>(1, (4 * threads() + units - 1) / units));
-      const Index tiles = (rows + gemm::kRows - 1) / gemm::kRows;
-      const Index across = units * panels < 16 * threads() && tiles >= 4 ? std::min<Index>(tiles / 2, threads()) : 1;
+      const RowTiles tiles(rows);
+      const Index across = units * panels < 16 * threads() && tiles.count >= 4 ? std::min<Index>(tiles.count / 2, threads()) : 1;
       parallel_tasks(units * parts * across, [&](Index task) {
         const Index part = task / across % parts;
         const Index unit = task / across / parts;
-        const Index i = tiles * (task % across) / across * gemm::kRows;
-        const Index i_end = std::min(rows, tiles * (task % across + 1) / across * gemm::kRows);
         const Index first = panels * part / parts * gemm::kColumns;
         const Index last = std::min(columns, panels * (part + 1) / parts * gemm::kColumns);
         const Patches patches = {copies + unit * channels * all.plane(), &all, offsets.data()};
-        if (!filter_places(rows, i, i_end, depth, packed + unit % groups * filters_size, patches, first, last - first,
-                           to + (unit * rows + i) * columns + first, columns,
-                           bias == nullptr ? nullptr : bias + unit % groups * rows)) {
+        if (!filter_places(tiles, tiles.count * (task % across) / across, tiles.count * (task % across + 1) / across, depth,
+                           packed + unit % groups * filters_size, patches, first, last - first, to + unit * rows * columns + first,
+                           columns, bias == nullptr ? nullptr : bias + unit % groups * rows)) {
           done = false;
         }
       });
