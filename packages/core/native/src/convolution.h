@@ -353,9 +353,17 @@ void depthwise_weight(const Shape& shape, const float* x, const float* y, float*
 
 // By transformed tiles, in `convolution_winograd.cpp`; false where memory is short.
 bool suits_winograd(const Shape& shape);
+bool suits_winograd_weight(const Shape& shape);
 bool winograd_forward(const Shape& shape, const float* x, const float* weight, const float* bias, float* y);
 bool winograd_data(const Shape& shape, const float* y, const float* weight, float* x);
 bool winograd_weight(const Shape& shape, const float* x, const float* y, float* weight);
+
+// Tiles of rows are of about the same height, so that none leaves most of a kernel's registers empty.
+struct RowTiles {
+  Index rows, count;
+  explicit RowTiles(Index all) : rows(all), count((all + gemm::kRows - 1) / gemm::kRows) {}
+  Index first(Index tile) const { return rows * tile / count; }
+};
 
 // How many images of a size are copied at once: about 24 MB of them.
 static inline Index images_together(Index batch, Index image) {

@@ -43,13 +43,6 @@ void swap_axes(Index first, Index second, Index size, const float* from, float* 
   });
 }
 
-// Tiles of rows are of about the same height, so that none leaves most of a kernel's registers empty.
-struct RowTiles {
-  Index rows, count;
-  explicit RowTiles(Index all) : rows(all), count((all + gemm::kRows - 1) / gemm::kRows) {}
-  Index first(Index tile) const { return rows * tile / count; }
-};
-
 // Filters copied for the kernels, one group after the other: pass by pass, in each pass tile by tile.
 float* packed_filters(const Filters& filters, Index groups, Index rows, Index depth) {
   const size_t size = gemm::packed_size(rows, depth);
@@ -256,8 +249,7 @@ bool forward(const Shape& shape, const float* x, const float* weight, const floa
 // The gradient of the weight: for each group, (out x places) of the gradient times (places x depth) of the patches, added
 // up image by image. Threads divide the weight, so that no sum depends on their number.
 bool weight_gradient(const Shape& shape, const float* x, const float* y, float* weight) {
-  // Of few channels, the products of the 36 places are too small to be quick.
-  if (suits_winograd(shape) && std::min(shape.group_channels(), shape.group_out()) >= 24) return winograd_weight(shape, x, y, weight);
+  if (suits_winograd_weight(shape)) return winograd_weight(shape, x, y, weight);
   const bool pointwise = shape.is_pointwise();
   const Padded padded = padded_data(shape);
   const Index channels = shape.group_channels();

@@ -1,0 +1,284 @@
+// Tiles of Winograd's F(4 x 4, 3 x 3): where they lie in images, and their transforms.
+//
+// Tiles of data, of filters and of results are evaluated at the points 0, p, -p, q, -q and infinity in both directions;
+// each of the 36 places is then a matrix product of its own. With p q = 1 the numbers stay of one size, and so the
+// error smaller than with the usual points 1 and 2.
+#pragma once
+
+#include "convolution.h"
+
+namespace facula {
+namespace convolution {
+
+constexpr int kOut = 4;
+constexpr int kIn = 6;
+constexpr int kPoints = kIn * kIn;
+
+constexpr float kP = 0.70710678118654752f;
+constexpr float kQ = 1.41421356237309505f;
+constexpr float kP2 = 0.5f;
+constexpr float kQ2 = 2.0f;
+constexpr float kP3 = 0.35355339059327376f;
+constexpr float kQ3 = 2.82842712474619010f;
+// One over the products of a point's distances from the others.
+constexpr float kNormP = 1.0f / (2.0f * kP2 * (kP2 - kQ2));
+constexpr float kNormQ = 1.0f / (2.0f * kQ2 * (kQ2 - kP2));
+
+// The transforms of one line; each is written over its input, or beside it.
+struct OfData {
+  static constexpr int from = kIn, to = kIn;
+  ALWAYS_INLINE void line(const Floats* x, Floats* y) {
+    const Floats even_p = x[4] - kQ2 * x[2], odd_p = kP * (x[3] - kQ2 * x[1]);
+    const Floats even_q = x[4] - kP2 * x[2], odd_q = kQ * (x[3] - kP2 * x[1]);
+    y[0] = x[0] + x[4] - (kP2 + kQ2) * x[2];
+    y[1] = even_p + odd_p;
+    y[2] = even_p - odd_p;
+    y[3] = even_q + odd_q;
+    y[4] = even_q - odd_q;
+    y[5] = x[1] + x[5] - (kP2 + kQ2) * x[3];
+  }
+};
+
+struct OfFilter {
+  static constexpr int from = 3, to = kIn;
+  ALWAYS_INLINE void line(const Floats* x, Floats* y) {
+    const Floats even_p = kNormP * (x[0] + kP2 * x[2]), odd_p = kNormP * kP * x[1];
+    const Floats even_q = kNormQ * (x[0] + kQ2 * x[2]), odd_q = kNormQ * kQ * x[1];
+    y[0] = x[0];
+    y[1] = even_p + odd_p;
+    y[2] = even_p - odd_p;
+    y[3] = even_q + odd_q;
+    y[4] = even_q - odd_q;
+    y[5] = x[2];
+  }
+};
+
+struct OfResult {
+  static constexpr int from = kIn, to = kOut;
+  ALWAYS_INLINE void line(const Floats* x, Floats* y) {
+    const Floats even_p = x[1] + x[2], odd_p = x[1] - x[2];
+    const Floats even_q = x[3] + x[4], odd_q = x[3] - x[4];
+    y[0] = x[0] + even_p + even_q;
+    y[1] = kP * odd_p + kQ * odd_q;
+    y[2] = kP2 * even_p + kQ2 * even_q;
+    y[3] = kP3 * odd_p + kQ3 * odd_q + x[5];
+  }
+};
+
+// The transposes of the last two, for the gradient of the filters.
+struct OfGradient {
+  static constexpr int from = kOut, to = kIn;
+  ALWAYS_INLINE void line(const Floats* x, Floats* y) {
+    const Floats even_p = x[0] + kP2 * x[2], odd_p = kP * x[1] + kP3 * x[3];
+    const Floats even_q = x[0] + kQ2 * x[2], odd_q = kQ * x[1] + kQ3 * x[3];
+    y[0] = x[0];
+    y[1] = even_p + odd_p;
+    y[2] = even_p - odd_p;
+    y[3] = even_q + odd_q;
+    y[4] = even_q - odd_q;
+    y[5] = x[3];
+  }
+};
+
+struct OfFilterGradient {
+  static constexpr int from = kIn, to = 3;
+  ALWAYS_INLINE void line(const Floats* x, Floats* y) {
+    const Floats even_p = kNormP * (x[1] + x[2]), odd_p = kNormP * kP * (x[1] - x[2]);
+    const Floats even_q = kNormQ * (x[3] + x[4]), odd_q = kNormQ * kQ * (x[3] - x[4]);
+    y[0] = x[0] + even_p + even_q;
+    y[1] = odd_p + odd_q;
+    y[2] = kP2 * even_p + kQ2 * even_q + x[5];
+  }
+};
+
+// Both directions of a square: `get(row, column)` gives its elements, `put(row, column, value)` takes the result's.
+template <class Transform, class Get, class Put>
+ALWAYS_INLINE void transform(const Get& get, const Put& put) {
+  Floats half[Transform::to][Transform::from];
+#pragma GCC unroll 6
+  for (int column = 0; column < Transform::from; ++column) {
+    Floats line[Transform::from], made[Transform::to];
+#pragma GCC unroll 6
+    for (int row = 0; row < Transform::from; ++row) line[row] = get(row, column);
+    Transform::line(line, made);
+#pragma GCC unroll 6
+    for (int row = 0; row < Transform::to; ++row) half[row][column] = made[row];
+  }
+#pragma GCC unroll 6
+  for (int row = 0; row < Transform::to; ++row) {
+    Floats made[Transform::to];
+    Transform::line(half[row], made);
+#pragma GCC unroll 6
+    for (int column = 0; column < Transform::to; ++column) put(row, column, made[column]);
+  }
+}
+
+// Where tiles lie in images of rows x columns: windows whose taps are `step` apart see as many interleaved images, and
+// each of these has high x wide tiles. The first tile begins `padding` before the image.
+struct Tiles {
+  Index high, wide;
+  Index rows, columns;
+  Index padding_rows, padding_columns;
+  Index step_rows, step_columns;
+
+  Index phases() const { return step_rows * step_columns; }
+  Index of_image() const { return phases() * high * wide; }
+
+  // Calls `body(image, first row, first column, how many tiles side by side, place in the block)`; row and column are
+  // those of the first tile's first result.
+  template <class Function>
+  void for_runs(Index first, Index number, const Function& body) const {
+    for (Index at = 0; at < number;) {
+      const Index line = (first + at) / wide;
+      const Index column = (first + at) % wide;
+      const Index phase = line / high % phases();
+      const Index run = std::min(number - at, wide - column);
+      body(line / high / phases(), line % high * kOut * step_rows + phase / step_columns,
+           column * kOut * step_columns + phase % step_columns, run, at);
+      at += run;
+    }
+  }
+};
+
+// Elements of equal remainder modulo 4 of four vectors that lie side by side.
+ALWAYS_INLINE void split_by_four(const Floats (&from)[4], Floats (&to)[4]) {
+  Ints even = {}, odd = {};
+  for (int lane = 0; lane < kLanes; ++lane) {
+    even[lane] = 2 * lane;
+    odd[lane] = 2 * lane + 1;
+  }
+  const Floats left_even = __builtin_shuffle(from[0], from[1], even), left_odd = __builtin_shuffle(from[0], from[1], odd);
+  const Floats right_even = __builtin_shuffle(from[2], from[3], even), right_odd = __builtin_shuffle(from[2], from[3], odd);
+  to[0] = __builtin_shuffle(left_even, right_even, even);
+  to[1] = __builtin_shuffle(left_odd, right_odd, even);
+  to[2] = __builtin_shuffle(left_even, right_even, odd);
+  to[3] = __builtin_shuffle(left_odd, right_odd, odd);
+}
+
+// The other way round.
+ALWAYS_INLINE void join_by_four(const Floats (&from)[4], float* to) {
+  Ints low = {}, high = {};
+  for (int lane = 0; lane < kLanes; ++lane) {
+    low[lane] = lane / 2 + lane % 2 * kLanes;
+    high[lane] = low[lane] + kLanes / 2;
+  }
+  const Floats even_low = __builtin_shuffle(from[0], from[2], low), even_high = __builtin_shuffle(from[0], from[2], high);
+  const Floats odd_low = __builtin_shuffle(from[1], from[3], low), odd_high = __builtin_shuffle(from[1], from[3], high);
+  store(to, __builtin_shuffle(even_low, odd_low, low));
+  store(to + kLanes, __builtin_shuffle(even_low, odd_low, high));
+  store(to + 2 * kLanes, __builtin_shuffle(even_high, odd_high, low));
+  store(to + 3 * kLanes, __builtin_shuffle(even_high, odd_high, high));
+}
+
+// Elements between two of the 36 places of a block: not a multiple of 4096 bytes, which all would share lines of a cache.
+static inline Index spread(Index size) { return gemm::round_up(size, kLanes) + 2 * kLanes; }
+
+// Four vectors from lines, numbers `step` apart; of them only those at places begin … end are read, the others are zero.
+class LineReader {
+ public:
+  LineReader(Index step, Index begin, Index end) : step_(step), begin_(begin), end_(end) {
+#if defined(__AVX512F__)
+    const bool by_two = step == 2;
+    for (Index at = 0; at < (by_two ? 8 : 4); ++at) {
+      const Index low = (by_two ? 2 * begin : begin) - at * kLanes, high = (by_two ? 2 * end - 1 : end) - at * kLanes;
+      const unsigned first = static_cast<unsigned>(std::min<Index>(kLanes, std::max<Index>(0, low)));
+      const unsigned last = static_cast<unsigned>(std::min<Index>(kLanes, std::max<Index>(0, high)));
+      inside_[at] = static_cast<__mmask16>(((1u << last) - 1) & ~((1u << first) - 1));
+    }
+#endif
+  }
+
+  inline __attribute__((always_inline)) void read(const float* line, Floats (&to)[4]) const {
+#if defined(__AVX512F__)
+    const auto part = [&](Index at) { return static_cast<Floats>(_mm512_maskz_loadu_ps(inside_[at], line + at * kLanes)); };
+    Ints places = {};
+    for (int lane = 0; lane < kLanes; ++lane) places[lane] = lane;
+    if (step_ == 1) {
+      for (Index at = 0; at < 4; ++at) to[at] = part(at);
+    } else if (step_ == 2) {
+      for (Index at = 0; at < 4; ++at) to[at] = __builtin_shuffle(part(2 * at), part(2 * at + 1), 2 * places);
+    } else {
+      const Ints apart = places * static_cast<int32_t>(step_);
+      for (Index at = 0; at < 4; ++at) {
+        to[at] = static_cast<Floats>(_mm512_mask_i32gather_ps(__m512{}, inside_[at], reinterpret_cast<__m512i>(apart),
+                                                              line + at * kLanes * step_, sizeof(float)));
+      }
+    }
+#else
+    for (int at = 0; at < 4; ++at) {
+      float lanes[kLanes];
+      for (Index lane = 0; lane < kLanes; ++lane) {
+        const Index place = at * kLanes + lane;
+        lanes[lane] = place >= begin_ && place < end_ ? line[place * step_] : 0.0f;
+      }
+      to[at] = load(lanes);
+    }
+#endif
+  }
+
+ private:
+  Index step_;
+  [[maybe_unused]] Index begin_, end_;
+#if defined(__AVX512F__)
+  __mmask16 inside_[8];
+#endif
+};
+
+// Numbers to places `step` apart.
+ALWAYS_INLINE void spread_line(float* to, Index step, const float* from, Index count) {
+  if (step == 1) {
+    copy_line(to, from, count);
+    return;
+  }
+  Index at = 0;
+#if defined(__AVX512F__)
+  if (step == 2) {
+    Ints low = {};
+    for (int lane = 0; lane < kLanes; ++lane) low[lane] = lane / 2;
+    for (; at + kLanes / 2 <= count; at += kLanes / 2) {
+      _mm512_mask_storeu_ps(to + 2 * at, 0x5555, static_cast<__m512>(__builtin_shuffle(load(from + at), low)));
+    }
+  }
+#endif
+  for (; at < count; ++at) to[at * step] = from[at];
+}
+
+// Tiles of size x size as their elements: to[(row * size + column) * pitch + tile]. Vectors beyond the last tile are
+// written too.
+template <int size>
+static void gather(const Tiles& tiles, const float* x, Index image_step, Index first, Index number, Index pitch, float* to) {
+  // A vector of tiles that overlap needs the first columns of the next.
+  constexpr int step = size > kOut ? kLanes - 1 : kLanes;
+  Ints next = {};
+  for (int lane = 0; lane < kLanes; ++lane) next[lane] = std::min(lane + 1, kLanes - 1);
+  const Index apart = tiles.step_columns;
+  tiles.for_runs(first, number, [&](Index image, Index top, Index left, Index run, Index at) {
+    const Index before = left - tiles.padding_columns;
+    const Index length = run * kOut + size - kOut;
+    const Index begin = before < 0 ? (-before + apart - 1) / apart : 0;
+    const Index end = std::min(length, tiles.columns > before ? (tiles.columns - before + apart - 1) / apart : 0);
+    for (Index tile = 0; tile < run; tile += step) {
+      const LineReader reader(apart, begin - tile * kOut, end - tile * kOut);
+      for (int row = 0; row < size; ++row) {
+        const Index h = top + row * tiles.step_rows - tiles.padding_rows;
+        float* row_to = to + row * size * pitch + at + tile;
+        if (h < 0 || h >= tiles.rows) {
+          for (int column = 0; column < size; ++column) store(row_to + column * pitch, Floats{});
+          continue;
+        }
+        const float* from = x + image * image_step + h * tiles.columns + before;
+        Floats whole[4], parts[4];
+        reader.read(from + tile * kOut * apart, whole);
+        split_by_four(whole, parts);
+        for (int column = 0; column < 4; ++column) store(row_to + column * pitch, parts[column]);
+        if (size > kOut) {
+          store(row_to + 4 * pitch, __builtin_shuffle(parts[0], next));
+          store(row_to + 5 * pitch, __builtin_shuffle(parts[1], next));
+        }
+      }
+    }
+  });
+}
+
+}  // namespace convolution
+}  // namespace facula
