@@ -27,6 +27,7 @@ from facula_vision.ops.misc import (
     Permute,
     SqueezeExcitation,
 )
+from facula_vision.ops.rois import RoIAlign, roi_align
 from facula_vision.ops.stochastic_depth import StochasticDepth, stochastic_depth
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Conv3dNormActivation",
     "FrozenBatchNorm2d",
     "Permute",
+    "RoIAlign",
     "SqueezeExcitation",
     "StochasticDepth",
     "batched_nms",
@@ -51,6 +53,7 @@ __all__ = [
     "masks_to_boxes",
     "nms",
     "remove_small_boxes",
+    "roi_align",
     "sigmoid_focal_loss",
     "stochastic_depth",
 ]

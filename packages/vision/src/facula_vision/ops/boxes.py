@@ -3,7 +3,7 @@
 import math
 
 import facula
-from facula import Tensor
+from facula import Tensor, regions
 
 __all__ = [
     "batched_nms",
@@ -103,21 +103,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     >>> nms(boxes, facula.tensor([0.5, 0.9, 0.3]), 0.5)
     tensor([1, 2])
     """
-    if boxes.dim() != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"boxes should be a 2D tensor of shape [N, 4], got {list(boxes.shape)}")
-    if scores.dim() != 1 or len(scores) != len(boxes):
-        raise ValueError(f"scores should have one element for each of the {len(boxes)} boxes, got {list(scores.shape)}")
-    with facula.no_grad():
-        order = scores.argsort(descending=True, stable=True)
-        suppresses = (box_iou(boxes[order], boxes[order]) > iou_threshold).tolist()
-        gone = [False] * len(order)
-        kept = []
-        for at, row in enumerate(suppresses):
-            if gone[at]:
-                continue
-            kept.append(at)
-            gone = [before or now for before, now in zip(gone, row)]
-        return order[facula.tensor(kept, dtype=facula.int64, device=boxes.device)]
+    return regions.nms(boxes, scores, iou_threshold)
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
