@@ -22,7 +22,8 @@ from facula_lightning.metrics import BinaryAUROC, MulticlassAccuracy
 from facula_lightning.utilities.exceptions import MisconfigurationException
 
 MODULES = ["learner.learner", "learner.losses", "learner.optimizers", "learner.history", "learner.task"]
-MODULES += ["utilities.layers", "callbacks.one_cycle"]
+MODULES += ["utilities.layers", "utilities.samplers", "callbacks.one_cycle", "callbacks.mixing", "callbacks.neftune"]
+MODULES += ["callbacks.reduce_lr_on_plateau", "callbacks.backup_and_restore", "callbacks.exact_accumulation"]
 
 
 @pytest.mark.parametrize("name", MODULES)

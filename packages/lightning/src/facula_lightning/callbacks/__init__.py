@@ -1,18 +1,25 @@
 """Callbacks: what happens beside the model while it trains."""
 
+from facula_lightning.callbacks.backup_and_restore import BackupAndRestore
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.callbacks.checkpoint import Checkpoint
 from facula_lightning.callbacks.crash_capsule import CrashCapsule, NonFiniteError
 from facula_lightning.callbacks.early_stopping import EarlyStopping
+from facula_lightning.callbacks.exact_accumulation import ExactGradientAccumulation
 from facula_lightning.callbacks.finetuning import BackboneFinetuning, BaseFinetuning
 from facula_lightning.callbacks.gradient_accumulation_scheduler import GradientAccumulationScheduler
 from facula_lightning.callbacks.lambda_function import LambdaCallback
 from facula_lightning.callbacks.lr_monitor import LearningRateMonitor
+from facula_lightning.callbacks.mixing import LabelSmoothing, MixUp
 from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
 from facula_lightning.callbacks.model_summary import ModelSummary
+from facula_lightning.callbacks.neftune import NEFTune
 from facula_lightning.callbacks.on_exception_checkpoint import OnExceptionCheckpoint
+from facula_lightning.callbacks.one_cycle import OneCycle
 from facula_lightning.callbacks.prediction_writer import BasePredictionWriter
 from facula_lightning.callbacks.progress import PlainProgressBar, ProgressBar, TQDMProgressBar
+from facula_lightning.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+from facula_lightning.callbacks.terminate_on_nan import TerminateOnNaN
 from facula_lightning.callbacks.timer import Timer
 from facula_lightning.callbacks.weight_averaging import (
     EMAWeightAveraging,
@@ -27,3 +34,5 @@ __all__ += ["OnExceptionCheckpoint"]
 __all__ += ["CrashCapsule", "NonFiniteError"]
 __all__ += ["BackboneFinetuning", "BaseFinetuning", "BasePredictionWriter"]
 __all__ += ["EMAWeightAveraging", "StochasticWeightAveraging", "WeightAveraging"]
+__all__ += ["BackupAndRestore", "ExactGradientAccumulation", "LabelSmoothing", "MixUp", "NEFTune", "OneCycle"]
+__all__ += ["ReduceLROnPlateau", "TerminateOnNaN"]

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from facula_lightning.callbacks.backup_and_restore import find_backup
 from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
 from facula_lightning.checkpointing.io import PathLike
 from facula_lightning.checkpointing.plain import plain_hparams
@@ -86,10 +87,10 @@ class CheckpointConnector:
     def resolve_path(self, path: PathLike | None, stage: str, given_model: bool = True) -> str | None:
         """Return the file that ``ckpt_path`` means: a file, "last", "best" or "hpc".
 
-        For validate, test and predict, None means the weights as they are.
+        For validate, test and predict, None means the weights as they are; for fit, the backup where there is one.
         """
         if path is None:
-            return None
+            return find_backup(self.trainer) if stage == "fit" else None
         text = os.fspath(path)
         trainer = self.trainer
         savers = [each for each in trainer.callbacks if isinstance(each, ModelCheckpoint)]

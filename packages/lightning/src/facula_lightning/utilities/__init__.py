@@ -5,12 +5,14 @@ from facula_lightning.utilities.combined_loader import CombinedLoader
 from facula_lightning.utilities.data import move_data_to_device, suggested_max_num_workers
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.grads import grad_norm
+from facula_lightning.utilities.layers import discriminative_lrs, freeze_to, layer_groups
 from facula_lightning.utilities.rank_zero import (
     rank_zero_deprecation,
     rank_zero_info,
     rank_zero_only,
     rank_zero_warn,
 )
+from facula_lightning.utilities.samplers import LengthGroupedSampler, skip_first_batches
 from facula_lightning.utilities.seed import isolate_rng, reset_seed, seed_everything
 
 __all__ = [
@@ -23,3 +25,4 @@ __all__ = [
 ]
 __all__ += ["rank_zero_deprecation", "rank_zero_info", "rank_zero_only", "rank_zero_warn", "reset_seed"]
 __all__ += ["seed_everything", "suggested_max_num_workers"]
+__all__ += ["LengthGroupedSampler", "discriminative_lrs", "freeze_to", "layer_groups", "skip_first_batches"]
