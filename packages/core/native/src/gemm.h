@@ -7,6 +7,8 @@
 #include <algorithm>
 
 #include "array.h"
+#include "few_rows.h"
+#include "matrix.h"
 #include "parallel.h"
 #include "scratch.h"
 #include "vector.h"
@@ -22,31 +24,15 @@ constexpr int kRows = 6;
 constexpr int kColumns = 2 * kLanes;
 // Steps of the sum that one pass takes: a panel of B of this depth stays in the first cache.
 constexpr Index kDepth = 320;
-// Rows of A, and columns of B, that are copied at once: the rows fill the larger part of the second cache.
+// Elements of a block of B that is kept in the second cache: about half of it.
 #if defined(__AVX512F__)
-constexpr Index kRowBlock = 80 * kRows;
+constexpr Index kBlock = Index{1} << 18;
 #else
-constexpr Index kRowBlock = 40 * kRows;
+constexpr Index kBlock = Index{1} << 16;
 #endif
-constexpr Index kColumnBlock = 96 * kColumns;
+// Up to so many panels of B do not repay a copy of A, and up to so many tiles of A stay in the second cache themselves.
 constexpr Index kFewPanels = 8;
-
-// A matrix in memory: element (i, j) is at data[i * row + j * column].
-struct Matrix {
-  const float* data;
-  Index row;
-  Index column;
-  const float* at(Index i, Index j) const { return data + i * row + j * column; }
-  Matrix from(Index i, Index j) const { return {at(i, j), row, column}; }
-};
-
-// What becomes of the sums: added to what is there, or stored; then a number a column or a row, or a function.
-struct Finish {
-  bool add = false;
-  const float* of_column = nullptr;
-  const float* of_row = nullptr;
-  bool relu = false;
-};
+constexpr Index kFewTiles = 20;
 
 // Turn a square of vectors about its diagonal.
 ALWAYS_INLINE void transpose(Floats (&rows)[kLanes]) {
@@ -137,6 +123,12 @@ static void kernel(Index depth, const float* a, Index a_row, Index a_column, con
       const float left = a[i * a_row + k * a_column];
       for (int j = 0; j < vectors; ++j) sums[i][j] += left * right[j];
     }
+  }
+  if (last == kLanes && finish.only_stores()) {
+    for (int i = 0; i < rows; ++i) {
+      for (int j = 0; j < vectors; ++j) store(c + i * c_row + j * kLanes, sums[i][j]);
+    }
+    return;
   }
   for (int i = 0; i < rows; ++i) {
     for (int j = 0; j < vectors; ++j) {
@@ -270,20 +262,36 @@ static bool multiply_packed(Index m, Index n, Index k, const float* left, const 
   return true;
 }
 
+// How `multiply_alone` goes through the matrices.
+enum class Order {
+  // Few columns: A is read where it lies, and panels of B pass by it.
+  in_place,
+  // Few rows: all of A is copied, and each panel of B goes past it from the nearest cache.
+  panel_by_panel,
+  // A block of B is kept in the second cache, and each tile of A goes past it from the nearest, so that C is written along
+  // its rows.
+  tile_by_tile
+};
+
+static inline Order order_for(Index m, Index n, const Matrix& a) {
+  if (n <= kFewPanels * kColumns && a.column == 1) return Order::in_place;
+  return m <= kFewTiles * kRows ? Order::panel_by_panel : Order::tile_by_tile;
+}
+
 // C (m x n, rows `c_row` apart) from A (m x k) and B (k x n), on the calling thread. False where memory is short.
 template <class Right>
 static bool multiply_alone(Index m, Index n, Index k, const Matrix& a, const Right& b, Index b_from, float* c, Index c_row,
                            const Finish& finish) {
-  const Index depth_block = depth_of_pass(k);
-  const Index column_block = std::min(round_up(n, kColumns), kColumnBlock);
-  const Index row_blocks = std::max<Index>(1, (m + kRowBlock - 1) / kRowBlock);
-  const Index row_block = std::max<Index>(kRows, round_up((m + row_blocks - 1) / row_blocks, kRows));
-  const bool one_row_block = row_block >= m;
-  // A few columns do not repay a copy of A.
-  const bool copies_left = n > kFewPanels * kColumns || a.column != 1;
-  const Index deep = std::max<Index>(depth_block, 1);
-  float* right = scratch<float>(Purpose::right_panels, static_cast<size_t>((deep + kLanes) * (one_row_block ? kColumns : column_block) + kLanes));
-  float* left = scratch<float>(Purpose::left_panels, static_cast<size_t>(deep * row_block + kLanes));
+  const Order order = order_for(m, n, a);
+  const bool by_tile = order == Order::tile_by_tile;
+  const Index depth_block = std::max<Index>(1, depth_of_pass(k));
+  const Index most = by_tile ? std::max<Index>(kColumns, kBlock / depth_block / kColumns * kColumns) : n;
+  const Index blocks = std::max<Index>(1, (n + most - 1) / most);
+  const Index column_block = round_up((n + blocks - 1) / blocks, kColumns);
+  const Index copied_columns = by_tile ? column_block : kColumns;
+  const Index copied_rows = by_tile ? kRows : order == Order::panel_by_panel ? round_up(m, kRows) : 0;
+  float* right = scratch<float>(Purpose::right_panels, static_cast<size_t>((depth_block + kLanes) * copied_columns + kLanes));
+  float* left = scratch<float>(Purpose::left_panels, static_cast<size_t>(depth_block * copied_rows + kLanes));
   if (right == nullptr || left == nullptr) return false;
   for (Index j0 = 0; j0 < n; j0 += column_block) {
     const Index columns = std::min(column_block, n - j0);
@@ -291,41 +299,43 @@ static bool multiply_alone(Index m, Index n, Index k, const Matrix& a, const Rig
     do {
       const Index depth = std::min(depth_block, k - k0);
       const Finish pass = for_pass(finish, k0 == 0, k0 + depth >= k);
-      for (Index i0 = 0; i0 < m; i0 += row_block) {
-        const Index rows = std::min(row_block, m - i0);
-        const Index tiles = (rows + kRows - 1) / kRows;
-        if (copies_left) {
-          for (Index i = 0; i < rows; i += kRows) {
-            const Matrix part = a.from(i0 + i, k0);
-            interleave<kRows>(part.data, part.row, part.column, std::min<Index>(kRows, rows - i), depth, left + i * depth);
+      const auto copy_tile = [&](Index i, float* to) {
+        const Matrix part = a.from(i, k0);
+        interleave<kRows>(part.data, part.row, part.column, std::min<Index>(kRows, m - i), depth, to);
+      };
+      const auto copy_panel = [&](Index j, float* to) {
+        b.panel(k0, depth, b_from + j0 + j, std::min<Index>(kColumns, columns - j), to);
+      };
+      const auto tile = [&](Index i, Index j, const float* from, const float* panel) {
+        const Index high = std::min<Index>(kRows, m - i);
+        const Index wide = std::min<Index>(kColumns, columns - j);
+        float* to = c + i * c_row + j0 + j;
+        Index last = 0;
+        if (order == Order::in_place) {
+          kernel_for<false, true>(high, wide, last)(depth, a.at(i, k0), a.row, a.column, panel, kColumns, to, c_row, last,
+                                                    moved(pass, i, j0 + j));
+        } else {
+          kernel_for<true, true>(high, wide, last)(depth, from, 1, kRows, panel, kColumns, to, c_row, last,
+                                                   moved(pass, i, j0 + j));
+        }
+      };
+      if (by_tile) {
+        for (Index i = 0; i < m; i += kRows) {
+          copy_tile(i, left);
+          for (Index j = 0; j < columns; j += kColumns) {
+            float* panel = right + j * depth;
+            if (i == 0) copy_panel(j, panel);
+            tile(i, j, left, panel);
           }
         }
+      } else {
+        for (Index i = 0; i < copied_rows; i += kRows) copy_tile(i, left + i * depth);
         for (Index j = 0; j < columns; j += kColumns) {
-          const Index wide = std::min<Index>(kColumns, columns - j);
+          copy_panel(j, right);
           const Index next_wide = std::min<Index>(kColumns, columns - j - kColumns);
-          // Copied when first needed, so that the kernels find it in the nearest cache; kept if it is needed again.
-          float* panel = right + (one_row_block ? 0 : j * depth);
-          if (i0 == 0) b.panel(k0, depth, b_from + j0 + j, wide, panel);
-          for (Index tile = 0; tile < tiles; ++tile) {
-            if (next_wide <= 0) {
-            } else if (i0 == 0) {
-              announce(b, k0, depth, b_from + j0 + j + kColumns, next_wide, tile, tiles);
-            } else {
-              const float* next = panel + kColumns * depth;
-              const Index end = depth * kColumns * (tile + 1) / tiles;
-              for (Index at = depth * kColumns * tile / tiles; at < end; at += 16) __builtin_prefetch(next + at);
-            }
-            const Index i = tile * kRows;
-            const Index high = std::min<Index>(kRows, rows - i);
-            Index last = 0;
-            float* to = c + (i0 + i) * c_row + j0 + j;
-            if (copies_left) {
-              kernel_for<true, true>(high, wide, last)(depth, left + i * depth, 1, kRows, panel, kColumns, to, c_row, last,
-                                                       moved(pass, i0 + i, j0 + j));
-            } else {
-              kernel_for<false, true>(high, wide, last)(depth, a.at(i0 + i, k0), a.row, a.column, panel, kColumns, to, c_row,
-                                                        last, moved(pass, i0 + i, j0 + j));
-            }
+          for (Index i = 0; i < m; i += kRows) {
+            if (next_wide > 0) announce(b, k0, depth, b_from + j0 + j + kColumns, next_wide, i / kRows, (m + kRows - 1) / kRows);
+            tile(i, j, left + i * depth, right);
           }
         }
       }
@@ -396,127 +406,6 @@ static bool multiply_small(Index m, Index n, Index k, const Matrix& a, const Mat
   return true;
 }
 
-// Sums of `rows` lines of A with one contiguous vector each: the product with B's column, for matrices of few rows.
-template <int rows>
-static void dots(Index depth, const float* const* left, const float* right, float* sums) {
-  Floats found[rows];
-  for (int i = 0; i < rows; ++i) found[i] = Floats{};
-  Index k = 0;
-  for (; k + kLanes <= depth; k += kLanes) {
-    const Floats x = load(right + k);
-    for (int i = 0; i < rows; ++i) found[i] += x * load(left[i] + k);
-  }
-  if (k < depth) {
-    const Floats x = load_part(right + k, depth - k);
-    for (int i = 0; i < rows; ++i) found[i] += x * load_part(left[i] + k, depth - k);
-  }
-  for (int i = 0; i < rows; ++i) sums[i] = total(found[i]);
-}
-
-constexpr Index kFewRows = 4;
-
-// y[i] += the sum of `steps` rows of B, each times a number of row i of A, for columns 0 … n: rows of B are read as they lie.
-template <int rows, int steps>
-static void add_rows(Index n, const float* a, Index a_row, const float* b, Index b_row, float* y, Index y_row) {
-  float left[rows][steps];
-  for (int i = 0; i < rows; ++i) {
-    for (int k = 0; k < steps; ++k) left[i][k] = a[i * a_row + k];
-  }
-  for (Index j = 0; j < n; j += kLanes) {
-    const bool whole = j + kLanes <= n;
-    Floats sums[rows];
-    for (int i = 0; i < rows; ++i) sums[i] = whole ? load(y + i * y_row + j) : load_part(y + i * y_row + j, n - j);
-    for (int k = 0; k < steps; ++k) {
-      const Floats x = whole ? load(b + k * b_row + j) : load_part(b + k * b_row + j, n - j);
-      for (int i = 0; i < rows; ++i) sums[i] += left[i][k] * x;
-    }
-    for (int i = 0; i < rows; ++i) {
-      if (whole) {
-        store(y + i * y_row + j, sums[i]);
-      } else {
-        store_part(y + i * y_row + j, sums[i], n - j);
-      }
-    }
-  }
-}
-
-template <int rows>
-static void all_rows(Index n, Index depth, const float* a, Index a_row, const float* b, Index b_row, float* y, Index y_row) {
-  Index k = 0;
-  for (; k + 8 <= depth; k += 8) add_rows<rows, 8>(n, a + k, a_row, b + k * b_row, b_row, y, y_row);
-  for (; k < depth; ++k) add_rows<rows, 1>(n, a + k, a_row, b + k * b_row, b_row, y, y_row);
-}
-
-// C = A B for at most kFewRows rows of A, at the speed at which B is read, whose rows or columns lie in one piece each.
-// C's element (i, j) is at c[i * c_row + j * c_column]. False where memory is short.
-static inline bool multiply_few_rows(Index m, Index n, Index k, const Matrix& a, const Matrix& b, float* c, Index c_row,
-                                     Index c_column, const Finish& finish) {
-  const float* left = a.data;
-  Index left_row = a.row;
-  if (a.column != 1) {
-    float* copy = scratch<float>(Purpose::left_panels, static_cast<size_t>(m * k + kLanes));
-    if (copy == nullptr) return false;
-    for (Index i = 0; i < m; ++i) {
-      for (Index at = 0; at < k; ++at) copy[i * k + at] = *a.at(i, at);
-    }
-    left = copy;
-    left_row = k;
-  }
-  const auto finished = [&](Index i, Index j, float sum) {
-    float* to = c + i * c_row + j * c_column;
-    if (finish.add) sum += *to;
-    if (finish.of_column != nullptr) sum += finish.of_column[j];
-    if (finish.of_row != nullptr) sum += finish.of_row[i];
-    *to = finish.relu && sum <= 0.0f ? 0.0f : sum;
-  };
-  const Index grain = std::max<Index>(16, 65536 / std::max<Index>(1, k * m));
-  if (b.row == 1) {
-    parallel_for(n, grain, [&](Index begin, Index end) {
-      const float* lines[kFewRows];
-      for (Index i = 0; i < m; ++i) lines[i] = left + i * left_row;
-      float sums[kFewRows];
-      for (Index j = begin; j < end; ++j) {
-        const float* right = b.at(0, j);
-        switch (m) {
-          case 1: dots<1>(k, lines, right, sums); break;
-          case 2: dots<2>(k, lines, right, sums); break;
-          case 3: dots<3>(k, lines, right, sums); break;
-          default: dots<4>(k, lines, right, sums); break;
-        }
-        for (Index i = 0; i < m; ++i) finished(i, j, sums[i]);
-      }
-    });
-    return true;
-  }
-  bool done = true;
-  // In whole vectors, so that parts do not share lines of memory.
-  const Index blocks = (n + 63) / 64;
-  parallel_for(blocks, std::max<Index>(1, grain / 64), [&](Index begin, Index end) {
-    // Columns whose sums stay in the nearest cache while rows of B pass by.
-    constexpr Index kWidth = 1024;
-    float* sums = scratch<float>(Purpose::accumulated, kFewRows * kWidth);
-    if (sums == nullptr) {
-      done = false;
-      return;
-    }
-    const Index last = std::min(n, end * 64);
-    for (Index j = begin * 64; j < last; j += kWidth) {
-      const Index wide = std::min(kWidth, last - j);
-      std::memset(sums, 0, sizeof(float) * static_cast<size_t>(m * kWidth));
-      switch (m) {
-        case 1: all_rows<1>(wide, k, left, left_row, b.at(0, j), b.row, sums, kWidth); break;
-        case 2: all_rows<2>(wide, k, left, left_row, b.at(0, j), b.row, sums, kWidth); break;
-        case 3: all_rows<3>(wide, k, left, left_row, b.at(0, j), b.row, sums, kWidth); break;
-        default: all_rows<4>(wide, k, left, left_row, b.at(0, j), b.row, sums, kWidth); break;
-      }
-      for (Index i = 0; i < m; ++i) {
-        for (Index at = 0; at < wide; ++at) finished(i, j + at, sums[i * kWidth + at]);
-      }
-    }
-  });
-  return done;
-}
-
 constexpr Index kSmall = 64 * 64 * 64;
 
 // C = A B on one thread or several, whichever way suits the sizes.
@@ -529,7 +418,9 @@ static inline bool product(Index m, Index n, Index k, const Matrix& a, const Mat
     std::swap(turned.of_row, turned.of_column);
     return multiply_few_rows(n, m, k, {b.data, b.column, b.row}, {a.data, a.column, a.row}, c, 1, c_row, turned);
   }
-  if (m * n * k <= kSmall) return multiply_small(m, n, k, a, b, c, c_row, finish);
+  // B in the nearest cache already, and too few steps of the sums to repay a copy: batches of small matrices.
+  const bool shallow = k <= 96 && b.column == 1 && k * n <= 8192 && m * n * k <= 8 * kSmall;
+  if (shallow || m * n * k <= kSmall) return multiply_small(m, n, k, a, b, c, c_row, finish);
   return multiply(m, n, k, a, FromMatrix{b}, c, c_row, finish);
 }
 
