@@ -30,6 +30,15 @@ def test_digits_with_the_trainer_in_forty_lines(tmp_path: Path) -> None:
     assert list((tmp_path / "demo-output/trainer").glob("epoch=*.ckpt"))
 
 
+def test_digits_without_a_module(tmp_path: Path) -> None:
+    printed = example(tmp_path, "digits_fit.py")
+    assert float(re.findall(r"test accuracy ([\d.]+)", printed)[0]) > 0.95
+    hardest = re.findall(r"image (\d+), a (\d), taken for a (\d): loss ([\d.]+)", printed)
+    losses = [float(loss) for *_, loss in hardest]
+    assert len(hardest) == 5 and losses == sorted(losses, reverse=True)
+    assert any(digit != taken for _, digit, taken, _ in hardest)
+
+
 def test_a_gan_learns_to_draw_digits(tmp_path: Path) -> None:
     printed = example(tmp_path, "digits_gan.py", "--epochs", "2", "--output", "drawn")
     assert re.search(r"losses of the last epoch: \{'discriminator': [\d.]+, 'generator': [\d.]+\}", printed)
