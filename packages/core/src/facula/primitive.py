@@ -302,12 +302,12 @@ class Primitive(_Fields):
             raise _mismatch(arrays, error) from None
         if isinstance(result, (tuple, list)):
             if rounded is not None:
-                result = [each.astype(rounded) if each.dtype == compute else each for each in result]
+                result = [_in_type(each, rounded) if each.dtype == compute else each for each in result]
             return self._wrap_several(inputs, result, recorded, options)
         if not on_cuda and type(result) is not _ndarray:
             result = np.asarray(result)
         if rounded is not None and result.dtype == compute:
-            result = result.astype(rounded)
+            result = _in_type(result, rounded)
         return self._wrap(inputs, result, recorded, out, options)
 
     def _overridden(self, inputs: tuple[Any, ...], out: Tensor | None, options: dict[str, Any]) -> Any:
@@ -362,7 +362,7 @@ class Primitive(_Fields):
                 if on_cuda and type(array) is _ndarray:
                     array = backend.cupy().asarray(array)  # a zero-dim tensor may join from the CPU
                 if compute is not None and array.dtype is not compute and self._is_promoted(position):
-                    array = array.astype(compute, copy=False)
+                    array = _in_type(array, compute)
                 arrays.append(array)
             elif compute is None or each is None or not self._is_promoted(position):
                 arrays.append(each)
@@ -407,6 +407,15 @@ class Primitive(_Fields):
         finally:
             state.interceptors.append(interceptor)
             watch.active += 1
+
+
+def _in_type(array: Any, dtype: np.dtype) -> Any:
+    """Return an array in another type. NumPy takes long for those of 16 bits, in which much is saved and little computed."""
+    if native.available and (array.dtype.itemsize == 2 or dtype.itemsize == 2):
+        converted = native.kernels.cast(array, dtype.num)
+        if converted is not NotImplemented:
+            return converted
+    return array.astype(dtype, copy=False)
 
 
 class PairPrimitive(Primitive):

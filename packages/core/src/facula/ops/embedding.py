@@ -8,7 +8,7 @@ import numpy as np
 
 from facula import dtypes, native
 from facula.graph.modes import no_grad
-from facula.primitive import primitive
+from facula.primitive import primitive, promote
 from facula.scattering import add_rows
 from facula.tensor_base import wrap
 from facula.types import Tensor
@@ -43,6 +43,7 @@ def _embedding_native(weight, index, *, padding_idx, by_frequency, sparse):
 
 
 @primitive(
+    dtype=promote("x"),
     vjp={
         "x": lambda g, index, padding_idx, by_frequency: _rows_of_sum(
             g, index, padding_idx=padding_idx, by_frequency=by_frequency

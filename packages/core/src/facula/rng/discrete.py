@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from facula import native
 from facula.rng import cuda
 from facula.rng.continuous import exponential, unit_uniform_float32, unit_uniform_float64
 from facula.rng.generator import Generator
@@ -91,6 +92,12 @@ def permutation(generator: Generator, n: int, dtype: np.dtype | type = np.int64)
     return (_swapped_together(targets) if n > _SHORT_PERMUTATION else _swapped_in_turn(targets, n)).astype(dtype)
 
 
+def _narrowed(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return an array in a type of 16 bits."""
+    converted = native.kernels.cast(array, dtype.num)
+    return array.astype(dtype) if converted is NotImplemented else converted
+
+
 def bernoulli(
     generator: Generator,
     shape: Shape,
@@ -117,10 +124,10 @@ def bernoulli(
         return cuda.bernoulli(generator, shape, probability, dtype) * dtype.type(value)
     count = element_count(shape)
     if isinstance(probability, int | float):
-        if dtype == np.float32:
-            result = np.empty(shape, dtype)
-            if generator.fill("random_bernoulli", result, probability, value):
-                return result
+        if dtype == np.float32 or dtype.itemsize == 2:
+            result = np.empty(shape, np.float32)
+            if generator.fill("random_bernoulli", result, probability, float(dtype.type(value))):
+                return result if dtype == np.float32 else _narrowed(result, dtype)
         drawn = (unit_uniform_float64(generator, count) < probability).astype(dtype).reshape(shape)
         if value != 1.0:
             drawn *= dtype.type(value)
