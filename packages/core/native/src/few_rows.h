@@ -11,24 +11,48 @@
 namespace facula {
 namespace gemm {
 
-// Sums of `rows` lines of A with one contiguous vector each: the product with B's column, for matrices of few rows.
-template <int rows>
-static void dots(Index depth, const float* const* left, const float* right, float* sums) {
-  Floats found[rows];
-  for (int i = 0; i < rows; ++i) found[i] = Floats{};
+constexpr Index kFewRows = 4;
+// Columns of B that are read side by side: memory answers several requests in the time of one.
+constexpr int kTogether = 4;
+
+// Sums of `rows` lines of A with `columns` lines of B, `apart` elements from each other, all in one piece each.
+template <int rows, int columns>
+static void dots(Index depth, const float* const* left, const float* right, Index apart, float (*sums)[kTogether]) {
+  Floats found[rows][columns];
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < columns; ++j) found[i][j] = Floats{};
+  }
   Index k = 0;
   for (; k + kLanes <= depth; k += kLanes) {
-    const Floats x = load(right + k);
-    for (int i = 0; i < rows; ++i) found[i] += x * load(left[i] + k);
+    for (int j = 0; j < columns; ++j) {
+      const float* at = right + j * apart + k;
+      // The same place of the columns that come next; an address past the end is harmless.
+      __builtin_prefetch(at + columns * apart);
+      const Floats x = load(at);
+      for (int i = 0; i < rows; ++i) found[i][j] += x * load(left[i] + k);
+    }
   }
   if (k < depth) {
-    const Floats x = load_part(right + k, depth - k);
-    for (int i = 0; i < rows; ++i) found[i] += x * load_part(left[i] + k, depth - k);
+    for (int j = 0; j < columns; ++j) {
+      const Floats x = load_part(right + j * apart + k, depth - k);
+      for (int i = 0; i < rows; ++i) found[i][j] += x * load_part(left[i] + k, depth - k);
+    }
   }
-  for (int i = 0; i < rows; ++i) sums[i] = total(found[i]);
+  for (int i = 0; i < rows; ++i) {
+    for (int j = 0; j < columns; ++j) sums[i][j] = total(found[i][j]);
+  }
 }
 
-constexpr Index kFewRows = 4;
+template <int columns>
+static inline void dots(Index rows, Index depth, const float* const* left, const float* right, Index apart,
+                        float (*sums)[kTogether]) {
+  switch (rows) {
+    case 1: return dots<1, columns>(depth, left, right, apart, sums);
+    case 2: return dots<2, columns>(depth, left, right, apart, sums);
+    case 3: return dots<3, columns>(depth, left, right, apart, sums);
+    default: return dots<4, columns>(depth, left, right, apart, sums);
+  }
+}
 
 // y[i] += the sum of `steps` rows of B, each times a number of row i of A, for columns 0 … n: rows of B are read as they lie.
 template <int rows, int steps>
@@ -89,16 +113,18 @@ static inline bool multiply_few_rows(Index m, Index n, Index k, const Matrix& a,
     parallel_for(n, grain, [&](Index begin, Index end) {
       const float* lines[kFewRows];
       for (Index i = 0; i < m; ++i) lines[i] = left + i * left_row;
-      float sums[kFewRows];
-      for (Index j = begin; j < end; ++j) {
-        const float* right = b.at(0, j);
-        switch (m) {
-          case 1: dots<1>(k, lines, right, sums); break;
-          case 2: dots<2>(k, lines, right, sums); break;
-          case 3: dots<3>(k, lines, right, sums); break;
-          default: dots<4>(k, lines, right, sums); break;
+      float sums[kFewRows][kTogether];
+      for (Index j = begin; j < end;) {
+        const Index wide = end - j >= kTogether ? kTogether : 1;
+        if (wide == kTogether) {
+          dots<kTogether>(m, k, lines, b.at(0, j), b.column, sums);
+        } else {
+          dots<1>(m, k, lines, b.at(0, j), b.column, sums);
         }
-        for (Index i = 0; i < m; ++i) finished(i, j, sums[i]);
+        for (Index i = 0; i < m; ++i) {
+          for (Index at = 0; at < wide; ++at) finished(i, j + at, sums[i][at]);
+        }
+        j += wide;
       }
     });
     return true;
