@@ -17,9 +17,16 @@ from facula_lightning.callbacks.neftune import NEFTune
 from facula_lightning.callbacks.on_exception_checkpoint import OnExceptionCheckpoint
 from facula_lightning.callbacks.one_cycle import OneCycle
 from facula_lightning.callbacks.prediction_writer import BasePredictionWriter
-from facula_lightning.callbacks.progress import PlainProgressBar, ProgressBar, TQDMProgressBar
 from facula_lightning.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from facula_lightning.callbacks.terminate_on_nan import TerminateOnNaN
+from facula_lightning.callbacks.progress import (
+    PlainProgressBar,
+    ProgressBar,
+    RichProgressBar,
+    RichProgressBarTheme,
+    TQDMProgressBar,
+)
+from facula_lightning.callbacks.rich_model_summary import RichModelSummary
 from facula_lightning.callbacks.timer import Timer
 from facula_lightning.callbacks.weight_averaging import (
     EMAWeightAveraging,
@@ -36,3 +43,4 @@ __all__ += ["BackboneFinetuning", "BaseFinetuning", "BasePredictionWriter"]
 __all__ += ["EMAWeightAveraging", "StochasticWeightAveraging", "WeightAveraging"]
 __all__ += ["BackupAndRestore", "ExactGradientAccumulation", "LabelSmoothing", "MixUp", "NEFTune", "OneCycle"]
 __all__ += ["ReduceLROnPlateau", "TerminateOnNaN"]
+__all__ += ["RichModelSummary", "RichProgressBar", "RichProgressBarTheme"]

@@ -23,12 +23,17 @@ class ModelSummary(Callback):
 
     def __init__(self, max_depth: int = 1, **summarize_kwargs: object) -> None:
         self._max_depth = max_depth
+        self._summarize_kwargs = summarize_kwargs
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the table."""
         if self._max_depth and not trainer.barebones and trainer.is_global_zero:
-            sys.stdout.write("\n" + summarize(pl_module, self._max_depth) + "\n")
-            sys.stdout.flush()
+            self.show(pl_module)
+
+    def show(self, module: LightningModule) -> None:
+        """Print the table of a module."""
+        sys.stdout.write("\n" + summarize(module, self._max_depth) + "\n")
+        sys.stdout.flush()
 
 
 def summarize(module: LightningModule, max_depth: int = 1) -> str:
@@ -36,6 +41,20 @@ def summarize(module: LightningModule, max_depth: int = 1) -> str:
 
     A module with ``example_input_array`` is run on it, and the table shows the shapes going in and out of each layer.
     """
+    heads, columns = layer_columns(module, max_depth)
+    widths = [max(len(head), *map(len, column), 0) for head, column in zip(heads, columns)]
+    lines = [" | ".join(head.ljust(width) for head, width in zip(heads, widths))]
+    rule = "-" * (len(lines[0]) + 1)
+    lines.append(rule)
+    for row in zip(*columns):
+        lines.append(" | ".join(cell.ljust(width) for cell, width in zip(row, widths)))
+    lines.append(rule)
+    totals = [f"{number:<10}{text}" for number, text in totals_of(module)]
+    return "\n".join([*lines, *totals])
+
+
+def layer_columns(module: LightningModule, max_depth: int) -> tuple[list[str], list[list[str]]]:
+    """Return the heads of the table of a module's layers, and what stands below each."""
     layers = [
         (name, layer)
         for name, layer in module.named_modules()
@@ -53,35 +72,24 @@ def summarize(module: LightningModule, max_depth: int = 1) -> str:
         shapes = _shapes(module, layers)
         heads += ["In sizes", "Out sizes"]
         columns += [[shapes[name][0] for name, _ in layers], [shapes[name][1] for name, _ in layers]]
-    widths = (
-        [max(len(head), *map(len, column), 0) for head, column in zip(heads, columns)]
-        if layers
-        else [len(h) for h in heads]
-    )
-    lines = [" | ".join(head.ljust(width) for head, width in zip(heads, widths))]
-    rule = "-" * (len(lines[0]) + 1)
-    lines.append(rule)
-    for row in zip(*columns):
-        lines.append(" | ".join(cell.ljust(width) for cell, width in zip(row, widths)))
-    lines.append(rule)
-    return "\n".join(lines) + "\n" + _totals(module)
+    return heads, columns
 
 
-def _totals(module: facula.nn.Module) -> str:
+def totals_of(module: facula.nn.Module) -> list[tuple[str, str]]:
+    """Return the numbers below the table, and what each is."""
     parameters = {id(each): each for each in module.parameters()}.values()
     trainable = sum(each.numel() for each in parameters if each.requires_grad)
     frozen = sum(each.numel() for each in parameters if not each.requires_grad)
     size = sum(each.numel() * each.element_size() for each in parameters) / 1e6
     modules = [layer for name, layer in module.named_modules() if name]
-    rows = (
+    return [
         (readable_number(trainable), "Trainable params"),
         (readable_number(frozen), "Non-trainable params"),
         (readable_number(trainable + frozen), "Total params"),
         (f"{size:,.3f}", "Total estimated model params size (MB)"),
         (str(sum(layer.training for layer in modules)), "Modules in train mode"),
         (str(sum(not layer.training for layer in modules)), "Modules in eval mode"),
-    )
-    return "\n".join(f"{number:<10}{text}" for number, text in rows)
+    ]
 
 
 def count_parameters(module: facula.nn.Module) -> int:

@@ -10,7 +10,8 @@ from facula_lightning.callbacks.callback import Callback
 from facula_lightning.callbacks.checkpoint import Checkpoint
 from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
 from facula_lightning.callbacks.model_summary import ModelSummary
-from facula_lightning.callbacks.progress import PlainProgressBar, ProgressBar
+from facula_lightning.callbacks.progress import PlainProgressBar, ProgressBar, RichProgressBar
+from facula_lightning.callbacks.rich_model_summary import RichModelSummary
 from facula_lightning.callbacks.timer import Timer
 from facula_lightning.trainer.call import call_module
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -31,9 +32,12 @@ def configure_callbacks(
     for each in callbacks:
         if not isinstance(each, Callback):
             raise TypeError(f"expected a Callback or a list of them for `callbacks`, got {type(each).__name__}")
+    # A bar drawn by rich asks for a table drawn by it.
+    is_rich = any(isinstance(each, RichProgressBar) for each in callbacks)
+    summary: type[ModelSummary] = RichModelSummary if is_rich else ModelSummary
     for kind, wanted, argument, make in (
         (Checkpoint, checkpointing, "enable_checkpointing", ModelCheckpoint),
-        (ModelSummary, model_summary, "enable_model_summary", ModelSummary),
+        (ModelSummary, model_summary, "enable_model_summary", summary),
         (ProgressBar, progress_bar, "enable_progress_bar", PlainProgressBar),
     ):
         there = any(isinstance(each, kind) for each in callbacks)
