@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import facula
 
 from facula_lightning.accelerators.accelerator import Accelerator
 from facula_lightning.utilities.exceptions import MisconfigurationException
+from facula_lightning.utilities.imports import imported
 
 
 class CPUAccelerator(Accelerator):
@@ -56,3 +59,17 @@ class CPUAccelerator(Accelerator):
     def name() -> str:
         """Return "cpu"."""
         return "cpu"
+
+    def get_device_stats(self, device: facula.device) -> dict[str, Any]:
+        """Return what `get_cpu_stats` does."""
+        return dict(get_cpu_stats())
+
+
+def get_cpu_stats() -> dict[str, float]:
+    """Return how busy the processors, the memory and the swap space are, in percent; psutil has to be installed."""
+    psutil = imported("psutil", "what the CPU is doing", "psutil")
+    return {
+        "cpu_vm_percent": psutil.virtual_memory().percent,
+        "cpu_percent": psutil.cpu_percent(),
+        "cpu_swap_percent": psutil.swap_memory().percent,
+    }
