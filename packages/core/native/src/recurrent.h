@@ -169,15 +169,37 @@ Array rows_like(const Array& like, Index width) {
   return Array::empty(like.dims(), shape, Type::float32);
 }
 
-// Calls `body(begin, end)` for the ranges of 0 … size between two cuts.
+// Calls `body(begin, end)` for the ranges of first … size between two cuts.
 template <class Body>
-void between(Index size, std::initializer_list<Index> cuts, const Body& body) {
-  for (Index begin = 0; begin < size;) {
+void between(Index first, Index size, std::initializer_list<Index> cuts, const Body& body) {
+  for (Index begin = first; begin < size;) {
     Index end = size;
     for (Index cut : cuts) end = cut > begin && cut < end ? cut : end;
     body(begin, end);
     begin = end;
   }
+}
+
+// Weights up to this size stay in the second cache, and about so many sequences at once leave room beside them.
+constexpr Index kNearWeights = 3 << 17;
+constexpr Index kNearSequences = 16;
+
+// Calls `body(first, last)` for groups of sequences, each of which goes through all steps by itself where the weights are
+// near enough: then threads need not wait for each other at each step.
+template <class Body>
+void for_groups(const Steps& steps, Index weights, const Body& body) {
+  Index groups = 1;
+  if (weights <= kNearWeights && steps.rows() * weights > 2 * kProductGrain) {
+    const Index wanted = (steps.batch + kNearSequences - 1) / kNearSequences;
+    groups = gemm::round_up(wanted, threads());
+    if (steps.batch < 4 * groups) groups = wanted < threads() ? 1 : wanted;
+  }
+  const Index size = gemm::round_up((steps.batch + groups - 1) / groups, 4);
+  if (groups == 1) {
+    body(Index{0}, steps.batch);
+    return;
+  }
+  parallel_tasks((steps.batch + size - 1) / size, [&](Index group) { body(group * size, std::min(steps.batch, (group + 1) * size)); });
 }
 
 template <class Body>
@@ -223,37 +245,43 @@ bool run_forward(const Steps& steps, Index units, const float* hidden, const flo
   const float* weights = pack_forward(Cell::gates, units, weight);
   if (weights == nullptr) return false;
   const Index size = panels_size(units, units);
-  for (Index at = 0; at < steps.count; ++at) {
+  // One at a time are computed in another order, on which a group must not depend.
+  const bool alone = steps.batch == 1;
+  const auto part = [&](Index at, Index begin, Index end) {
     const Index going_on = std::min(steps.size(at - 1), steps.size(at));
-    between(steps.size(at), {going_on}, [&](Index begin, Index end) {
-      const float* before = begin < going_on ? out + (steps.first(at - 1) + begin) * units : hidden + begin * units;
-      const Cell cell = cell_at(at, begin, end);
-      const Index rows_of_part = end - begin;
-      for_blocks(units, rows_of_part, Cell::gates * units, [&](Index first, Index wide) {
-        alignas(64) float sums[Cell::gates][kBatch * kColumns];
-        const float* panels[Cell::gates];
-        for (Index gate = 0; gate < Cell::gates; ++gate) panels[gate] = weights + gate * size + first * units;
-        for (Index n0 = 0; n0 < rows_of_part; n0 += kBatch) {
-          const Index rows = std::min(kBatch, rows_of_part - n0);
-          if (rows == 1) {
-            row_times_panels<Cell::gates>(units, before + n0 * units, panels, sums);
-          } else {
-            for (Index gate = 0; gate < Cell::gates; ++gate) {
-              cell.announce(n0, rows, gate, first);
-              times_panel(rows, units, before + n0 * units, units, panels[gate], sums[gate], [](Index, Index) {});
-            }
-          }
-          for (Index row = 0; row < rows; ++row) {
-            for (Index from = 0; from < wide; from += kLanes) {
-              Floats found[Cell::gates];
-              for (Index gate = 0; gate < Cell::gates; ++gate) found[gate] = load(sums[gate] + row * kColumns + from);
-              cell.finish(n0 + row, first + from, std::min<Index>(kLanes, wide - from), found);
-            }
+    const float* before = begin < going_on ? out + (steps.first(at - 1) + begin) * units : hidden + begin * units;
+    const Cell cell = cell_at(at, begin, end);
+    const Index rows_of_part = end - begin;
+    for_blocks(units, rows_of_part, Cell::gates * units, [&](Index first, Index wide) {
+      alignas(64) float sums[Cell::gates][kBatch * kColumns];
+      const float* panels[Cell::gates];
+      for (Index gate = 0; gate < Cell::gates; ++gate) panels[gate] = weights + gate * size + first * units;
+      for (Index n0 = 0; n0 < rows_of_part; n0 += kBatch) {
+        const Index rows = std::min(kBatch, rows_of_part - n0);
+        if (alone) {
+          row_times_panels<Cell::gates>(units, before, panels, sums);
+        } else {
+          for (Index gate = 0; gate < Cell::gates; ++gate) {
+            cell.announce(n0, rows, gate, first);
+            times_panel(rows, units, before + n0 * units, units, panels[gate], sums[gate], [](Index, Index) {});
           }
         }
-      });
+        for (Index row = 0; row < rows; ++row) {
+          for (Index from = 0; from < wide; from += kLanes) {
+            Floats found[Cell::gates];
+            for (Index gate = 0; gate < Cell::gates; ++gate) found[gate] = load(sums[gate] + row * kColumns + from);
+            cell.finish(n0 + row, first + from, std::min<Index>(kLanes, wide - from), found);
+          }
+        }
+      }
     });
-  }
+  };
+  for_groups(steps, Cell::gates * units * units, [&](Index first, Index last) {
+    for (Index at = 0; at < steps.count; ++at) {
+      const Index end = std::min(last, steps.size(at));
+      between(first, end, {steps.size(at - 1)}, [&](Index begin, Index end) { part(at, begin, end); });
+    }
+  });
   return true;
 }
 
@@ -265,33 +293,36 @@ bool run_backward(const Steps& steps, Index units, const float* slopes, const fl
   constexpr Index gates = Cell::gates;
   const float* weights = pack_backward(gates, units, weight);
   if (weights == nullptr) return false;
-  for (Index at = steps.count - 1; at >= -1; --at) {
-    const Index later_size = steps.size(at + 1);
-    const Index own_size = steps.size(at);
+  const auto part = [&](Index at, Index begin, Index end) {
     // The rows above the step's own, if there are such, are of sequences that started with the later step.
-    between(std::max(own_size, later_size), {own_size, later_size, steps.size(at - 1)}, [&](Index begin, Index end) {
-      const Cell cell = cell_at(begin < own_size ? at : -1, begin, end);
-      const float* later = begin < later_size ? slopes + (steps.first(at + 1) + begin) * gates * units : nullptr;
-      const Index rows_of_part = end - begin;
-      for_blocks(units, rows_of_part, gates * units, [&](Index first, Index wide) {
-        alignas(64) float sums[kBatch * kColumns];
-        for (Index n0 = 0; n0 < rows_of_part; n0 += kBatch) {
-          const Index rows = std::min(kBatch, rows_of_part - n0);
-          if (later == nullptr) {
-            std::memset(sums, 0, sizeof sums);
-          } else {
-            const auto look = [&](Index row, Index count) { cell.announce(n0 + row, count, first); };
-            times_panel(rows, gates * units, later + n0 * gates * units, gates * units, weights + first * gates * units, sums, look);
-          }
-          for (Index row = 0; row < rows; ++row) {
-            for (Index from = 0; from < wide; from += kLanes) {
-              cell.finish(n0 + row, first + from, std::min<Index>(kLanes, wide - from), load(sums + row * kColumns + from));
-            }
+    const Cell cell = cell_at(begin < steps.size(at) ? at : -1, begin, end);
+    const float* later = begin < steps.size(at + 1) ? slopes + (steps.first(at + 1) + begin) * gates * units : nullptr;
+    const Index rows_of_part = end - begin;
+    for_blocks(units, rows_of_part, gates * units, [&](Index first, Index wide) {
+      alignas(64) float sums[kBatch * kColumns];
+      for (Index n0 = 0; n0 < rows_of_part; n0 += kBatch) {
+        const Index rows = std::min(kBatch, rows_of_part - n0);
+        if (later == nullptr) {
+          std::memset(sums, 0, sizeof sums);
+        } else {
+          const auto look = [&](Index row, Index count) { cell.announce(n0 + row, count, first); };
+          times_panel(rows, gates * units, later + n0 * gates * units, gates * units, weights + first * gates * units, sums, look);
+        }
+        for (Index row = 0; row < rows; ++row) {
+          for (Index from = 0; from < wide; from += kLanes) {
+            cell.finish(n0 + row, first + from, std::min<Index>(kLanes, wide - from), load(sums + row * kColumns + from));
           }
         }
-      });
+      }
     });
-  }
+  };
+  for_groups(steps, gates * units * units, [&](Index first, Index last) {
+    for (Index at = steps.count - 1; at >= -1; --at) {
+      const Index own = steps.size(at), later = steps.size(at + 1);
+      between(first, std::min(last, std::max(own, later)), {own, later, steps.size(at - 1)},
+              [&](Index begin, Index end) { part(at, begin, end); });
+    }
+  });
   return true;
 }
 
