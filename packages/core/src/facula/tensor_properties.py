@@ -237,6 +237,9 @@ class TensorProperties(TensorExchange):
         >>> facula.ones(2).to(facula.int64)
         tensor([1, 1])
         """
+        if len(args) == 1 and isinstance(args[0], Device) and args[0].type == "cpu" and not kwargs:
+            # The usual call: a batch goes to the device that it is on.
+            return conversion.move(self, args[0]) if self.is_cuda else self
         device, dtype, copy_asked = _parse_to(args, kwargs)
         result: Any = self
         if device is not None:

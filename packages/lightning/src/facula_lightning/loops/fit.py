@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import facula
+
 from facula_lightning.loops.evaluation import EvaluationLoop
 from facula_lightning.loops.fetcher import Fetcher
 from facula_lightning.loops.progress import Progress
@@ -26,7 +28,7 @@ from facula_lightning.loops.state import (
     state_before_batch,
     told_to_stop,
 )
-from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module
+from facula_lightning.trainer.call import accepts, call_both
 from facula_lightning.trainer.data import number_of_batches, weight_of
 from facula_lightning.trainer.results import Results
 from facula_lightning.trainer.signals import stop_if_terminated
@@ -198,10 +200,10 @@ class FitLoop:
         trainer._module.zero_grad()
         self.results.reset()
         self.batch_progress.reset()
-        self.epoch_progress.add("ready")
+        self.epoch_progress.current.ready += 1
         set_epoch(self._batches.loader, trainer.current_epoch)
         call_both(trainer, "on_train_epoch_start")
-        self.epoch_progress.add("started")
+        self.epoch_progress.current.started += 1
         self._batches.begin()
         self._run_batches()
         self._end_epoch()
@@ -217,25 +219,25 @@ class FitLoop:
     def _train_batches(self, batches: Iterable[object]) -> None:
         trainer = self.trainer
         takes_index = accepts(trainer._module.training_step, "batch_idx", 2)
+        distributed = trainer.strategy.is_distributed
         if self._epoch_is_over():
             return
-        for batch in batches:
-            skip_rest = self._run_batch(batch, takes_index)
-            if skip_rest:
-                break
-            terminated = False
-            if trainer.strategy.is_distributed:
-                terminated = trainer.strategy.share_stopping(trainer)
-            self._after_batch(self.position)
-            if terminated if trainer.strategy.is_distributed else trainer.received_sigterm:
-                trainer.received_sigterm = True
-                stop_if_terminated(trainer)
-            if self._epoch_is_over():
-                break
+        with facula.enable_grad():
+            for batch in batches:
+                skip_rest = self._run_batch(batch, takes_index)
+                if skip_rest:
+                    break
+                terminated = distributed and trainer.strategy.share_stopping(trainer)
+                self._after_batch(self.position)
+                if terminated if distributed else trainer.received_sigterm:
+                    trainer.received_sigterm = True
+                    stop_if_terminated(trainer)
+                if self._epoch_is_over():
+                    break
 
     def _epoch_is_over(self) -> bool:
         trainer = self.trainer
-        if self.batch_progress.current.ready and self._batches.is_last:
+        if self.batch_progress.current.ready and trainer.is_last_batch:
             return True
         if trainer.max_steps != -1 and trainer.global_step >= trainer.max_steps:
             return True
@@ -244,30 +246,32 @@ class FitLoop:
     def _run_batch(self, batch: object, takes_index: bool) -> bool:
         """Train on a batch; return whether a hook asked to skip the rest of the epoch."""
         trainer = self.trainer
+        optimization = trainer._optimization
         self.position = BATCH_START
-        self._steps_before = trainer._optimization.steps
+        self._steps_before = optimization.steps
         batch_idx = self.batch_progress.current.ready
+        last = trainer.is_last_batch = self._batches.is_last
         batch = trainer._transfer(batch, 0)
         trainer._logging.batch = batch
         self.results.begin_batch()
-        self.batch_progress.add("ready")
-        if trainer.strategy.is_distributed:
-            trainer._optimization.weight = weight_of(self._batches.loader, batch_idx)
-        trainer.is_last_batch = self._batches.is_last
-        call_callbacks(trainer, "on_train_batch_start", batch, batch_idx)
-        skip_rest = call_module(trainer, "on_train_batch_start", batch, batch_idx) == -1
+        self.batch_progress.current.ready += 1
+        if optimization.distributed:
+            optimization.weight = weight_of(self._batches.loader, batch_idx)
+        skip_rest = call_both(trainer, "on_train_batch_start", batch, batch_idx) == -1
         if not skip_rest:
-            self.batch_progress.add("started")
+            self.batch_progress.current.started += 1
             arguments = (batch, batch_idx) if takes_index else (batch,)
             if trainer._profiler is None:
-                outputs = trainer._optimization.train_batch(arguments, batch_idx, self._accumulating())
+                outputs = optimization.train_batch(arguments, batch_idx, self._accumulating())
             else:
                 with trainer._profiler.profile("run_training_batch"):
-                    outputs = trainer._optimization.train_batch(arguments, batch_idx, self._accumulating())
-        self.batch_progress.add("processed")
-        trainer._optimization.step_schedulers_by_step(self._accumulating())
-        if self._batches.is_last or skip_rest:
-            trainer._optimization.step_schedulers("epoch", False, trainer.current_epoch + 1)
+                    outputs = optimization.train_batch(arguments, batch_idx, self._accumulating())
+        self.batch_progress.current.processed += 1
+        if optimization.schedulers:
+            if not self._accumulating():
+                optimization.step_schedulers_by_step()
+            if last or skip_rest:
+                optimization.step_schedulers("epoch", False, trainer.current_epoch + 1)
         if skip_rest:
             return True
         self.position = BATCH_END
@@ -279,12 +283,12 @@ class FitLoop:
 
     def _accumulating(self) -> bool:
         """Return whether gradients of this batch wait for more: never for the last batch."""
-        named = self.trainer._optimization.named
+        trainer = self.trainer
+        named = trainer._optimization.named
         if named is not None:
             return named.waiting
-        if self._batches.is_last:
-            return False
-        return self.batch_progress.current.ready % self.trainer.accumulate_grad_batches != 0
+        every = trainer.accumulate_grad_batches
+        return every > 1 and self.batch_progress.current.ready % every != 0 and not trainer.is_last_batch
 
     @property
     def has_open_window(self) -> bool:
@@ -294,18 +298,23 @@ class FitLoop:
 
     def _after_batch(self, position: str) -> None:
         """Do what follows a batch, from ``position`` on: log, validate, count."""
-        trainer = self.trainer
+        accumulating = self._accumulating()
         if position == BATCH_END:
-            self.batch_progress.add("completed")
-            due = (self.batches_that_stepped + 1) % trainer.log_every_n_steps == 0 or trainer.should_stop
-            metrics = self.results.metrics(on_step=True)
-            trainer._logging.publish(metrics, to_loggers=due and not self._accumulating())
+            self.batch_progress.current.completed += 1
+            if self.results:
+                metrics = self.results.metrics(on_step=True)
+                self.trainer._logging.publish(metrics, to_loggers=self._row_is_due() and not accumulating)
             if self._validation_is_due():
                 self._validate()
         self.position = BATCH_START
-        trainer._optimization.step_plateau_schedulers_by_step(self._accumulating())
-        if not self._accumulating():
+        if not accumulating:
+            if self.trainer._optimization.schedulers:
+                self.trainer._optimization.step_plateau_schedulers_by_step()
             self.batches_that_stepped += 1
+
+    def _row_is_due(self) -> bool:
+        every = self.trainer.log_every_n_steps
+        return every > 0 and ((self.batches_that_stepped + 1) % every == 0 or self.trainer.should_stop)
 
     def _validate(self) -> None:
         trainer = self.trainer
@@ -322,24 +331,22 @@ class FitLoop:
 
     def _validation_is_due(self) -> bool:
         trainer = self.trainer
-        if not trainer.enable_validation:
-            return False
-        if not self._is_epoch_to_validate():
-            return False
-        every = trainer.check_val_every_n_epoch
-        last = self._batches.is_last
-        if last and math.isinf(self.max_batches):
-            return True
-        if trainer.should_stop and self._may_stop_early():
-            return True
-        if isinstance(self.val_check_batch, float) and math.isinf(self.val_check_batch):
-            return last
-        count = self.batch_progress.total.ready if every is None else self.batch_progress.current.ready
-        return count % self.val_check_batch == 0
+        if trainer.is_last_batch and self.max_batches == math.inf:
+            due = True
+        elif trainer.should_stop and self._may_stop_early():
+            due = True
+        elif self.val_check_batch == math.inf:
+            due = trainer.is_last_batch
+        else:
+            progress = self.batch_progress
+            count = (progress.total if trainer.check_val_every_n_epoch is None else progress.current).ready
+            due = count % self.val_check_batch == 0
+        # What takes longest to find out is asked last.
+        return due and self._is_epoch_to_validate() and trainer.enable_validation
 
     def _end_epoch(self) -> None:
         trainer = self.trainer
-        self.epoch_progress.add("processed")
+        self.epoch_progress.current.processed += 1
         self.position = EPOCH_END
         # Step values of the last batch are no news at the end of the epoch.
         self.results.begin_batch()
@@ -361,7 +368,7 @@ class FitLoop:
         self.batches_that_stepped -= 1
         trainer._logging.publish(metrics)
         self.batches_that_stepped += 1
-        self.epoch_progress.add("completed")
+        self.epoch_progress.current.completed += 1
         self.position = FINISHED
 
     # Saving and taking up
@@ -403,6 +410,7 @@ class FitLoop:
         if place is not None:
             set_epoch(self._batches.loader, trainer.current_epoch)
             self._batches.resume(place)
+            trainer.is_last_batch = self._batches.is_last
             if not in_epoch:
                 self._batches.finish(place)
         restore_gradients(trainer, state["gradients"])

@@ -14,28 +14,36 @@ class Counts:
     processed: int = 0
     completed: int = 0
 
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.ready + other.ready,
+            self.started + other.started,
+            self.processed + other.processed,
+            self.completed + other.completed,
+        )
+
 
 @dataclass
 class Progress:
-    """Counts over the whole run (``total``) and since the last reset (``current``)."""
+    """Counts since the last reset (``current``), which are those to add to, and over the whole run (``total``)."""
 
-    total: Counts = field(default_factory=Counts)
+    before: Counts = field(default_factory=Counts)
     current: Counts = field(default_factory=Counts)
 
-    def add(self, stage: str) -> None:
-        """Count one that reached a stage."""
-        setattr(self.total, stage, getattr(self.total, stage) + 1)
-        setattr(self.current, stage, getattr(self.current, stage) + 1)
+    @property
+    def total(self) -> Counts:
+        """The counts over the whole run."""
+        return self.before + self.current
 
     def reset(self) -> None:
         """Begin the current counts anew."""
-        self.current = Counts()
+        self.before, self.current = self.total, Counts()
 
     def state_dict(self) -> dict[str, dict[str, int]]:
         """Return the counts as plain data."""
-        return asdict(self)
+        return {"total": asdict(self.total), "current": asdict(self.current)}
 
     def load_state_dict(self, state: dict[str, dict[str, int]]) -> None:
         """Take back what `state_dict` returned."""
-        self.total = Counts(**state["total"])
         self.current = Counts(**state["current"])
+        self.before = Counts(**{name: count - state["current"][name] for name, count in state["total"].items()})

@@ -10,7 +10,7 @@ import facula
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.callbacks.timer import Timer
 from facula_lightning.checkpointing.plain import NotPlain, plain
-from facula_lightning.trainer.call import is_overridden
+from facula_lightning.trainer.call import is_overridden, recorded
 from facula_lightning.utilities.data import apply_to_collection
 from facula_lightning.utilities.rank_zero import rank_zero_warn
 from facula_lightning.utilities.seed import collect_rng_states
@@ -51,35 +51,26 @@ class Pending:
         self.targets = [*(trainer.callbacks if callbacks is None else callbacks)]
         self.targets.insert(len(self.targets) if module_at < 0 else module_at, None)
         self.arguments = arguments
-        self._call(0)
+        self._call()
         self.arguments = ()
 
-    def _call(self, start: int) -> None:
-        trainer = self.trainer
-        module = trainer._module
-        logging = trainer._logging
-        before, logging.current_hook = logging.current_hook, self.hook
-        for number in range(start, len(self.targets)):
-            self.called = number + 1
-            target = self.targets[number]
-            if trainer._profiler is None:
-                self._call_one(target)
-            else:
+    def _call(self) -> None:
+        trainer, hook = self.trainer, self.hook
+        logging, module, profiler = trainer._logging, trainer._module, trainer._profiler
+        before, logging.current_hook = logging.current_hook, hook
+        for self.called, target in enumerate(self.targets, 1):
+            method = getattr(module if target is None else target, hook)
+            if profiler is not None:
                 owner = (
                     f"[LightningModule]{type(module).__name__}" if target is None else f"[Callback]{target.state_key}"
                 )
-                with trainer._profiler.profile(f"{owner}.{self.hook}"):
-                    self._call_one(target)
+                method = recorded(profiler, f"{owner}.{hook}", method)
             if target is None:
+                method(*self.arguments)
                 self.after_module()
+            else:
+                method(trainer, module, *self.arguments)
         logging.current_hook = before
-
-    def _call_one(self, target: Callback | None) -> None:
-        module = self.trainer._module
-        if target is None:
-            getattr(module, self.hook)(*self.arguments)
-        else:
-            getattr(target, self.hook)(self.trainer, module, *self.arguments)
 
     def after_module(self) -> None:
         """Do what comes between the module's hook and that of the callbacks after it."""
@@ -113,7 +104,7 @@ class Pending:
         self.targets = [by_key.get(key) for key in state["left"] if not key or key in by_key]
         self.arguments = tuple(state["arguments"])
         self.after_module()
-        self._call(0)
+        self._call()
         self.arguments = ()
 
 

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facula_lightning.datamodule import LightningDataModule
     from facula_lightning.module import LightningModule
+    from facula_lightning.profilers import Profiler
     from facula_lightning.trainer.trainer import Trainer
 
 
-def call_callbacks(trainer: Trainer, hook: str, *args: object, monitoring: bool | None = None) -> None:
-    """Call a hook of all callbacks; ``monitoring`` keeps to those that watch metrics, or to the others."""
-    logging = trainer._logging
+# These are called some ten times a step: they do no more than they say.
+
+
+def call_callbacks(trainer: Trainer, hook: str, *args: object) -> None:
+    """Call a hook of all callbacks."""
+    logging, module, profiler = trainer._logging, trainer.lightning_module, trainer._profiler
     before, logging.current_hook = logging.current_hook, hook
-    module = trainer.lightning_module
     for callback in trainer.callbacks:
-        if monitoring is None or callback.watches_metrics is monitoring:
-            if trainer._profiler is None:
-                getattr(callback, hook)(trainer, module, *args)
-            else:
-                with trainer._profiler.profile(f"[Callback]{callback.state_key}.{hook}"):
-                    getattr(callback, hook)(trainer, module, *args)
+        method = getattr(callback, hook)
+        if profiler is not None:
+            method = recorded(profiler, f"[Callback]{callback.state_key}.{hook}", method)
+        method(trainer, module, *args)
     logging.current_hook = before
 
 
@@ -31,19 +33,29 @@ def call_module(trainer: Trainer, hook: str, *args: object, **kwargs: Any) -> An
     """Call a hook of the module and return its result."""
     logging = trainer._logging
     before, logging.current_hook = logging.current_hook, hook
-    if trainer._profiler is None:
-        result = getattr(trainer.lightning_module, hook)(*args, **kwargs)
-    else:
-        with trainer._profiler.profile(_action(trainer, hook)):
-            result = getattr(trainer.lightning_module, hook)(*args, **kwargs)
+    method = getattr(trainer.lightning_module, hook)
+    if trainer._profiler is not None:
+        method = recorded(trainer._profiler, _action(trainer, hook), method)
+    result = method(*args, **kwargs)
     logging.current_hook = before
     return result
 
 
-def call_both(trainer: Trainer, hook: str, *args: object) -> None:
-    """Call a hook of all callbacks and then of the module."""
-    call_callbacks(trainer, hook, *args)
-    call_module(trainer, hook, *args)
+def call_both(trainer: Trainer, hook: str, *args: object) -> Any:
+    """Call a hook of all callbacks and then of the module; return the module's result."""
+    logging, module, profiler = trainer._logging, trainer.lightning_module, trainer._profiler
+    before, logging.current_hook = logging.current_hook, hook
+    for callback in trainer.callbacks:
+        method = getattr(callback, hook)
+        if profiler is not None:
+            method = recorded(profiler, f"[Callback]{callback.state_key}.{hook}", method)
+        method(trainer, module, *args)
+    method = getattr(module, hook)
+    if profiler is not None:
+        method = recorded(profiler, _action(trainer, hook), method)
+    result = method(*args)
+    logging.current_hook = before
+    return result
 
 
 def call_data(trainer: Trainer, hook: str, *args: object) -> Any:
@@ -53,14 +65,23 @@ def call_data(trainer: Trainer, hook: str, *args: object) -> Any:
     if trainer.datamodule is not None and is_overridden(hook, trainer.datamodule):
         owner = trainer.datamodule
     before, logging.current_hook = logging.current_hook, hook
-    if trainer._profiler is None:
-        result = getattr(owner, hook)(*args)
-    else:
+    method = getattr(owner, hook)
+    if trainer._profiler is not None:
         kind = "LightningDataModule" if owner is trainer.datamodule else "LightningModule"
-        with trainer._profiler.profile(f"[{kind}]{type(owner).__name__}.{hook}"):
-            result = getattr(owner, hook)(*args)
+        method = recorded(trainer._profiler, f"[{kind}]{type(owner).__name__}.{hook}", method)
+    result = method(*args)
     logging.current_hook = before
     return result
+
+
+def recorded(profiler: Profiler, action: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that is recorded under a name each time it is called."""
+
+    def timed(*args: object, **kwargs: Any) -> Any:
+        with profiler.profile(action):
+            return method(*args, **kwargs)
+
+    return timed
 
 
 def _action(trainer: Trainer, hook: str) -> str:
@@ -72,17 +93,20 @@ def _action(trainer: Trainer, hook: str) -> str:
 
 def is_overridden(method: str, instance: object) -> bool:
     """Return whether an object has its own version of a hook."""
-    from facula_lightning.datamodule import LightningDataModule
-    from facula_lightning.module import LightningModule
-
-    if instance is None:
-        return False
     own = getattr(instance, method, None)
     if own is None:
         return False
-    parent = LightningDataModule if isinstance(instance, LightningDataModule) else LightningModule
-    default = getattr(parent, method, None)
+    data_module, module = _bases()
+    default = getattr(data_module if isinstance(instance, data_module) else module, method, None)
     return getattr(own, "__func__", own) is not default
+
+
+@cache
+def _bases() -> tuple[type[LightningDataModule], type[LightningModule]]:
+    from facula_lightning.datamodule import LightningDataModule
+    from facula_lightning.module import LightningModule
+
+    return LightningDataModule, LightningModule
 
 
 def accepts(step: Callable[..., Any], name: str, least: int) -> bool:

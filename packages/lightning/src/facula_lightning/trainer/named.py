@@ -106,29 +106,18 @@ class NamedOptimization:
         self.before = self.state_dict()
         for each in self.named.values():
             each.stepped = False
-        with facula.enable_grad():
-            if trainer.has_plain_precision:
-                result = call_module(trainer, "training_step", *arguments)
-            else:
-                with trainer.precision_plugin.train_step_context():
-                    result = call_module(trainer, "training_step", *arguments)
-            losses = self._losses(result)
-            turns = [
-                each for name, each in self.named.items() if name in losses and (batch_idx + 1) % each.frequency == 0
-            ]
-            for each in turns:
-                if each.turns == 0:
-                    call_both(trainer, "on_before_zero_grad", each.optimizer)
-                    call_module(trainer, "optimizer_zero_grad", trainer.current_epoch, batch_idx, each.optimizer)
-            for each in turns:
-                self._backward(each, losses[each.name], each is turns[-1])
-            last = trainer.fit_loop._batches.is_last
-            due = [
-                each
-                for each in self.named.values()
-                if each.turns and (last or each.turns >= self._window(each))
-            ]  # fmt: skip
-            self._step(due, batch_idx, losses)
+        result = self.optimization.training_step(arguments)
+        losses = self._losses(result)
+        turns = [each for name, each in self.named.items() if name in losses and (batch_idx + 1) % each.frequency == 0]
+        for each in turns:
+            if each.turns == 0:
+                call_both(trainer, "on_before_zero_grad", each.optimizer)
+                call_module(trainer, "optimizer_zero_grad", trainer.current_epoch, batch_idx, each.optimizer)
+        for each in turns:
+            self._backward(each, losses[each.name], each is turns[-1])
+        last = trainer.fit_loop._batches.is_last
+        due = [each for each in self.named.values() if each.turns and (last or each.turns >= self._window(each))]
+        self._step(due, batch_idx, losses)
         if not isinstance(result, dict):
             return None
         return {key: value.detach() if isinstance(value, Tensor) else value for key, value in result.items()}

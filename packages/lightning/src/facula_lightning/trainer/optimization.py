@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-import facula
 from facula import Tensor
 from facula.optim import Optimizer
 
@@ -31,6 +29,8 @@ class Optimization:
         self.steps = 0
         #: By how much the loss of a batch counts: not 1 where processes have parts of different sizes of it.
         self.weight = 1.0
+        #: Whether there are other processes.
+        self.distributed = trainer.strategy.is_distributed
         self._accumulating = False
         #: Set where there are several optimizers, each with a loss of its own.
         self.named: NamedOptimization | None = None
@@ -52,41 +52,42 @@ class Optimization:
         """Run the training step of a batch and what follows from it; return what the step gave."""
         trainer = self.trainer
         self._accumulating = accumulating
-        if trainer.strategy.is_distributed:
+        if self.distributed:
             trainer.strategy.begin_batch(trainer._module)
         if self.named is not None:
             return self.named.train_batch(arguments, batch_idx)
-        plain = trainer.has_plain_precision
         if not trainer._module.automatic_optimization:
-            with nullcontext() if plain else trainer.precision_plugin.train_step_context():
-                return call_module(trainer, "training_step", *arguments)
-        outputs: list[object] = [None]
+            return self.training_step(arguments)
+        outputs: object = None
 
         def closure() -> Tensor | None:
-            if plain:
-                result = call_module(trainer, "training_step", *arguments)
-            else:
-                with trainer.precision_plugin.train_step_context():
-                    result = call_module(trainer, "training_step", *arguments)
-            loss, outputs[0] = _split_result(result)
+            nonlocal outputs
+            loss, outputs = _split_result(self.training_step(arguments))
             # Within a window gradients add up; they are cleared where a window begins.
-            if self.optimizers and batch_idx % trainer.accumulate_grad_batches == 0:
+            window = trainer.accumulate_grad_batches
+            if self.optimizers and batch_idx % window == 0:
                 call_both(trainer, "on_before_zero_grad", self.optimizers[0])
                 epoch = trainer.current_epoch
                 call_module(trainer, "optimizer_zero_grad", epoch, batch_idx, self.optimizers[0])
             if loss is None:
                 return None
-            if trainer.accumulate_grad_batches > 1:
-                loss = loss / trainer.accumulate_grad_batches
+            if window > 1:
+                loss = loss / window
             self.backward(loss)
             return loss
 
-        with facula.enable_grad():
-            if accumulating or not self.optimizers:
-                closure()
-            else:
-                call_module(trainer, "optimizer_step", trainer.current_epoch, batch_idx, self.wrapped[0], closure)
-        return outputs[0]
+        if accumulating or not self.optimizers:
+            closure()
+        else:
+            call_module(trainer, "optimizer_step", trainer.current_epoch, batch_idx, self.wrapped[0], closure)
+        return outputs
+
+    def training_step(self, arguments: tuple[Any, ...]) -> Any:
+        """Return what the training step of the module gives."""
+        if self.trainer.has_plain_precision:
+            return call_module(self.trainer, "training_step", *arguments)
+        with self.trainer.precision_plugin.train_step_context():
+            return call_module(self.trainer, "training_step", *arguments)
 
     def backward(self, loss: Tensor, *args: object, **kwargs: Any) -> None:
         """Compute gradients, with the hooks before and after."""
@@ -95,7 +96,7 @@ class Optimization:
             loss = loss * self.weight
         loss = trainer.precision_plugin.pre_backward(loss)
         call_both(trainer, "on_before_backward", loss)
-        if trainer.strategy.is_distributed:
+        if self.distributed:
             trainer.strategy.pre_backward(loss, self._accumulating and self.named is None)
         call_module(trainer, "backward", loss, *args, **kwargs)
         call_both(trainer, "on_after_backward")
@@ -103,13 +104,14 @@ class Optimization:
     def step(self, optimizer: Optimizer, closure: Callable[[], Any] | None, **kwargs: Any) -> object:
         """Step an optimizer, with the hook and the clipping between closure and step."""
         trainer = self.trainer
+        automatic = trainer._module.automatic_optimization
 
         def wrapped() -> Any:
             result = None if closure is None else closure()
-            if result is not None or not trainer._module.automatic_optimization:
+            if result is not None or not automatic:
                 trainer.precision_plugin.after_gradients(optimizer)
             call_both(trainer, "on_before_optimizer_step", optimizer)
-            if trainer._module.automatic_optimization:
+            if automatic:
                 value, algorithm = trainer.gradient_clip_val, trainer.gradient_clip_algorithm
                 if self.named is not None:
                     value, algorithm = self.named.clipping(optimizer)
@@ -126,6 +128,8 @@ class Optimization:
     def clip_gradients(self, optimizer: Optimizer, value: float | None, algorithm: str | None) -> None:
         """Clip the gradients of an optimizer's parameters."""
         trainer = self.trainer
+        if value is None and trainer.gradient_clip_val is None and algorithm == trainer.gradient_clip_algorithm:
+            return
         for given, own, name in (
             (value, trainer.gradient_clip_val, "gradient_clip_val"),
             (algorithm, trainer.gradient_clip_algorithm, "gradient_clip_algorithm"),
@@ -140,15 +144,13 @@ class Optimization:
         if value is not None:
             trainer.precision_plugin.clip_gradients(optimizer, value, algorithm)
 
-    def step_schedulers_by_step(self, accumulating: bool) -> None:
+    def step_schedulers_by_step(self) -> None:
         """Step the schedulers that go by optimizer steps."""
-        if not accumulating and self.schedulers:
-            self.step_schedulers("step", False, self.trainer.fit_loop.batches_that_stepped + 1)
+        self.step_schedulers("step", False, self.trainer.fit_loop.batches_that_stepped + 1)
 
-    def step_plateau_schedulers_by_step(self, accumulating: bool) -> None:
+    def step_plateau_schedulers_by_step(self) -> None:
         """Step those of them that wait for a metric, after validation."""
-        if not accumulating and self.schedulers:
-            self.step_schedulers("step", True, self.trainer.fit_loop.batches_that_stepped + 1)
+        self.step_schedulers("step", True, self.trainer.fit_loop.batches_that_stepped + 1)
 
     def step_schedulers(self, interval: str, plateau: bool, count: int) -> None:
         """Step the schedulers of an interval whose turn it is at ``count`` epochs or steps."""

@@ -99,6 +99,10 @@ class Results:
         #: Gives the objects of all processes for one's own, where there are several.
         self.gather: Callable[[Any], list[Any]] | None = None
 
+    def __bool__(self) -> bool:
+        """Return whether anything was logged."""
+        return bool(self.items or self.objects)
+
     def reset(self) -> None:
         """Forget everything; metric objects begin anew."""
         self.items.clear()

@@ -48,6 +48,12 @@ def move_data_to_device(batch: Any, device: facula.device | str | int) -> Any:
     Goes through tuples, lists, named tuples, mappings and dataclasses.
     """
 
+    # Tensors, and tuples or lists of them, are most of what there is.
+    if isinstance(batch, Tensor):
+        return batch.to(device)
+    if type(batch) is list or type(batch) is tuple:
+        return type(batch)([move_data_to_device(each, device) for each in batch])
+
     def move(value: Any) -> object:
         moved = value.to(device)
         return value if moved is None else moved
@@ -74,11 +80,13 @@ def _first_size(batch: object) -> int | None:
         return 1 if batch.ndim == 0 else batch.shape[0]
     if isinstance(batch, str):
         return len(batch)
-    if isinstance(batch, Mapping):
+    if isinstance(batch, (list, tuple)):
+        pass
+    elif isinstance(batch, Mapping):
         batch = batch.values()
     elif dataclasses.is_dataclass(batch) and not isinstance(batch, type):
         batch = [getattr(batch, field.name) for field in dataclasses.fields(batch)]
-    elif not isinstance(batch, (list, tuple)):
+    else:
         return None
     for value in batch:
         size = _first_size(value)
