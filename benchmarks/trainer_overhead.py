@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 from datetime import date
-from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.speed import RESULTS, ROOT, as_time, machine
@@ -112,7 +111,9 @@ def import_seconds(side: str, times: int) -> tuple[float, int]:
     )
     found = []
     for _ in range(times):
-        done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True
+        )
         seconds, modules = done.stdout.split()
         found.append((float(seconds), int(modules)))
     return statistics.median(seconds for seconds, _ in found), found[0][1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import inspect
 import types
-from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -81,6 +80,8 @@ class HyperparametersMixin:
 
 
 def _as_mapping(given: object) -> dict[str, Any]:
+    from argparse import Namespace
+
     if isinstance(given, Namespace):
         return dict(vars(given))
     if isinstance(given, Mapping):

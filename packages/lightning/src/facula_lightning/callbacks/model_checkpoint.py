@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import shutil
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -359,6 +358,8 @@ class ModelCheckpoint(Checkpoint):
         try:
             os.symlink(os.path.relpath(target, os.path.dirname(path)), temporary)
         except OSError:
+            import shutil
+
             shutil.copy(target, temporary)
         os.replace(temporary, path)
 

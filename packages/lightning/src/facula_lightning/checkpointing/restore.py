@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import csv
 import inspect
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,6 +39,8 @@ def read_hparams(path: PathLike) -> dict[str, Any]:
     """
     ending = os.path.splitext(path)[1].lower()
     if ending == ".csv":
+        import csv
+
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
         return {row[0]: _literal(row[1]) for row in rows if len(row) > 1 and row != ["key", "value"]}

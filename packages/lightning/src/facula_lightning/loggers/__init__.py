@@ -1,10 +1,38 @@
 """Loggers: where logged numbers go."""
 
-from facula_lightning.loggers.csv_logs import CSVLogger
-from facula_lightning.loggers.jsonl import JSONLLogger
-from facula_lightning.loggers.logger import DummyLogger, Logger
-from facula_lightning.loggers.mlflow import MLFlowLogger
-from facula_lightning.loggers.tensorboard import TensorBoardLogger
-from facula_lightning.loggers.wandb import WandbLogger
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __all__ = ["CSVLogger", "DummyLogger", "JSONLLogger", "Logger", "MLFlowLogger", "TensorBoardLogger", "WandbLogger"]
+
+if TYPE_CHECKING:
+    from facula_lightning.loggers.csv_logs import CSVLogger as CSVLogger
+    from facula_lightning.loggers.jsonl import JSONLLogger as JSONLLogger
+    from facula_lightning.loggers.logger import DummyLogger as DummyLogger, Logger as Logger
+    from facula_lightning.loggers.mlflow import MLFlowLogger as MLFlowLogger
+    from facula_lightning.loggers.tensorboard import TensorBoardLogger as TensorBoardLogger
+    from facula_lightning.loggers.wandb import WandbLogger as WandbLogger
+
+# A program has use for one or two of them.
+_LATER = {
+    "CSVLogger": "csv_logs",
+    "DummyLogger": "logger",
+    "JSONLLogger": "jsonl",
+    "Logger": "logger",
+    "MLFlowLogger": "mlflow",
+    "TensorBoardLogger": "tensorboard",
+    "WandbLogger": "wandb",
+}
+
+if not TYPE_CHECKING:  # type checkers read the imports above, and report a name that does not exist
+
+    def __getattr__(name: str) -> object:
+        if name not in _LATER:
+            raise AttributeError(f"module 'facula_lightning.loggers' has no attribute {name!r}")
+        found = getattr(import_module(f"facula_lightning.loggers.{_LATER[name]}"), name)
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

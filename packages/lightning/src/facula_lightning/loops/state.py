@@ -58,7 +58,8 @@ class Pending:
         trainer, hook = self.trainer, self.hook
         logging, module, profiler = trainer._logging, trainer._module, trainer._profiler
         before, logging.current_hook = logging.current_hook, hook
-        for self.called, target in enumerate(self.targets, 1):
+        for number, target in enumerate(self.targets, 1):
+            self.called = number
             method = getattr(module if target is None else target, hook)
             if profiler is not None:
                 owner = (

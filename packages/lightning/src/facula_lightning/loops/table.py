@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 
 
 def print_results(results: list[dict[str, float]], stage: str) -> None:
     """Print what was logged: a row for each name, a column for each loader."""
+    import shutil
+
     names = list(dict.fromkeys(name.partition("/dataloader_idx_")[0] for each in results for name in each))
     if not names:
         return

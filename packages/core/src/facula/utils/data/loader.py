@@ -6,8 +6,7 @@ import copy
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
-from multiprocessing.context import BaseContext
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from facula.creation import empty
 from facula.dtypes import int64
@@ -15,9 +14,13 @@ from facula.ops.random import get_rng_state, set_rng_state
 from facula.rng import Generator
 from facula.utils.data.collate import default_collate, default_convert
 from facula.utils.data.dataset import Dataset, IterableDataset
-from facula.utils.data.pool import Pool
 from facula.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from facula.utils.data.worker import End, Fetcher, has_state
+
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+
+    from facula.utils.data.pool import Pool
 
 Item = TypeVar("Item")
 
@@ -145,6 +148,9 @@ class DataLoader(Generic[Item]):
         return _elsewhere(self, position, self._pool)
 
     def _make_pool(self, position: _Position) -> Pool:
+        # Brings all of multiprocessing, which a loader without workers does not need.
+        from facula.utils.data.pool import Pool
+
         fetcher = self._fetcher()
         pool = Pool(fetcher, self.num_workers, position.base_seed, self.worker_init_fn, self.multiprocessing_context)
         pool.random.update(position.random)

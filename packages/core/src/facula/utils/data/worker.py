@@ -8,16 +8,17 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from facula.creation import from_numpy
 from facula.ops.random import get_rng_state, manual_seed, set_rng_state
 from facula.settings import set_num_threads
-from facula.utils.data import transport
 from facula.utils.data.dataset import Dataset, IterableDataset
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 @dataclass
@@ -200,6 +201,8 @@ def run(
 
 
 def _answer(line: Connection, message: tuple[Any, ...], worker: int) -> None:
+    from facula.utils.data import transport
+
     try:
         transport.send(line, message)
     except (pickle.PicklingError, TypeError, AttributeError, RuntimeError) as error:
