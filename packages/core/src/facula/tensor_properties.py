@@ -237,11 +237,11 @@ class TensorProperties(TensorExchange):
         >>> facula.ones(2).to(facula.int64)
         tensor([1, 1])
         """
+        result: Any = self
         if len(args) == 1 and isinstance(args[0], Device) and args[0].type == "cpu" and not kwargs:
             # The usual call: a batch goes to the device that it is on.
-            return conversion.move(self, args[0]) if self.is_cuda else self
+            return conversion.move(result, args[0]) if self.is_cuda else result
         device, dtype, copy_asked = _parse_to(args, kwargs)
-        result: Any = self
         if device is not None:
             result = conversion.move(result, device)
         if dtype is not None:
