@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from facula.backend import Array
 from facula.creation import tensor
 from facula.dtypes import float32
-from facula.graph.modes import enable_grad, no_grad
+from facula.graph.modes import recording
 from facula.graph.node import RemovableHandle
 from facula.tensor import Tensor
 from facula.tensor_base import storage_of, wrap
@@ -79,18 +79,19 @@ class Optimizer:
 
     def step(self, closure: Closure | None = None) -> Tensor | float | None:
         """Update all parameters that have a gradient; return what ``closure``, run with recording first, returns."""
-        for hook in tuple(self._optimizer_step_pre_hooks.values()):
-            hook(self, (closure,) if closure is not None else (), {})
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        with no_grad():
-            for group in self.param_groups:
-                self._step_group(group)
-        for hook in tuple(self._optimizer_step_post_hooks.values()):
-            hook(self, (closure,) if closure is not None else (), {})
+        if self._optimizer_step_pre_hooks:
+            for hook in tuple(self._optimizer_step_pre_hooks.values()):
+                hook(self, (closure,) if closure is not None else (), {})
+        loss = None if closure is None else recording(True, closure)
+        recording(False, self._step_groups)
+        if self._optimizer_step_post_hooks:
+            for hook in tuple(self._optimizer_step_post_hooks.values()):
+                hook(self, (closure,) if closure is not None else (), {})
         return loss
+
+    def _step_groups(self) -> None:
+        for group in self.param_groups:
+            self._step_group(group)
 
     def _step_group(self, group: dict[str, Any]) -> None:
         maximize = group.get("maximize", False)

@@ -67,20 +67,50 @@ class Logging:
         """Take in one number: see `LightningModule.log`."""
         if not isinstance(name, str):
             raise TypeError(f"`self.log(name={name!r})` expects the name to be a string, got {type(name).__name__}")
-        if "/dataloader_idx_" in name:
-            raise MisconfigurationException(
-                f"You called `self.log` with the key `{name}` but it should not contain information like `dataloader_idx`"
-            )
         hook = self.current_hook
         if self.results is None or hook is None:
             raise MisconfigurationException(
                 "You are trying to `self.log()` but the loop's result collection is not registered yet."
                 " This is most likely because you are trying to log in a `predict` hook, but it doesn't support logging"
             )
+        index = self.dataloader_idx if add_dataloader_idx else None
+        key = (hook, name) if index is None else (hook, name, index)
+        asked = (prog_bar, logger, on_step, on_epoch, reduce_fx)
+        item = self.results.items.get(key)
+        if item is None or item.asked != asked:
+            # Not as it was logged with the last batch: everything is looked at.
+            on_step, on_epoch = self._when(hook, name, on_step, on_epoch)
+            if callable(getattr(value, "update", None)) and callable(getattr(value, "compute", None)):
+                attribute = metric_attribute or self._attribute_of(name, value)
+                self._take_metric(key, value, LoggedMetric(name, prog_bar, logger, on_step, on_epoch, attribute, index))
+                return
+            item = self._item(key, prog_bar, logger, on_step, on_epoch, _reduction_name(reduce_fx), index)
+            item.asked = asked
+        tensor = self._as_tensor(name, value, enable_graph)
+        if batch_size is None:
+            needs_size = item.on_epoch and item.reduce_fx == "mean" and self.batch is not None
+            batch_size = extract_batch_size(self.batch) if needs_size else 1
+        strategy = self.trainer.strategy
+        if strategy.is_distributed:
+            if self.trainer.training and not self.trainer._optimization.weight:
+                # What a process repeats where nothing was left for it does not count.
+                item.value, item.fresh = tensor, True
+            else:
+                item.update(tensor, batch_size)
+            # In evaluation processes may have different numbers of batches: there the numbers meet at the end.
+            if sync_dist and item.on_step and self.trainer.training:
+                item.value = strategy.reduce(tensor, sync_dist_group, item.reduce_fx)
+            return
+        item.update(tensor, batch_size)
+
+    def _when(self, hook: str, name: str, on_step: bool | None, on_epoch: bool | None) -> tuple[bool, bool]:
+        """Return whether a number is logged by step and by epoch, after a look at whether it may be."""
+        if "/dataloader_idx_" in name:
+            raise MisconfigurationException(
+                f"You called `self.log` with the key `{name}` but it should not contain information like `dataloader_idx`"
+            )
         if hook not in HOOKS:
             raise MisconfigurationException(f"You can't `self.log()` inside `{hook}`.")
-        is_metric = callable(getattr(value, "update", None)) and callable(getattr(value, "compute", None))
-        tensor = None if is_metric else self._as_tensor(name, value, enable_graph)
         step_default, epoch_default, step_allowed, epoch_allowed = HOOKS[hook]
         on_step = step_default if on_step is None else on_step
         on_epoch = epoch_default if on_epoch is None else on_epoch
@@ -91,14 +121,22 @@ class Logging:
                 )
         if not on_step and not on_epoch:
             raise MisconfigurationException("`self.log(on_step=False, on_epoch=False)` is not useful.")
-        index = self.dataloader_idx if add_dataloader_idx else None
-        key = (hook, name) if index is None else (hook, name, index)
-        if tensor is None:
-            attribute = metric_attribute or self._attribute_of(name, value)
-            self._take_metric(key, value, LoggedMetric(name, prog_bar, logger, on_step, on_epoch, attribute, index))
-            return
+        return on_step, on_epoch
+
+    def _item(
+        self,
+        key: tuple[Any, ...],
+        prog_bar: bool,
+        logger: bool,
+        on_step: bool,
+        on_epoch: bool,
+        reduction: str,
+        index: int | None,
+    ) -> LoggedNumber:
+        """Return the number of a key, new or as it was logged before."""
+        assert self.results is not None
+        hook, name = key[:2]
         item = self.results.items.get(key)
-        reduction = _reduction_name(reduce_fx)
         if item is None:
             self._check_unused(hook, name, index)
             item = LoggedNumber(name, prog_bar, logger, on_step, on_epoch, reduction, index)
@@ -107,21 +145,7 @@ class Logging:
             raise MisconfigurationException(
                 f"You called `self.log({name}, ...)` twice in `{hook}` with different arguments. This is not allowed"
             )
-        if batch_size is None:
-            needs_size = on_epoch and reduction == "mean" and self.batch is not None
-            batch_size = extract_batch_size(self.batch) if needs_size else 1
-        strategy = self.trainer.strategy
-        if strategy.is_distributed:
-            if self.trainer.training and not self.trainer._optimization.weight:
-                # What a process repeats where nothing was left for it does not count.
-                item.value, item.fresh = tensor, True
-            else:
-                item.update(tensor, batch_size)
-            # In evaluation processes may have different numbers of batches: there the numbers meet at the end.
-            if sync_dist and on_step and self.trainer.training:
-                item.value = strategy.reduce(tensor, sync_dist_group, reduction)
-            return
-        item.update(tensor, batch_size)
+        return item
 
     def _attribute_of(self, name: str, metric: object) -> str:
         """Return under which attribute of the module a metric is."""

@@ -27,6 +27,8 @@ class LoggedNumber:
     total: Tensor | None = None
     weight: float = 0
     fresh: bool = False
+    #: What `self.log` was called with last.
+    asked: tuple[Any, ...] | None = None
 
     def settings(self) -> tuple[bool, bool, bool, bool, str]:
         """Return what has to stay the same from call to call."""
@@ -141,7 +143,7 @@ class Results:
 
     def state_dict(self) -> list[dict[str, Any]]:
         """Return everything as plain data and tensors."""
-        numbers = [{"key": list(key), **vars(item)} for key, item in self.items.items()]
+        numbers = [{"key": list(key), **vars(item), "asked": None} for key, item in self.items.items()]
         # What a metric has accumulated is saved as part of the module.
         objects = [{"key": list(key), **vars(each), "metric": None} for key, each in self.objects.items()]
         return numbers + objects

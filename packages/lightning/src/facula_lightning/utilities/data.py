@@ -52,7 +52,10 @@ def move_data_to_device(batch: Any, device: facula.device | str | int) -> Any:
     if isinstance(batch, Tensor):
         return batch.to(device)
     if type(batch) is list or type(batch) is tuple:
-        return type(batch)([move_data_to_device(each, device) for each in batch])
+        moved = [
+            each.to(device) if isinstance(each, Tensor) else move_data_to_device(each, device) for each in batch
+        ]  # fmt: skip
+        return moved if type(batch) is list else tuple(moved)
 
     def move(value: Any) -> object:
         moved = value.to(device)
