@@ -310,6 +310,51 @@ def test_pictures_of_a_history() -> None:
         history.plot("acc")
 
 
+def test_pictures_of_results() -> None:
+    pytest.importorskip("matplotlib").use("agg")
+    images = facula.rand(12, 1, 4, 4, generator=facula.Generator().manual_seed(1))
+    learner = Learner(nn.Sequential(nn.Flatten(), linear(16, 3)))
+    learner.compile("sgd", "cross_entropy")
+    guesses = learner.predict(images, verbose=0).argmax(1)
+    classes = guesses.clone()
+    classes[4] = (guesses[4] + 1) % 3
+    coloured = TensorDataset(images[:2].expand(2, 3, 4, 4), classes[:2])
+    for data, count in (
+        ((images, classes), 9),
+        ((TensorDataset(images, classes),), 9),
+        ((images, F.one_hot(classes, 3)), 9),
+    ):
+        figure = learner.show_results(*data)
+        titles = [(axis.get_title(), axis.title.get_color()) for axis in figure.axes]
+        assert len(titles) == count and titles[0] == (f"{int(classes[0])}, taken for {int(guesses[0])}", "black")
+        assert titles[4] == (f"{int(classes[4])}, taken for {int(guesses[4])}", "red")
+    wide = Learner(nn.Sequential(nn.Flatten(), linear(48, 3)))
+    wide.compile("sgd", "cross_entropy")
+    assert wide.show_results(coloured).axes[1].images[0].get_array().shape == (4, 4, 3)
+    with pytest.raises(ValueError, match="expected pairs of an image"):
+        learner.show_results(facula.rand(3, 16), classes[:3])
+    with pytest.raises(ValueError, match="arrays or a Dataset of images"):
+        learner.show_results(DataLoader(coloured))
+
+
+def test_what_has_numbered_samples_is_a_dataset() -> None:
+    class Numbered:
+        def __len__(self) -> int:
+            return 20
+
+        def __getitem__(self, index: int) -> Any:
+            if index >= 20:
+                raise IndexError(index)
+            return rows()[index], rows()[index].sum(keepdim=True)
+
+    learner = Learner(linear())
+    learner.compile("sgd", "mse", lr=0.0)
+    history = learner.fit(Numbered(), batch_size=8, validation_split=0.25, verbose=0)
+    assert history.params["steps"] == 2
+    wanted = F.mse_loss(learner.model(rows()[15:]), rows()[15:].sum(1, keepdim=True)).item()
+    assert history.history["val_loss"] == [pytest.approx(wanted, rel=1e-5)]
+
+
 def test_verbosity(capsys: pytest.CaptureFixture[str]) -> None:
     x, y = rows(), rows().sum(1, keepdim=True)
     printed = []

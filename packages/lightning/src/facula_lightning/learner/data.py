@@ -108,9 +108,20 @@ def as_dataset(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
             raise ValueError(
                 f"`{name}` is for arrays: {type(x).__name__} should give batches `(x, y)` or `(x, y, sample_weight)` itself"
             )
-    if not isinstance(x, (Dataset, LightningDataModule)) and not isinstance(x, Iterable):
+    if not is_dataset(x) and not isinstance(x, (LightningDataModule, Iterable)):
         raise TypeError(f"expected arrays, a Dataset, a DataLoader or a LightningDataModule, got {type(x).__name__}")
     return x
+
+
+def is_dataset(data: object) -> bool:
+    """Return whether data gives samples, by their numbers or as a stream, and not batches."""
+    by_number = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    return isinstance(data, Dataset) or (by_number and not isinstance(data, (list, tuple, dict)))
+
+
+def part(dataset: Any, start: int, stop: int) -> Any:
+    """Return the samples of a dataset from one number to another."""
+    return Rows(dataset[start:stop]) if isinstance(dataset, Rows) else Subset(dataset, range(start, stop))
 
 
 def split(dataset: Any, fraction: float) -> tuple[Any, Any]:
@@ -118,25 +129,23 @@ def split(dataset: Any, fraction: float) -> tuple[Any, Any]:
 
     ValueError where one of them would be empty, and for what has no fixed order and length.
     """
-    if not isinstance(dataset, Dataset) or isinstance(dataset, IterableDataset):
+    if not is_dataset(dataset) or isinstance(dataset, IterableDataset):
         raise ValueError(
             f"`validation_split` needs arrays or a Dataset with a length, got {type(dataset).__name__}: give `validation_data`"
         )
-    count = len(dataset)  # type: ignore[arg-type]
+    count = len(dataset)
     at = math.floor(count * (1.0 - fraction))
     if not 0 < at < count:
         raise ValueError(
             f"Training data contains {count} samples, which is not sufficient to split it into a validation and training set"
             f" as specified by `validation_split={fraction}`. Either provide more data, or a different value."
         )
-    if isinstance(dataset, Rows):
-        return Rows(dataset[:at]), Rows(dataset[at:])
-    return Subset(dataset, range(at)), Subset(dataset, range(at, count))
+    return part(dataset, 0, at), part(dataset, at, count)
 
 
 def as_loader(dataset: Any, batch_size: int | None, shuffle: bool = False) -> Any:
     """Return a dataset's batches, 32 samples each unless ``batch_size`` says otherwise; loaders as they are."""
-    if not isinstance(dataset, Dataset):
+    if not is_dataset(dataset):
         if batch_size is not None:
             raise ValueError(f"`batch_size` is for arrays and datasets; {type(dataset).__name__} gives batches itself")
         return dataset

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import facula
 from facula import Tensor, nn
 from facula.optim import Optimizer
 
@@ -14,11 +13,12 @@ from facula_lightning.callbacks.checkpoint import Checkpoint
 from facula_lightning.callbacks.one_cycle import OneCycle
 from facula_lightning.callbacks.progress import PlainProgressBar, ProgressBar
 from facula_lightning.datamodule import LightningDataModule
-from facula_lightning.learner.data import as_dataset, as_loader, joined, split, unpack
+from facula_lightning.learner.data import as_dataset, as_loader, is_dataset, joined, part, split, unpack
 from facula_lightning.learner.history import History
 from facula_lightning.learner.losses import Loss, resolve_loss, takes_logits
 from facula_lightning.learner.metrics import resolve_metrics
 from facula_lightning.learner.optimizers import OptimizerLike, make_optimizer
+from facula_lightning.learner.pictures import draw_results
 from facula_lightning.learner.task import SampleLosses, Task, class_weight_table
 from facula_lightning.loops.progress import Counts, Progress
 from facula_lightning.module import LightningModule
@@ -33,7 +33,7 @@ class Learner:
     The trainer logs and saves nothing unless it is told to.
 
     >>> learner = Learner(nn.Linear(1, 1))
-    >>> learner.compile("sgd", "mse", lr=0.1)
+    >>> learner.compile("sgd", "mse", lr=0.3)
     >>> x = facula.linspace(-1, 1, 64).unsqueeze(1)
     >>> history = learner.fit(x, 3 * x + 1, epochs=30, verbose=0)
     >>> round(learner.predict(facula.ones(1, 1), verbose=0).item(), 1)
@@ -209,6 +209,15 @@ class Learner:
         values, places = losses.topk(len(losses) if k is None else k, largest=largest)
         return values, places
 
+    def show_results(self, x: Any, y: Any = None, max_n: int = 9, batch_size: int | None = None) -> Any:
+        """Return matplotlib's figure of the first images of a dataset, with their classes and what they are taken for."""
+        data = as_dataset(x, y)
+        if not is_dataset(data):
+            raise ValueError(f"expected arrays or a Dataset of images and their classes, got {type(data).__name__}")
+        shown = part(data, 0, min(max_n, len(data)))
+        scores = joined(self._predict(self._module, shown, batch_size, 0, None, None))
+        return draw_results([shown[at] for at in range(len(shown))], scores)
+
     def freeze_to(self, n: int) -> None:
         """Let only the groups of layers from the n-th on be trained: see `freeze_to` of the utilities."""
         freeze_to(self.model, n)
@@ -269,7 +278,7 @@ def _validation_dataset(data: Any) -> Any:
 
 def _size_for(dataset: Any, batch_size: int | None) -> int | None:
     """Return the batch size, where it is the learner who makes the batches."""
-    return batch_size if isinstance(dataset, facula.utils.data.Dataset) else None
+    return batch_size if is_dataset(dataset) else None
 
 
 def fit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import facula
@@ -132,7 +133,7 @@ def class_weight_table(class_weight: Mapping[int, float]) -> Tensor:
     >>> class_weight_table({0: 2.0, 2: 3.0})
     tensor([2., 1., 3., 1.])
     """
-    if not class_weight or not all(isinstance(each, int) and each >= 0 for each in class_weight):
+    if not class_weight or not all(isinstance(each, Integral) and each >= 0 for each in class_weight):
         raise ValueError(f"expected a dictionary from numbers of classes to weights, got {class_weight!r}")
     return facula.tensor([float(class_weight.get(at, 1.0)) for at in range(max(class_weight) + 2)])
 
