@@ -1,136 +1,198 @@
-// Systems of linear equations in float32, by Gaussian elimination with partial pivoting, a strip of columns at a time
-// (Golub and Van Loan, Matrix Computations, 3.4.8): nearly all of the work is matrix products.
-#include <algorithm>
-#include <cmath>
-
-#include "array.h"
-#include "gemm.h"
-#include "parallel.h"
-#include "scratch.h"
-#include "vector.h"
+// Systems of linear equations, inverses, determinants and triangular factors of float32 and float64, by Gaussian
+// elimination with partial pivoting (Golub and Van Loan, Matrix Computations, 3.4).
+#include "matrices.h"
+#include "triangular.h"
 
 namespace facula {
 namespace {
 
-// Columns of a strip.
-constexpr Index kStrip = 32;
-// Smaller systems are quick with any method.
-constexpr Index kSmallest = 48;
-
-// y -= factor * x.
-static inline void subtract_row(const float* x, float factor, float* y, Index count) {
-  for (Index i = 0; i < count; ++i) y[i] -= factor * x[i];
+// Without LAPACK's products, float64 is done well only while it is small.
+bool is_done_here(const Array& x) {
+  return x.type() == Type::float32 || lapack::functions<double>() != nullptr;
 }
 
-// Eliminates what is below the diagonal in columns `first` to `last`, within these columns; rows change places as a
-// whole. False where there is no pivot, the matrix being singular, or not finite.
-bool eliminate_strip(float* w, Index size, Index width, Index first, Index last) {
-  for (Index j = first; j < last; ++j) {
-    Index pivot = j;
-    float largest = std::abs(w[j * width + j]);
-    for (Index i = j + 1; i < size; ++i) {
-      const float found = std::abs(w[i * width + j]);
-      if (found > largest) {
-        largest = found;
-        pivot = i;
-      }
-    }
-    if (!(largest > 0) || !std::isfinite(largest)) return false;
-    if (pivot != j) std::swap_ranges(w + j * width, w + (j + 1) * width, w + pivot * width);
-    // The row of the pivot right of it, with zeros before: so that whole vectors are taken from each row.
-    float row[kStrip] = {};
-    for (Index k = j + 1; k < last; ++k) row[k - first] = w[j * width + k];
-    const float inverse = 1.0f / w[j * width + j];
-    const bool divides = std::isfinite(inverse);
-    for (Index i = j + 1; i < size; ++i) {
-      float* below = w + i * width + first;
-      const float factor = divides ? below[j - first] * inverse : below[j - first] / w[j * width + j];
-      if (last - first == kStrip) {
-        for (Index k = (j + 1 - first) / kLanes * kLanes; k < kStrip; k += kLanes) {
-          store(below + k, load(below + k) - factor * load(row + k));
-        }
-      } else {
-        subtract_row(row, factor, below, last - first);
-      }
-      below[j - first] = factor;
-    }
-  }
-  return true;
+// The matrices of an array again, or of more columns, to work in; kept for the next call of this thread.
+template <class T>
+T* working_copy(const T* from, Index size) {
+  T* room = scratch<T>(Purpose::gathered, static_cast<size_t>(size));
+  if (room != nullptr) std::copy_n(from, size, room);
+  return room;
 }
 
-// C -= A B for the first `rows` rows of C from `c`, with A `depth` wide; all are parts of one array with rows `width` apart.
-bool subtract_product(float* c, const float* a, const float* b, Index rows, Index columns, Index depth, Index width) {
-  if (rows == 0 || columns == 0) return true;
-  float* room = scratch<float>(Purpose::transformed, static_cast<size_t>(rows * depth));
-  if (room == nullptr) return false;
-  for (Index i = 0; i < rows; ++i) {
-    for (Index k = 0; k < depth; ++k) room[i * depth + k] = -a[i * width + k];
-  }
-  gemm::Finish finish;
-  finish.add = true;
-  return gemm::multiply(rows, columns, depth, {room, depth, 1}, gemm::FromMatrix{{b, width, 1}}, c, width, finish);
+template <class T>
+bool solve_one(const T* a, Index size, T* x, Index columns) {
+  T* factors = working_copy(a, size * size);
+  std::vector<int32_t> pivots(static_cast<size_t>(size));
+  if (factors == nullptr || !eliminate(factors, size, size, size, pivots.data())) return false;
+  exchange_rows(x, columns, columns, pivots.data(), 0, size);
+  return substitute<T>({factors, size, false, true}, size, x, columns, columns) &&
+         substitute<T>({factors, size, true, false}, size, x, columns, columns);
 }
 
-// Solves A X = B in place: `w` holds the rows of A, and after them those of B.
-bool solve_in_place(float* w, Index size, Index columns) {
-  const Index width = size + columns;
-  for (Index first = 0; first < size; first += kStrip) {
-    const Index last = std::min(size, first + kStrip);
-    if (!eliminate_strip(w, size, width, first, last)) return false;
-    // The rows of the strip right of it, in parts so that several threads have some.
-    parallel_for((width - last + 63) / 64, 4, [&](Index begin, Index end) {
-      const Index from = last + begin * 64, to = std::min(width, last + end * 64);
-      for (Index i = first + 1; i < last; ++i) {
-        for (Index k = first; k < i; ++k) subtract_row(w + k * width + from, w[i * width + k], w + i * width + from, to - from);
-      }
-    });
-    if (!subtract_product(w + last * width + last, w + last * width + first, w + first * width + last, size - last,
-                          width - last, last - first, width)) {
-      return false;
-    }
-  }
-  // Back from the last strip to the first.
-  for (Index first = (size - 1) / kStrip * kStrip; first >= 0; first -= kStrip) {
-    const Index last = std::min(size, first + kStrip);
-    for (Index i = last - 1; i >= first; --i) {
-      float* row = w + i * width + size;
-      for (Index k = i + 1; k < last; ++k) subtract_row(w + k * width + size, w[i * width + k], row, columns);
-      for (Index j = 0; j < columns; ++j) row[j] /= w[i * width + i];
-    }
-    if (!subtract_product(w + size, w + first, w + first * width + size, first, columns, last - first, width)) return false;
-  }
-  return true;
+template <class T>
+bool solve_all(const Array& a, const Matrices& shape, T* x, Index columns) {
+  const Index size = shape.rows;
+  return for_each_matrix(shape.count, size * size * (size + columns), [&](Index at) {
+    return solve_one(a.data<T>() + at * size * size, size, x + at * size * columns, columns);
+  });
 }
 
-bool is_matrix(PyObject* object) {
-  if (!is_array(object)) return false;
-  const Array x(object);
-  return x.type() == Type::float32 && x.dims() == 2 && x.contiguous();
+template <class T>
+bool invert_all(const Array& a, const Matrices& shape, T* x) {
+  const Index size = shape.rows;
+  for (Index at = 0; at < shape.count; ++at) {
+    for (Index i = 0; i < size; ++i) x[(at * size + i) * size + i] = T(1);
+  }
+  return solve_all<T>(a, shape, x, size);
+}
+
+// The product of the diagonal of U with the sign of the exchanges, or its logarithm and sign.
+template <class T>
+bool determinants(const Array& a, const Matrices& shape, T* result, T* logarithm) {
+  const Index size = shape.rows;
+  return for_each_matrix(shape.count, size * size * size, [&](Index at) {
+    T* factors = working_copy(a.data<T>() + at * size * size, size * size);
+    std::vector<int32_t> pivots(static_cast<size_t>(size));
+    if (factors == nullptr || !eliminate(factors, size, size, size, pivots.data())) return false;
+    double product = 1, sum = 0;
+    for (Index i = 0; i < size; ++i) {
+      const double pivot = factors[i * size + i];
+      const double sign = pivots[i] != i ? -1 : 1;
+      product *= logarithm == nullptr ? sign * pivot : (pivot < 0 ? -sign : sign);
+      if (logarithm != nullptr) sum += std::log(std::abs(pivot));
+    }
+    result[at] = static_cast<T>(product);
+    if (logarithm != nullptr) logarithm[at] = static_cast<T>(sum);
+    return true;
+  });
+}
+
+template <class T>
+bool factorize_all(const Matrices& shape, T* factors, int32_t* pivots) {
+  const Index count = std::min(shape.rows, shape.columns);
+  return for_each_matrix(shape.count, shape.size() * count, [&](Index at) {
+    int32_t* own = pivots + at * count;
+    if (!eliminate(factors + at * shape.size(), shape.columns, shape.rows, shape.columns, own)) return false;
+    for (Index i = 0; i < count; ++i) ++own[i];
+    return true;
+  });
+}
+
+template <class T>
+bool substitute_all(const Array& a, const Matrices& shape, T* x, Index columns, bool upper, bool unit) {
+  const Index size = shape.rows;
+  return for_each_matrix(shape.count, size * size * columns, [&](Index at) {
+    return substitute<T>({a.data<T>() + at * size * size, size, upper, unit}, size, x + at * size * columns, columns, columns);
+  });
+}
+
+bool is_square_batch(PyObject* object, Matrices* shape) {
+  return read_matrices(object, shape) && shape->rows == shape->columns && is_done_here(Array(object));
 }
 
 }  // namespace
 
-KERNEL(solve, "solve(a, b): the x with a @ x = b, of a regular matrix") {
-  if (count != 2 || !is_matrix(args[0]) || !is_matrix(args[1])) return declined();
-  const Array a(args[0]), b(args[1]);
-  const Index size = a.shape(0), columns = b.shape(1);
-  if (a.shape(1) != size || b.shape(0) != size || size < kSmallest || columns == 0) return declined();
-  Array x = Array::like(b);
+KERNEL(solve, "solve(a, b): the x with a @ x = b, of regular matrices") {
+  Matrices shape, right;
+  if (count != 2 || !is_square_batch(args[0], &shape) || !read_matrices(args[1], &right)) return declined();
+  if (right.rows != shape.rows || !same_batch(Array(args[0]), Array(args[1]))) return declined();
+  const Dense a(args[0]), b(args[1]);
+  if (!a || !b) return nullptr;
+  Array x = copy_of(*b);
   if (!x) return nullptr;
-  const Index width = size + columns;
-  float* w = scratch<float>(Purpose::gathered, static_cast<size_t>(size * width));
-  if (w == nullptr) return PyErr_NoMemory();
   bool done;
   {
     WithoutGil unlocked;
-    for (Index i = 0; i < size; ++i) {
-      std::copy_n(a.data<float>() + i * size, size, &w[i * width]);
-      std::copy_n(b.data<float>() + i * columns, columns, &w[i * width + size]);
-    }
-    done = solve_in_place(w, size, columns);
-    for (Index i = 0; done && i < size; ++i) std::copy_n(&w[i * width + size], columns, x.data<float>() + i * columns);
+    done = x.type() == Type::float32 ? solve_all(*a, shape, x.data<float>(), right.columns)
+                                     : solve_all(*a, shape, x.data<double>(), right.columns);
   }
   // What is singular is for the array code to say.
+  return done ? x.release() : declined();
+}
+
+KERNEL(inverse, "inverse(a): the inverses of regular matrices") {
+  Matrices shape;
+  if (count != 1 || !is_square_batch(args[0], &shape)) return declined();
+  const Dense a(args[0]);
+  if (!a) return nullptr;
+  Array x = Array::like(*a);
+  if (!x) return nullptr;
+  bool done;
+  {
+    WithoutGil unlocked;
+    std::memset(x.data<char>(), 0, static_cast<size_t>(x.size() * x.item_bytes()));
+    done = x.type() == Type::float32 ? invert_all(*a, shape, x.data<float>()) : invert_all(*a, shape, x.data<double>());
+  }
+  return done ? x.release() : declined();
+}
+
+KERNEL(determinant, "determinant(a): the determinants of regular matrices") {
+  Matrices shape;
+  if (count != 1 || !is_square_batch(args[0], &shape)) return declined();
+  const Dense a(args[0]);
+  if (!a) return nullptr;
+  Array result = Array::empty(a->dims() - 2, a->shape(), a->type());
+  if (!result) return nullptr;
+  bool done;
+  {
+    WithoutGil unlocked;
+    done = a->type() == Type::float32 ? determinants<float>(*a, shape, result.data<float>(), nullptr)
+                                      : determinants<double>(*a, shape, result.data<double>(), nullptr);
+  }
+  return done ? result.release() : declined();
+}
+
+KERNEL(log_determinant, "log_determinant(a): the signs of the determinants of regular matrices, and logarithms of their sizes") {
+  Matrices shape;
+  if (count != 1 || !is_square_batch(args[0], &shape)) return declined();
+  const Dense a(args[0]);
+  if (!a) return nullptr;
+  Array sign = Array::empty(a->dims() - 2, a->shape(), a->type()), size = Array::like(sign);
+  if (!sign || !size) return nullptr;
+  bool done;
+  {
+    WithoutGil unlocked;
+    done = a->type() == Type::float32 ? determinants<float>(*a, shape, sign.data<float>(), size.data<float>())
+                                      : determinants<double>(*a, shape, sign.data<double>(), size.data<double>());
+  }
+  return done ? Py_BuildValue("(NN)", sign.release(), size.release()) : declined();
+}
+
+KERNEL(lu_factor, "lu_factor(a): L and U of regular matrices in one, and the rows exchanged, counted from 1") {
+  Matrices shape;
+  if (count != 1 || !read_matrices(args[0], &shape) || !is_done_here(Array(args[0]))) return declined();
+  const Dense a(args[0]);
+  if (!a) return nullptr;
+  Array factors = copy_of(*a);
+  npy_intp lengths[NPY_MAXDIMS];
+  std::copy(a->shape(), a->shape() + a->dims() - 2, lengths);
+  lengths[a->dims() - 2] = std::min(shape.rows, shape.columns);
+  Array pivots = Array::empty(a->dims() - 1, lengths, Type::int32);
+  if (!factors || !pivots) return nullptr;
+  bool done;
+  {
+    WithoutGil unlocked;
+    done = a->type() == Type::float32 ? factorize_all(shape, factors.data<float>(), pivots.data<int32_t>())
+                                      : factorize_all(shape, factors.data<double>(), pivots.data<int32_t>());
+  }
+  return done ? Py_BuildValue("(NN)", factors.release(), pivots.release()) : declined();
+}
+
+KERNEL(solve_triangular, "solve_triangular(a, b, upper, unit): the x with triangle(a) @ x = b") {
+  Matrices shape, right;
+  if (count != 4 || !is_square_batch(args[0], &shape) || !read_matrices(args[1], &right)) return declined();
+  if (right.rows != shape.rows || !same_batch(Array(args[0]), Array(args[1]))) return declined();
+  const Dense a(args[0]), b(args[1]);
+  if (!a || !b) return nullptr;
+  Array x = copy_of(*b);
+  if (!x) return nullptr;
+  const bool upper = args[2] == Py_True, unit = args[3] == Py_True;
+  bool done;
+  {
+    WithoutGil unlocked(x.size() * shape.rows > kWorkOfThread);
+    done = x.type() == Type::float32 ? substitute_all(*a, shape, x.data<float>(), right.columns, upper, unit)
+                                     : substitute_all(*a, shape, x.data<double>(), right.columns, upper, unit);
+  }
   return done ? x.release() : declined();
 }
 

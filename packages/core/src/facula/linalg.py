@@ -7,11 +7,11 @@ from facula.ops.decompositions import linalg_qr as qr
 from facula.ops.decompositions import linalg_svd as svd
 from facula.ops.householder import householder_product
 from facula.ops.ldl_factorization import ldl_factor, ldl_factor_ex, ldl_solve
+from facula.ops.least_squares import lstsq
 from facula.ops.linear_algebra import (
     det,
     inv,
     inv_ex,
-    lstsq,
     matrix_power,
     multi_dot,
     pinv,

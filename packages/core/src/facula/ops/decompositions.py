@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.arguments import need_tensor
 from facula.backend import device_index
 from facula.errors import LinAlgError
+from facula.graph.modes import state
 from facula.matrices import (
     check_factorized,
     conjugate_transpose,
@@ -52,6 +53,9 @@ def _cholesky(xp, x):
     if xp.isnan(xp.diagonal(result, axis1=-2, axis2=-1)).any():
         raise LinAlgError("linalg.cholesky: the input is not positive-definite, it contains nan")
     return result
+
+
+_cholesky.native("cholesky")
 
 
 @primitive()
@@ -115,6 +119,14 @@ def _cholesky_solve(xp, x, other, *, upper):
     return substituted(xp, higher, substituted(xp, lower, x, False, False), True, False)
 
 
+@_cholesky_solve.kernel("native")
+def _cholesky_solve_native(x, other, *, upper):
+    turned = np.swapaxes(other, -1, -2)
+    lower, higher = (turned, other) if upper else (other, turned)
+    middle = native.kernels.solve_triangular(lower, x, False, False)
+    return middle if middle is NotImplemented else native.kernels.solve_triangular(higher, middle, True, False)
+
+
 def _factor_slope(g: Tensor, factor: Tensor, out: Tensor, upper: bool) -> Tensor:
     """Return the gradient of both triangles, as if the product of the whole matrix with its transpose were inverted."""
     change = _cholesky_solve(g, factor, upper=upper) @ conjugate_transpose(out)
@@ -162,6 +174,11 @@ def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = Non
 def _qr(xp, x, *, mode):
     q, r = xp.linalg.qr(x, mode=mode)
     return q, r
+
+
+@_qr.kernel("native")
+def _qr_native(x, *, mode):
+    return native.kernels.qr(x, mode == "complete")
 
 
 def _qr_slope(g: list[Any], out: tuple[Any, ...], mode: str) -> Tensor:
@@ -243,6 +260,21 @@ def _eigh(xp, x, *, lower):
     return values, vectors
 
 
+@_eigh.kernel("native")
+def _eigh_native(x, *, lower):
+    return native.kernels.eigh(x, lower)
+
+
+@primitive()
+def _eigvalsh(xp, x, *, lower):
+    return guarded(xp.linalg.eigvalsh, x, "L" if lower else "U")
+
+
+@_eigvalsh.kernel("native")
+def _eigvalsh_native(x, *, lower):
+    return native.kernels.eigvalsh(x, lower)
+
+
 def _eigh_slope(g: list[Any], out: tuple[Any, ...]) -> Tensor:
     values, vectors = out
     middle: Any = None if g[0] is None else g[0].diag_embed()
@@ -277,8 +309,15 @@ def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor
     tensor([1., 2.])
     """
     need_matrix("linalg.eigvalsh", A, square=True)
+    if UPLO.upper() in ("L", "U") and not _is_recorded(A):
+        return _eigvalsh(A, lower=UPLO.upper() == "L", out=out)
     values = eigh(A, UPLO).eigenvalues
     return values if out is None else write_out(values, out, "linalg.eigvalsh")
+
+
+def _is_recorded(x: Tensor) -> bool:
+    """Return whether gradients of ``x`` may be wanted, for which eigenvalues need their vectors."""
+    return x.requires_grad or bool(state.interceptors)
 
 
 @primitive(vjp={"x": lambda g, out: _svd_slope(g, out)})
@@ -296,28 +335,61 @@ def _svd_with_signs(x, *, full):
     11:6 on, to upper bidiagonal form. A column of zeros makes it take the lower one.
     """
     rows, columns = x.shape[-2:]
-    wide = columns >= 11 * rows // 6 and columns > rows > 1
-    if x.dtype.kind == "c" or not (wide or 3 * columns // 2 <= rows < 11 * columns // 6) or not x.size:
+    wide, tall = _other_signs(x)
+    if x.dtype.kind == "c" or not (wide or tall) or not x.size:
         return NotImplemented
     count = min(rows, columns)
-    q, r = np.linalg.qr(np.swapaxes(x, -1, -2) if wide else x, mode="complete" if full else "reduced")
+    q, r = _plain_qr(np.swapaxes(x, -1, -2) if wide else x, full)
     rest, q, r = q[..., count:], q[..., :count], r[..., :count, :]
     if not wide:
-        u, s, vh = guarded(np.linalg.svd, r, False)
+        u, s, vh = _plain_svd(r)
         return np.concatenate([q @ u, rest], axis=-1), s, vh
     lower = np.swapaxes(r, -1, -2)
     if rows == 2:
         # Two rows are in that form already: a rotation takes the place of a reflection, the first row's sign differs.
         turned = np.array([[-1], [1]], x.dtype)
-        u, s, vh = guarded(np.linalg.svd, lower * turned, False)
+        u, s, vh = _plain_svd(lower * turned)
         u = u * turned
     else:
         padded = np.concatenate([lower, np.zeros((*lower.shape[:-1], 1), x.dtype)], axis=-1)
-        u, s, vh = guarded(np.linalg.svd, padded, False)
+        u, s, vh = _plain_svd(padded)
         if vh[..., rows:].any():
             return NotImplemented  # a LAPACK that goes another way
         vh = vh[..., :rows]
     return u, s, np.concatenate([vh @ np.swapaxes(q, -1, -2), np.swapaxes(rest, -1, -2)], axis=-2)
+
+
+def _other_signs(x: np.ndarray) -> tuple[bool, bool]:
+    """Return whether matrices are of a shape, wide or tall, for which PyTorch's signs are not those of LAPACK."""
+    rows, columns = x.shape[-2:]
+    return columns >= 11 * rows // 6 and columns > rows > 1, 3 * columns // 2 <= rows < 11 * columns // 6
+
+
+def _plain_qr(x: np.ndarray, complete: bool) -> tuple[np.ndarray, np.ndarray]:
+    found: Any = native.kernels.qr(x, complete) if native.available else NotImplemented
+    if found is NotImplemented:
+        found = np.linalg.qr(x, mode="complete" if complete else "reduced")
+    return found[0], found[1]
+
+
+def _plain_svd(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    found: Any = native.kernels.svd(x, False) if native.available else NotImplemented
+    if found is NotImplemented:
+        found = guarded(np.linalg.svd, x, False)
+    return found[0], found[1], found[2]
+
+
+@_svd.kernel("native")
+def _svd_native(x, *, full):
+    return NotImplemented if any(_other_signs(x)) else native.kernels.svd(x, full)
+
+
+@primitive()
+def _svdvals(xp, x):
+    return guarded(xp.linalg.svd, x, False, False)
+
+
+_svdvals.native("svdvals")
 
 
 def _svd_slope(g: list[Any], out: tuple[Any, ...]) -> Tensor:
@@ -395,6 +467,8 @@ def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) 
     """
     need_matrix("linalg.svdvals", A)
     _check_driver("linalg.svdvals", A, driver)
+    if not _is_recorded(A):
+        return _svdvals(A, out=out)
     values = linalg_svd(A, False).S
     return values if out is None else write_out(values, out, "linalg.svdvals")
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.dimensions import wrap_dim
 from facula.errors import LinAlgError
 from facula.matrices import (
@@ -40,21 +40,15 @@ class inv_ex_result(NamedTuple):
     info: Tensor
 
 
-class lstsq_result(NamedTuple):
-    """The solution, the squared residuals, the rank and the singular values."""
-
-    solution: Tensor
-    residuals: Tensor
-    rank: Tensor
-    singular_values: Tensor
-
-
 # Inverses and linear systems.
 
 
 @primitive(vjp={"x": lambda g, out: -(conjugate_transpose(out) @ g @ conjugate_transpose(out))})
 def _inv(xp, x):
     return guarded(xp.linalg.inv, x)
+
+
+_inv.native("inverse")
 
 
 def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -158,59 +152,15 @@ def _solution(name: str, A: Tensor, B: Tensor, left: bool, regular: Tensor) -> T
     return result.squeeze(-1) if vector else result
 
 
-def lstsq(
-    A: Tensor,
-    B: Tensor,
-    rcond: float | None = None,
-    *,
-    driver: str | None = None,
-    out: tuple[Tensor, Tensor, Tensor, Tensor] | None = None,
-) -> lstsq_result:
-    """Return X that minimises ``A @ X - B``, with residuals, rank and singular values as NumPy's LAPACK gives them.
-
-    >>> facula.linalg.lstsq(facula.tensor([[1.0], [1.0]]), facula.tensor([[1.0], [3.0]])).solution
-    tensor([[2.0000]])
-    """
-    need_matrix("linalg.lstsq", A)
-    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
-        raise RuntimeError(
-            f"linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but got {driver}"
-        )
-    vector = B.dim() == A.dim() - 1
-    if not 0 <= A.dim() - B.dim() <= 1 or B.dim() == 0:
-        raise RuntimeError(
-            "torch.linalg.lstsq: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1"
-        )
-    right = B.unsqueeze(-1) if vector else B
-    if right.shape[-2] != A.shape[-2]:
-        raise RuntimeError("linalg.lstsq: input.size(-2) should match other.size(-2)")
-    solution = pinv(A, rtol=rcond) @ right
-    rows, columns = A.shape[-2:]
-    real = A.dtype.to_real()
-    residuals = A.reshape((A.numel(),)).narrow(0, 0, 0).abs()
-    if rows > columns and driver != "gelsy":
-        distance = A @ solution - right
-        residuals = (distance.abs() ** 2).sum(-2)
-    rank = A.new_zeros((0,), dtype=dtypes.int64) if driver == "gels" else _rank(A.detach())
-    values = A.detach().svd().S if driver in ("gelsd", "gelss") else A.new_zeros((0,), dtype=real)
-    found = (solution.squeeze(-1) if vector else solution, residuals, rank, values)
-    return lstsq_result(*written(found, out, "linalg.lstsq"))
-
-
-def _rank(A: Tensor) -> Tensor:
-    """Return how many singular values are above the rounding of the largest."""
-    values = A.svd().S
-    if not values.numel():
-        return A.new_zeros(A.shape[:-2], dtype=dtypes.int64)
-    return (values > values.amax(-1, True) * _tolerances(A, None, None)[1]).sum(-1)
-
-
 # Determinants.
 
 
 @primitive(vjp={"x": lambda g, x, out: _determinant_slope(g, x, out)})
 def _det(xp, x):
     return xp.linalg.det(x).astype(x.dtype)
+
+
+_det.native("determinant")
 
 
 def _determinant_slope(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
@@ -244,6 +194,9 @@ def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
 def _slogdet(xp, x):
     sign, size = xp.linalg.slogdet(x)
     return sign.astype(x.dtype), size.astype(x.real.dtype)
+
+
+_slogdet.native("log_determinant")
 
 
 def _logarithm_slope(g: list[Any], x: Tensor, out: tuple[Any, ...]) -> Tensor:
@@ -310,10 +263,23 @@ def pinv(
 def _pinv(xp, x, atol, rtol, *, hermitian):
     if hermitian:
         values, u = guarded(xp.linalg.eigh, x)
-        v = u
-    else:
-        u, values, vh = guarded(xp.linalg.svd, x, False)
-        v = xp.conj(xp.swapaxes(vh, -1, -2))
+        return _inverted_but_small(xp, u, values, u, atol, rtol)
+    u, values, vh = guarded(xp.linalg.svd, x, False)
+    return _inverted_but_small(xp, u, values, xp.conj(xp.swapaxes(vh, -1, -2)), atol, rtol)
+
+
+@_pinv.kernel("native")
+def _pinv_native(x, atol, rtol, *, hermitian):
+    found = native.kernels.eigh(x, True) if hermitian else native.kernels.svd(x, False)
+    if found is NotImplemented:
+        return NotImplemented
+    if hermitian:
+        return _inverted_but_small(np, found[1], found[0], found[1], atol, rtol)
+    return _inverted_but_small(np, found[0], found[1], np.swapaxes(found[2], -1, -2), atol, rtol)
+
+
+def _inverted_but_small(xp, u, values, v, atol, rtol):
+    """Return ``v / values @ u^H`` without values that count as zero."""
     sizes = xp.abs(values)
     least = xp.maximum(
         xp.asarray(atol)[..., None],

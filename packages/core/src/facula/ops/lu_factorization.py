@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.arguments import need_tensor
 from facula.backend import device_index
 from facula.matrices import check_factorized, conjugate_transpose, identity, need_matrix, stacked, written
@@ -60,6 +60,11 @@ class lu_result(NamedTuple):
 )
 def _solve_triangular(xp, x, other, *, upper, unit):
     return substituted(xp, x, other, upper, unit)
+
+
+@_solve_triangular.kernel("native")
+def _solve_triangular_native(x, other, *, upper, unit):
+    return native.kernels.solve_triangular(x, other, upper, unit)
 
 
 def _triangle_slope(g: Tensor, x: Tensor, out: Tensor, upper: bool, unit: bool) -> Tensor:
@@ -160,6 +165,12 @@ def _lu_factor(xp, x, *, pivot):
             matrices[:, stop:, stop:] -= matrices[:, stop:, start:stop] @ above
     batch = x.shape[:-2]
     return matrices.reshape(x.shape), pivots.reshape((*batch, count)), info.reshape(batch)
+
+
+@_lu_factor.kernel("native")
+def _lu_factor_native(x, *, pivot):
+    found = native.kernels.lu_factor(x) if pivot else NotImplemented
+    return NotImplemented if found is NotImplemented else (*found, np.zeros(x.shape[:-2], np.int32))
 
 
 def _factor_columns(xp, matrices, start: int, stop: int, pivots, info, pivot: bool) -> None:

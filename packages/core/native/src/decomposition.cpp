@@ -1,0 +1,318 @@
+// Cholesky, QR, eigenvalues and singular values of batches of float32 and float64, by LAPACK (see lapack.h), in the type
+// that is given: NumPy computes in float64 always. Each matrix is one thread's work, and several are several threads'.
+//
+// What LAPACK does not solve (not positive definite, not finite, no convergence) is declined, for the array code to say.
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "matrices.h"
+#include "triangular.h"
+
+namespace facula {
+namespace {
+
+using lapack::Integer;
+
+// to[j * to_row + i] = from[i * from_row + j]: from rows to columns, or back.
+template <class T>
+void turn(const T* from, Index from_row, Index rows, Index columns, T* to, Index to_row) {
+  constexpr Index side = 16;
+  for (Index i0 = 0; i0 < rows; i0 += side) {
+    for (Index j0 = 0; j0 < columns; j0 += side) {
+      for (Index j = j0; j < std::min(columns, j0 + side); ++j) {
+        for (Index i = i0; i < std::min(rows, i0 + side); ++i) to[j * to_row + i] = from[i * from_row + j];
+      }
+    }
+  }
+}
+
+// Working memory of one matrix, made once for each thread's share.
+template <class T>
+struct Room {
+  std::vector<T> numbers;
+  std::vector<Integer> integers;
+  T* at_least(Integer count) {
+    if (static_cast<Integer>(numbers.size()) < count) numbers.resize(static_cast<size_t>(count));
+    return numbers.data();
+  }
+};
+
+template <class T>
+bool all_finite(const T* x, Index count) {
+  T sum = 0;
+  for (Index i = 0; i < count; ++i) sum += x[i] * T(0);
+  return sum == 0;
+}
+
+// Larger matrices are factorized a block of columns at a time, since the rest is then products on all threads.
+constexpr Index kBlockOfFactor = 256;
+
+// L of A = L L^T in place of the lower triangle. To LAPACK, which has it by columns, the matrix is its transpose, and L is
+// the upper factor.
+template <class T>
+bool factor_positive(const lapack::Functions<T>& known, T* a, Index size) {
+  for (Index first = 0; first < size; first += kBlockOfFactor) {
+    const Integer count = size - first <= 2 * kBlockOfFactor ? size - first : kBlockOfFactor, row = size;
+    Integer info = 0;
+    T* corner = a + first * size + first;
+    known.potrf("U", &count, corner, &row, &info);
+    if (info != 0) return false;
+    const Index done = first + count, rest = size - done;
+    if (rest == 0) break;
+    // X L^T = A for the rows below, that is L X^T = A^T.
+    std::vector<T> turned(static_cast<size_t>(count * rest));
+    turn(a + done * size + first, size, rest, count, turned.data(), rest);
+    if (!substitute<T>({corner, size, false, false}, count, turned.data(), rest, rest)) return false;
+    turn(turned.data(), rest, count, rest, a + done * size + first, size);
+    // The lower triangle of what is left, a strip of rows at a time, up to its diagonal.
+    constexpr Index strip = 256;
+    for (Index at = 0; at < rest; at += strip) {
+      const Index high = std::min(strip, rest - at);
+      if (!subtract_product(a + (done + at) * size + done, size, turned.data() + at, rest, true, turned.data(), rest, high, at + high,
+                            count)) {
+        return false;
+      }
+    }
+  }
+  for (Index i = 0; i < size; ++i) {
+    if (!std::isfinite(a[i * size + i])) return false;
+    std::fill(a + i * size + i + 1, a + (i + 1) * size, T(0));
+  }
+  return true;
+}
+
+template <class T>
+PyObject* cholesky_of(const Array& x, const Matrices& shape) {
+  const auto* known = lapack::functions<T>();
+  if (known == nullptr) return declined();
+  Array result = copy_of(x);
+  if (!result) return nullptr;
+  bool done;
+  {
+    WithoutGil unlocked;
+    done = for_each_matrix(shape.count, shape.rows * shape.size(),
+                           [&](Index at) { return factor_positive(*known, result.data<T>() + at * shape.size(), shape.rows); });
+  }
+  return done ? result.release() : declined();
+}
+
+// The shape of an array with other last dimensions.
+Array with_last(const Array& x, Index rows, Index columns) {
+  npy_intp lengths[NPY_MAXDIMS];
+  std::copy(x.shape(), x.shape() + x.dims() - 2, lengths);
+  lengths[x.dims() - 2] = rows;
+  lengths[x.dims() - 1] = columns;
+  return Array::empty(x.dims(), lengths, x.type());
+}
+Array with_last(const Array& x, Index length) {
+  npy_intp lengths[NPY_MAXDIMS];
+  std::copy(x.shape(), x.shape() + x.dims() - 2, lengths);
+  lengths[x.dims() - 2] = length;
+  return Array::empty(x.dims() - 1, lengths, x.type());
+}
+
+template <class T>
+bool orthogonalize(const lapack::Functions<T>& known, const T* x, Integer rows, Integer columns, Integer wide, T* q, T* r, Index r_rows) {
+  const Integer count = std::min(rows, columns), blocks = 64 * std::max(columns, wide);
+  Room<T> room;
+  T* a = room.at_least(rows * std::max(columns, wide) + count + blocks);
+  T* tau = a + rows * std::max(columns, wide);
+  T* work = tau + count;
+  turn(x, columns, rows, columns, a, rows);
+  Integer info = 0;
+  known.geqrf(&rows, &columns, a, &rows, tau, work, &blocks, &info);
+  if (info != 0) return false;
+  for (Index i = 0; i < r_rows; ++i) {
+    for (Index j = 0; j < columns; ++j) r[i * columns + j] = i <= j && i < count ? a[j * rows + i] : T(0);
+  }
+  known.orgqr(&rows, &wide, &count, a, &rows, tau, work, &blocks, &info);
+  turn(a, rows, wide, rows, q, wide);
+  return info == 0;
+}
+
+template <class T>
+PyObject* qr_of(const Array& x, const Matrices& shape, bool complete) {
+  const auto* known = lapack::functions<T>();
+  if (known == nullptr) return declined();
+  const Index rows = shape.rows, columns = shape.columns, wide = complete ? rows : std::min(rows, columns);
+  Array q = with_last(x, rows, wide), r = with_last(x, wide, columns);
+  if (!q || !r) return nullptr;
+  bool done;
+  {
+    WithoutGil unlocked;
+    done = for_each_matrix(shape.count, shape.size() * wide, [&](Index at) {
+      return orthogonalize(*known, x.data<T>() + at * shape.size(), rows, columns, wide, q.data<T>() + at * rows * wide,
+                           r.data<T>() + at * wide * columns, wide);
+    });
+  }
+  return done ? Py_BuildValue("(NN)", q.release(), r.release()) : declined();
+}
+
+// Eigenvalues of a symmetric matrix of which one triangle is looked at, and eigenvectors as columns where wanted.
+template <class T>
+bool eigenvalues_of(const lapack::Functions<T>& known, const T* x, Integer size, bool lower, T* values, T* vectors) {
+  if (!all_finite(x, size * size)) return false;
+  const Integer work_size = 1 + 6 * size + 2 * size * size + 64 * size, integers = 3 + 5 * size;
+  Room<T> room;
+  T* a = room.at_least(size * size + work_size);
+  room.integers.resize(static_cast<size_t>(integers));
+  std::copy_n(x, size * size, a);
+  Integer info = 0;
+  // By columns, the lower triangle is the upper one.
+  known.syevd(vectors == nullptr ? "N" : "V", lower ? "U" : "L", &size, a, &size, values, a + size * size, &work_size,
+              room.integers.data(), &integers, &info);
+  if (info != 0) return false;
+  if (vectors != nullptr) turn(a, size, size, size, vectors, size);
+  return true;
+}
+
+template <class T>
+PyObject* eigh_of(const Array& x, const Matrices& shape, bool lower, bool with_vectors) {
+  const auto* known = lapack::functions<T>();
+  if (known == nullptr) return declined();
+  Array values = with_last(x, shape.rows), vectors = with_last(x, with_vectors ? shape.rows : 0, shape.rows);
+  if (!values || !vectors) return nullptr;
+  bool done;
+  {
+    WithoutGil unlocked;
+    done = for_each_matrix(shape.count, shape.rows * shape.size(), [&](Index at) {
+      return eigenvalues_of(*known, x.data<T>() + at * shape.size(), shape.rows, lower, values.data<T>() + at * shape.rows,
+                            with_vectors ? vectors.data<T>() + at * shape.size() : nullptr);
+    });
+  }
+  if (!done) return declined();
+  return with_vectors ? Py_BuildValue("(NN)", values.release(), vectors.release()) : values.release();
+}
+
+// Singular values and vectors of a square matrix by columns, as gesdd takes its way, but with the two turns back from the
+// bidiagonal form at the same time. False where gesdd would scale the matrix first.
+template <class T>
+bool decompose_square(const lapack::Functions<T>& known, T* a, Integer size, T* values, T* u, T* vt) {
+  T largest = 0;
+  for (Index i = 0; i < size * size; ++i) largest = std::max(largest, std::abs(a[i]));
+  const T small = std::sqrt(std::numeric_limits<T>::min()) / std::numeric_limits<T>::epsilon();
+  if (!(largest > small && largest < 1 / small)) return false;
+  const Integer work_size = std::max<Integer>(3 * size * size + 4 * size, 128 * size);
+  Room<T> room;
+  T* work = room.at_least(3 * size + 2 * work_size);
+  T *beside = work + 2 * work_size, *left = beside + size, *right = left + size;
+  room.integers.resize(static_cast<size_t>(8 * size));
+  Integer info = 0;
+  known.gebrd(&size, &size, a, &size, values, beside, left, right, work, &work_size, &info);
+  if (info != 0) return false;
+  known.bdsdc("U", "I", &size, values, beside, u, &size, vt, &size, nullptr, nullptr, work, room.integers.data(), &info);
+  if (info != 0) return false;
+  parallel_tasks(2, [&](Index side) {
+    Integer failed = 0;
+    T* own = work + side * work_size;
+    if (side == 0) {
+      known.ormbr("Q", "L", "N", &size, &size, &size, a, &size, left, u, &size, own, &work_size, &failed);
+    } else {
+      known.ormbr("P", "R", "T", &size, &size, &size, a, &size, right, vt, &size, own, &work_size, &failed);
+    }
+  });
+  return true;
+}
+
+template <class T>
+bool singular_values_of(const lapack::Functions<T>& known, const T* x, Integer rows, Integer columns, bool full, T* values, T* u, T* vh) {
+  if (!all_finite(x, rows * columns)) return false;
+  const Integer count = std::min(rows, columns), most = std::max(rows, columns);
+  const Integer u_wide = u == nullptr ? 1 : full ? rows : count, v_high = u == nullptr ? 1 : full ? columns : count;
+  const Integer work_size = 4 * count * count + 7 * count + 64 * (most + count);
+  Room<T> room;
+  T* a = room.at_least(rows * columns + rows * u_wide + v_high * columns + work_size);
+  T *left = a + rows * columns, *right = left + rows * u_wide, *work = right + v_high * columns;
+  room.integers.resize(static_cast<size_t>(8 * count));
+  turn(x, columns, rows, columns, a, rows);
+  const bool in_parts = u != nullptr && rows == columns && count > 32;
+  if (!in_parts || !decompose_square(known, a, count, values, left, right)) {
+    if (in_parts) turn(x, columns, rows, columns, a, rows);
+    Integer info = 0;
+    known.gesdd(u == nullptr ? "N" : full ? "A" : "S", &rows, &columns, a, &rows, values, left, &rows, right, &v_high, work, &work_size,
+                room.integers.data(), &info);
+    if (info != 0) return false;
+  }
+  if (u != nullptr) {
+    turn(left, rows, u_wide, rows, u, u_wide);
+    turn(right, v_high, columns, v_high, vh, columns);
+  }
+  return true;
+}
+
+template <class T>
+PyObject* svd_of(const Array& x, const Matrices& shape, bool full, bool with_vectors) {
+  const auto* known = lapack::functions<T>();
+  if (known == nullptr) return declined();
+  const Index rows = shape.rows, columns = shape.columns, count = std::min(rows, columns);
+  const Index u_wide = with_vectors ? (full ? rows : count) : 0, v_high = with_vectors ? (full ? columns : count) : 0;
+  Array values = with_last(x, count), u = with_last(x, rows, u_wide), vh = with_last(x, v_high, columns);
+  if (!values || !u || !vh) return nullptr;
+  bool done;
+  {
+    WithoutGil unlocked;
+    done = for_each_matrix(shape.count, 4 * shape.size() * count, [&](Index at) {
+      return singular_values_of(*known, x.data<T>() + at * shape.size(), rows, columns, full, values.data<T>() + at * count,
+                                with_vectors ? u.data<T>() + at * rows * u_wide : nullptr, vh.data<T>() + at * v_high * columns);
+    });
+  }
+  if (!done) return declined();
+  return with_vectors ? Py_BuildValue("(NNN)", u.release(), values.release(), vh.release()) : values.release();
+}
+
+// Calls `body(dense, shape, number)` for matrices in a type LAPACK has, with a 0 of that type.
+template <class Function>
+PyObject* of_matrices(PyObject* object, bool square, const Function& body) {
+  Matrices shape;
+  if (!read_matrices(object, &shape) || (square && shape.rows != shape.columns)) return declined();
+  const Dense x(object);
+  if (!x) return nullptr;
+  return x->type() == Type::float32 ? body(*x, shape, 0.0f) : body(*x, shape, 0.0);
+}
+
+}  // namespace
+
+KERNEL(cholesky, "cholesky(a): the lower triangular l with l @ l.T = a") {
+  if (count != 1) return declined();
+  return of_matrices(args[0], true, [](const Array& x, const Matrices& shape, auto zero) {
+    return cholesky_of<decltype(zero)>(x, shape);
+  });
+}
+
+KERNEL(qr, "qr(a, complete): orthonormal q and upper triangular r with q @ r = a") {
+  if (count != 2) return declined();
+  return of_matrices(args[0], false, [&](const Array& x, const Matrices& shape, auto zero) {
+    return qr_of<decltype(zero)>(x, shape, args[1] == Py_True);
+  });
+}
+
+KERNEL(eigh, "eigh(a, lower): eigenvalues, ascending, and eigenvectors of symmetric matrices") {
+  if (count != 2) return declined();
+  return of_matrices(args[0], true, [&](const Array& x, const Matrices& shape, auto zero) {
+    return eigh_of<decltype(zero)>(x, shape, args[1] == Py_True, true);
+  });
+}
+
+KERNEL(eigvalsh, "eigvalsh(a, lower): eigenvalues of symmetric matrices, ascending") {
+  if (count != 2) return declined();
+  return of_matrices(args[0], true, [&](const Array& x, const Matrices& shape, auto zero) {
+    return eigh_of<decltype(zero)>(x, shape, args[1] == Py_True, false);
+  });
+}
+
+KERNEL(svd, "svd(a, full): u, the singular values descending, and vh") {
+  if (count != 2) return declined();
+  return of_matrices(args[0], false, [&](const Array& x, const Matrices& shape, auto zero) {
+    return svd_of<decltype(zero)>(x, shape, args[1] == Py_True, true);
+  });
+}
+
+KERNEL(svdvals, "svdvals(a): singular values, descending") {
+  if (count != 1) return declined();
+  return of_matrices(args[0], false, [](const Array& x, const Matrices& shape, auto zero) {
+    return svd_of<decltype(zero)>(x, shape, false, false);
+  });
+}
+
+}  // namespace facula
