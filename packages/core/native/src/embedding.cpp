@@ -94,7 +94,7 @@ KERNEL(sum_at, "sum_at(x, index, count): zeros with each element of a vector add
   Array result = Array::empty(1, shape, Type::float32);
   if (!result) return nullptr;
   // Many numbers for each place are added up in two halves, always, so that two threads have something to do.
-  const Index parts = number >= 4 * size && number >= 2 * kGrain ? 2 : 1;
+  const Index parts = 2 * number >= size && number >= 2 * kGrain ? 2 : 1;
   std::vector<float> second(static_cast<size_t>((parts - 1) * size));
   float* const sums[2] = {result.data<float>(), second.data()};
   const float* from = x.data<float>();
@@ -113,7 +113,9 @@ KERNEL(sum_at, "sum_at(x, index, count): zeros with each element of a vector add
       }
     });
     if (parts == 2) {
-      for (Index i = 0; i < size; ++i) sums[0][i] += sums[1][i];
+      parallel_for(size, kGrain, [&](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i) sums[0][i] += sums[1][i];
+      });
     }
   }
   return in_range[0] && in_range[1] ? result.release() : declined();

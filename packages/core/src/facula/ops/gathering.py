@@ -50,6 +50,9 @@ def _gather(xp, x, index, *, axis):
     return x[_places(xp, index, axis)]
 
 
+_gather.kernel("native")(lambda x, index, *, axis: native.kernels.gather(x, index, axis))
+
+
 @primitive(vjp={"x": lambda g, index, axis: _gather(g, index, axis=axis)})
 def _scatter_sum(xp, x, index, *, shape, axis):
     """Return zeros of a shape with elements of ``x`` added where ``index`` says along an axis."""
@@ -57,6 +60,14 @@ def _scatter_sum(xp, x, index, *, shape, axis):
     part = x[tuple(slice(length) for length in index.shape)]
     xp.add.at(result, _places(xp, index, axis), part)
     return result
+
+
+@_scatter_sum.kernel("native")
+def _scatter_sum_native(x, index, *, shape, axis):
+    sums = native.kernels.sum_at(x, index, shape[0]) if len(shape) == 1 else NotImplemented
+    if sums is not NotImplemented or any(a != b for at, (a, b) in enumerate(zip(shape, x.shape)) if at != axis):
+        return sums
+    return native.kernels.scatter_sum(x, index, axis, shape[axis])
 
 
 @primitive(vjp={"x": lambda g, x_shape: g.new_zeros(x_shape)})
@@ -151,6 +162,13 @@ def _scatter(xp, x, index, source, *, axis):
     return result
 
 
+@_scatter.kernel("native")
+def _scatter_native(x, index, source, *, axis):
+    if not isinstance(source, np.ndarray) or source.ndim == 0:
+        source = np.full(index.shape, source, x.dtype)
+    return native.kernels.scatter(x, index, source, axis)
+
+
 def _padded(g: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Return a gradient with zeros for the part of the source that the index did not use."""
     if tuple(g.shape) == tuple(shape) or not shape:
@@ -210,7 +228,7 @@ def _sum_parts(xp, x, index, *, shape, axis):
 
 @_sum_parts.kernel("native")
 def _sum_parts_native(x, index, *, shape, axis):
-    return native.kernels.sum_at(x, index, shape[0]) if len(shape) == 1 else NotImplemented
+    return _scatter_sum_native(x, index, shape=shape, axis=axis)
 
 
 def scatter_reduce(
@@ -347,6 +365,9 @@ def _take_slices(xp, x, index, *, axis):
     return xp.take(x, index, axis=axis)
 
 
+_take_slices.kernel("native")(lambda x, index, *, axis: native.kernels.take_slices(x, index, axis))
+
+
 @primitive(vjp={"x": lambda g, index, axis: _take_slices(g, index, axis=axis)})
 def _sum_slices(xp, x, index, *, shape, axis):
     result = xp.zeros(shape, x.dtype)
@@ -359,10 +380,14 @@ def _sum_slices(xp, x, index, *, shape, axis):
 
 @_sum_slices.kernel("native")
 def _sum_slices_native(x, index, *, shape, axis):
-    if axis != 0 or x.ndim < 2:
-        return NotImplemented
-    sums = native.kernels.sum_rows(x, index, shape[0], -1)
-    return sums if sums is NotImplemented else sums.reshape(shape)
+    sums = NotImplemented
+    if x.ndim == 1:
+        sums = native.kernels.sum_at(x, index, shape[0])
+    elif axis == 0:
+        sums = native.kernels.sum_rows(x, index, shape[0], -1)
+    if sums is NotImplemented:
+        return native.kernels.sum_slices(x, index, axis, shape[axis])
+    return sums.reshape(shape)
 
 
 def index_add(
