@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "parallel.h"
+#include "rows.h"
 #include "scratch.h"
 
 namespace facula {
@@ -141,6 +142,21 @@ struct Transform {
       }
       rows_to_lanes<T>(rows, count, 2 * n, x);
       lanes_to_rows<T>(transform_lanes<inverse, T>(*plan, x, y), results, count, 2 * n);
+    });
+  }
+
+  // The same along a dimension with `inner` numbers between one element and the next, in `outer` blocks.
+  template <bool inverse>
+  static void complex_columns(const T* from, Index outer, Index n, Index inner, T* to) {
+    const auto plan = plan_of<T>(n);
+    const Index tiles = (inner + lanes - 1) / lanes;
+    for_groups(outer * tiles * lanes, n, [&](Index start, int, V* x, V* y) {
+      const Index tile = start / lanes, first = tile % tiles * lanes;
+      const int count = static_cast<int>(std::min<Index>(lanes, inner - first));
+      const Index at = tile / tiles * n * inner + first;
+      for (Index i = 0; i < n; ++i) read_pairs(from + 2 * (at + i * inner), count, x + 2 * i);
+      const V* z = transform_lanes<inverse, T>(*plan, x, y);
+      for (Index i = 0; i < n; ++i) write_pairs(z + 2 * i, count, to + 2 * (at + i * inner));
     });
   }
 
@@ -464,6 +480,30 @@ KERNEL(fft, "fft(x, inverse): the transform of complex numbers along the last di
     }
   }
   return finished(done, y);
+}
+
+KERNEL(fft_along, "fft_along(x, inverse, axis): the transform of complex numbers along a dimension that is not the last") {
+  if (count != 3 || !is_array(args[0])) return declined();
+  const Array x(args[0]);
+  const bool inverse = args[1] == Py_True, wide = x.type() == Type::complex128;
+  Index axis;
+  if ((!wide && x.type() != Type::complex64) || x.size() == 0 || !x.contiguous() || !read_dim(args[2], x, &axis)) return declined();
+  const Along shape = along(x, axis);
+  if (shape.inner < 4 || shape.length > kLongest || !has_passes(shape.length)) return declined();
+  Array y = Array::like(x);
+  if (!y) return nullptr;
+  WithoutGil unlocked(x.size() > 4096);
+  const auto work = [&](auto zero) {
+    using T = decltype(zero);
+    (inverse ? Transform<T>::template complex_columns<true> : Transform<T>::template complex_columns<false>)(
+        x.data<T>(), shape.outer, shape.length, shape.inner, y.data<T>());
+  };
+  if (wide) {
+    work(0.0);
+  } else {
+    work(0.0f);
+  }
+  return y.release();
 }
 
 KERNEL(rfft, "rfft(x, window=None): half the transform of real numbers, times a window, along the last dimension") {

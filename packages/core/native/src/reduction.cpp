@@ -11,26 +11,63 @@
 namespace facula {
 namespace {
 
-// What is done with two elements, what is neutral to it, and what becomes of partial results.
-struct Sum {
+// What is done with two elements, what is neutral to it, what of an element takes part (`taken`), what becomes of the result
+// (`finished`), and what is done with partial results (`Again`).
+struct Plain {
+  template <class V>
+  static inline __attribute__((always_inline)) V taken(V a) { return a; }
+  static double finished(double a) { return a; }
+};
+
+struct Sum : Plain {
+  using Again = Sum;
   template <class V>
   static inline __attribute__((always_inline)) V of(V a, V b) { return a + b; }
   template <class T>
   static constexpr T neutral = T(0);
 };
+struct Product : Plain {
+  using Again = Product;
+  template <class V>
+  static inline __attribute__((always_inline)) V of(V a, V b) { return a * b; }
+  template <class T>
+  static constexpr T neutral = T(1);
+};
 
 // A nan wins.
-struct Largest {
+struct Largest : Plain {
+  using Again = Largest;
   template <class V>
   static inline __attribute__((always_inline)) V of(V a, V b) { return (a > b) | (a != a) ? a : b; }
   template <class T>
   static constexpr T neutral = -INFINITY;
 };
-struct Smallest {
+struct Smallest : Plain {
+  using Again = Smallest;
   template <class V>
   static inline __attribute__((always_inline)) V of(V a, V b) { return (a < b) | (a != a) ? a : b; }
   template <class T>
   static constexpr T neutral = INFINITY;
+};
+
+// Norms of order 2, 1 and infinity.
+struct RootOfSquares : Sum {
+  using Again = Sum;
+  template <class V>
+  static inline __attribute__((always_inline)) V taken(V a) { return a * a; }
+  static double finished(double a) { return std::sqrt(a); }
+};
+struct SumOfSizes : Sum {
+  using Again = Sum;
+  template <class V>
+  static inline __attribute__((always_inline)) V taken(V a) { return a < 0 ? -a : a; }
+};
+struct LargestSize : Largest {
+  using Again = Largest;
+  template <class V>
+  static inline __attribute__((always_inline)) V taken(V a) { return a < 0 ? -a : a; }
+  template <class T>
+  static constexpr T neutral = T(0);
 };
 
 template <class Operation, class T>
@@ -53,13 +90,13 @@ T block_of_row(const T* x, Index length) {
   V a = start, b = start, c = start, d = start;
   Index i = 0;
   for (; i + 4 * lanes <= length; i += 4 * lanes) {
-    a = Operation::of(a, load(x + i));
-    b = Operation::of(b, load(x + i + lanes));
-    c = Operation::of(c, load(x + i + 2 * lanes));
-    d = Operation::of(d, load(x + i + 3 * lanes));
+    a = Operation::of(a, Operation::taken(load(x + i)));
+    b = Operation::of(b, Operation::taken(load(x + i + lanes)));
+    c = Operation::of(c, Operation::taken(load(x + i + 2 * lanes)));
+    d = Operation::of(d, Operation::taken(load(x + i + 3 * lanes)));
   }
-  for (; i + lanes <= length; i += lanes) a = Operation::of(a, load(x + i));
-  if (i < length) b = Operation::of(b, load_filled(x + i, length - i, Operation::template neutral<T>));
+  for (; i + lanes <= length; i += lanes) a = Operation::of(a, Operation::taken(load(x + i)));
+  if (i < length) b = Operation::of(b, Operation::taken(load_filled(x + i, length - i, Operation::template neutral<T>)));
   return across_lanes<Operation, T>(Operation::of(Operation::of(a, b), Operation::of(c, d)));
 }
 
@@ -87,7 +124,7 @@ void by_rows(const Reduced& shape, const T* x, T* to, double count, double* part
         for (Index row = 0; row < shape.rows; ++row) {
           total = Operation::of(total, whole_row<Operation>(row_at(result, row), shape.row));
         }
-        to[result] = static_cast<T>(total / count);
+        to[result] = static_cast<T>(Operation::finished(total / count));
       }
     });
     return;
@@ -103,7 +140,7 @@ void by_rows(const Reduced& shape, const T* x, T* to, double count, double* part
   for (Index result = 0; result < shape.results(); ++result) {
     double total = Operation::template neutral<double>;
     for (Index task = 0; task < each; ++task) total = Operation::of(total, partial[result * each + task]);
-    to[result] = static_cast<T>(total / count);
+    to[result] = static_cast<T>(Operation::finished(total / count));
   }
 }
 
@@ -129,13 +166,15 @@ void rows_together(const T* x, Index rows, Index step, Index width, T* to) {
       const T* from = x + row * step;
       Index at = 0;
       for (; at + lanes <= width; at += lanes) {
-        V value = load(from + at);
-        for (Index more = 1; more < many; ++more) value = Operation::of(value, load(from + more * step + at));
+        V value = Operation::taken(load(from + at));
+        for (Index more = 1; more < many; ++more) {
+          value = Operation::of(value, Operation::taken(load(from + more * step + at)));
+        }
         store(within + at, Operation::of(load(within + at), value));
       }
       for (; at < width; ++at) {
-        T value = from[at];
-        for (Index more = 1; more < many; ++more) value = Operation::of(value, from[more * step + at]);
+        T value = Operation::taken(from[at]);
+        for (Index more = 1; more < many; ++more) value = Operation::of(value, Operation::taken(from[more * step + at]));
         within[at] = Operation::of(within[at], value);
       }
     };
@@ -171,11 +210,14 @@ void by_columns(const Reduced& shape, const T* x, T* to, double count, T* partia
   for (Index outer = 0; outer < shape.outer && parts > 1; ++outer) {
     for (Index first = 0; first < shape.kept; first += kColumns) {
       const Index width = std::min(kColumns, shape.kept - first);
-      rows_together<Operation>(partial + outer * parts * shape.kept + first, parts, shape.kept, width, to + outer * shape.kept + first);
+      rows_together<typename Operation::Again>(partial + outer * parts * shape.kept + first, parts, shape.kept, width, to + outer * shape.kept + first);
     }
   }
   if (count != 1) {
     for (Index at = 0; at < shape.results(); ++at) to[at] /= divisor;
+  }
+  if (std::is_same<Operation, RootOfSquares>::value) {
+    for (Index at = 0; at < shape.results(); ++at) to[at] = std::sqrt(to[at]);
   }
 }
 
@@ -224,6 +266,16 @@ KERNEL(mean, "mean(x, dims, keepdim)") { return reduce<Sum>(args, count, true); 
 KERNEL(amax, "amax(x, dims, keepdim)") { return reduce<Largest>(args, count, false); }
 
 KERNEL(amin, "amin(x, dims, keepdim)") { return reduce<Smallest>(args, count, false); }
+
+KERNEL(prod, "prod(x, dims, keepdim)") { return reduce<Product>(args, count, false); }
+
+KERNEL(vector_norm, "vector_norm(x, dims, keepdim, order): norms of order 1, 2 or infinity") {
+  if (count != 4 || !PyFloat_Check(args[3])) return declined();
+  const double order = PyFloat_AsDouble(args[3]);
+  if (order == 2) return reduce<RootOfSquares>(args, 3, false);
+  if (order == 1) return reduce<SumOfSizes>(args, 3, false);
+  return order == INFINITY ? reduce<LargestSize>(args, 3, false) : declined();
+}
 
 KERNEL(square_norm, "square_norm(x): the square root of the sum of the squares of all elements of float32") {
   if (count != 1 || !is_array(args[0])) return declined();

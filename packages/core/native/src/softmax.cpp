@@ -107,6 +107,41 @@ void slope_columns(const float* grad, const float* y, float* result, Index lengt
   }
 }
 
+// The logarithm of the sum of exponentials of elements `step` apart, whatever they are.
+float logsumexp_of_any(const float* x, Index length, Index step) {
+  double sum = 0;
+  for (Index i = 0; i < length; ++i) sum += std::exp(static_cast<double>(x[i * step]));
+  return static_cast<float>(std::log(sum));
+}
+
+float logsumexp_of_row(const float* x, Index length) {
+  const float top = largest_of_row(x, length);
+  if (!std::isfinite(top)) return logsumexp_of_any(x, length, 1);
+  return static_cast<float>(std::log(sum_of_powers<false>(x, top, nullptr, length)) + top);
+}
+
+template <int vectors>
+void logsumexp_of_columns(const float* x, float* result, Index length, Index step, Index count) {
+  Floats top[vectors], sum[vectors] = {};
+  for (Floats& each : top) each = all(-INFINITY);
+  for (Index row = 0; row < length; ++row) {
+    for (int v = 0; v < vectors; ++v) top[v] = maximum(top[v], load_up_to(x + row * step + v * kLanes, count));
+  }
+  for (Index first = 0; first < length; first += kRows) {
+    Floats part[vectors] = {};
+    for (Index row = first; row < std::min(length, first + kRows); ++row) {
+      for (int v = 0; v < vectors; ++v) part[v] += exp_below_zero(load_up_to(x + row * step + v * kLanes, count) - top[v]);
+    }
+    for (int v = 0; v < vectors; ++v) sum[v] += part[v];
+  }
+  for (int v = 0; v < vectors; ++v) {
+    for (Index lane = 0; lane < count; ++lane) {
+      const Index at = v * kLanes + lane;
+      result[at] = std::isfinite(top[v][lane]) ? std::log(sum[v][lane]) + top[v][lane] : logsumexp_of_any(x + at, length, step);
+    }
+  }
+}
+
 // Calls `row(offset)` for each row of neighbours, or `columns(offset, count, many)` for each few columns: `many` vectors
 // (1 or kMany), `count` elements of each.
 constexpr int kMany = 4;
@@ -194,6 +229,40 @@ PyObject* softmax_gradient(PyObject* const* args, Py_ssize_t count) {
 KERNEL(softmax, "softmax(x, dim): powers of e, divided by their sum along a dimension") { return softmax<false>(args, count); }
 
 KERNEL(log_softmax, "log_softmax(x, dim): the logarithm of softmax") { return softmax<true>(args, count); }
+
+KERNEL(logsumexp, "logsumexp(x, dim, keepdim): the logarithm of the sum of exponentials along a dimension") {
+  if (count != 3 || !is_array(args[0]) || Array(args[0]).type() != Type::float32 || Array(args[0]).size() == 0) return declined();
+  Index dim;
+  if (!read_dim(args[1], Array(args[0]), &dim)) return declined();
+  const Dense x(args[0]);
+  if (!x) return nullptr;
+  const bool keep = args[2] == Py_True;
+  npy_intp lengths[NPY_MAXDIMS];
+  int dims = 0;
+  for (int at = 0; at < x->dims(); ++at) {
+    if (at != dim) {
+      lengths[dims++] = x->shape(at);
+    } else if (keep) {
+      lengths[dims++] = 1;
+    }
+  }
+  Array y = Array::empty(dims, lengths, Type::float32);
+  if (!y) return nullptr;
+  const Along shape = along(*x, dim);
+  const float* from = x->data<float>();
+  float* to = y.data<float>();
+  const auto result_of = [&](Index at) { return to + at / (shape.length * shape.inner) * shape.inner + at % (shape.length * shape.inner); };
+  for_each_row(
+      shape, [&](Index at) { to[at / shape.length] = logsumexp_of_row(from + at, shape.length); },
+      [&](Index at, Index lanes, int vectors) {
+        if (vectors == kMany) {
+          logsumexp_of_columns<kMany>(from + at, result_of(at), shape.length, shape.inner, kLanes);
+        } else {
+          logsumexp_of_columns<1>(from + at, result_of(at), shape.length, shape.inner, lanes);
+        }
+      });
+  return y.release();
+}
 
 KERNEL(softmax_gradient, "softmax_gradient(grad, y, dim): the gradient of softmax, whose result is y") {
   return softmax_gradient<false>(args, count);

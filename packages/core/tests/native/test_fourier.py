@@ -36,6 +36,14 @@ def test_a_dimension_that_is_not_the_last(held) -> None:
     held(fourier._backward, complex_numbers(3, 12, 5), axis=1)
 
 
+@pytest.mark.parametrize(("shape", "axis"), [((64, 20), 0), ((3, 30, 33), 1), ((2, 12, 5, 7), 1), ((128, 16), 0)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_complex_numbers_along_another_dimension(held, shape, axis, dtype) -> None:
+    z = complex_numbers(*shape, dtype=dtype)
+    held(fourier._forward, z, axis=axis, tolerance=TOLERANCE[dtype])
+    held(fourier._backward, z, axis=axis, tolerance=TOLERANCE[dtype])
+
+
 @pytest.mark.parametrize("length", [400, 63])
 def test_frames_that_overlap_times_a_window(held, length) -> None:
     frames = np.lib.stride_tricks.sliding_window_view(numbers(2, 3000), length, axis=1)[:, ::50]

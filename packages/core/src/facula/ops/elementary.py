@@ -107,6 +107,9 @@ def _sin(xp, x):
     return xp.sin(x)
 
 
+_sin.native("sin")
+
+
 def sin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the sine of each angle in radians."""
     return _sin(input, out=out)
@@ -115,6 +118,9 @@ def sin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @primitive(dtype=to_float, vjp={"x": lambda g, x: -g * _conj(x.sin())})
 def _cos(xp, x):
     return xp.cos(x)
+
+
+_cos.native("cos")
 
 
 def cos(input: Tensor, *, out: Tensor | None = None) -> Tensor:

@@ -68,12 +68,17 @@ def _sum_to_row(rows: Tensor) -> Tensor:
 
 @_forward.kernel("native")
 def _forward_native(x, *, axis):
-    return _along_last(x, axis, native.kernels.fft, False)
+    return _complex_native(x, axis, False)
 
 
 @_backward.kernel("native")
 def _backward_native(x, *, axis):
-    return _along_last(x, axis, native.kernels.fft, True)
+    return _complex_native(x, axis, True)
+
+
+def _complex_native(x, axis, inverse):
+    found = NotImplemented if axis == x.ndim - 1 else native.kernels.fft_along(x, inverse, axis)
+    return _along_last(x, axis, native.kernels.fft, inverse) if found is NotImplemented else found
 
 
 @_real_forward.kernel("native")

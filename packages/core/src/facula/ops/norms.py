@@ -39,7 +39,8 @@ def _vector_norm(xp, x, *, order, dims, keepdim):
 @_vector_norm.kernel("native")
 def _vector_norm_native(x, *, order, dims, keepdim):
     whole = order == 2 and not keepdim and (dims is None or len(dims) == x.ndim)
-    return native.kernels.square_norm(x) if whole else NotImplemented
+    found = native.kernels.square_norm(x) if whole else NotImplemented
+    return native.kernels.vector_norm(x, dims, keepdim, order) if found is NotImplemented else found
 
 
 def _vector_slope(
@@ -135,7 +136,7 @@ def matrix_norm(
     if ord == "fro":
         return _vector_norm(A, order=2.0, dims=(rows, columns), keepdim=keepdim, out=out)
     if ord == "nuc" or ord in (2, -2):
-        values = A.movedim((rows, columns), (-2, -1)).svd().S
+        values = A.movedim((rows, columns), (-2, -1)).svd(compute_uv=False).S
         if ord == "nuc":
             found = values.sum(-1)
         else:
@@ -299,7 +300,7 @@ def matrix_rank(
     if A.numel() == 0:
         found = A.new_zeros(A.shape[:-2], dtype=dtypes.int64)
         return found if out is None else write_out(found, out, "linalg.matrix_rank")
-    sizes = A._eigh()[0].abs() if hermitian else A.svd().S
+    sizes = A._eigh()[0].abs() if hermitian else A.svd(compute_uv=False).S
     atol = tol if tol is not None else atol
     if tol is not None:
         rtol = 0.0
@@ -327,7 +328,7 @@ def cond(A: Tensor, p: float | str | None = None, *, out: Tensor | None = None) 
     if A._array.size == 0:
         found = A.detach().new_zeros(A.shape[:-2], dtype=A.dtype.to_real())
     elif p is None or p in (2, -2):
-        values = A.svd().S
+        values = A.svd(compute_uv=False).S
         high, low = values.select(-1, 0), values.select(-1, -1)
         found = low / high if p == -2 else high / low
     else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.arguments import need_tensor
 from facula.primitive import primitive, promote, to_float, write_out
 from facula.tensor_base import TensorBase
@@ -311,6 +311,9 @@ def _rsqrt(xp, x):
     return 1 / xp.sqrt(x)
 
 
+_rsqrt.native("rsqrt")
+
+
 def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``1 / sqrt(input)``."""
     return _rsqrt(input, out=out)
@@ -338,6 +341,18 @@ def _pow(xp, x, exponent):
         if exponent == 3:
             return x * x * x
     return xp.power(x, exponent)
+
+
+@_pow.kernel("native")
+def _pow_native(x, exponent):
+    if isinstance(exponent, (int, float)) and isinstance(x, np.ndarray):
+        if exponent == 2:
+            return native.kernels.square(x)
+        if exponent == 3:
+            return native.kernels.cube(x)
+        if exponent == 0.5:
+            return native.kernels.sqrt(x)
+    return NotImplemented
 
 
 def _pow_slope_of_base(g: Tensor, x: Tensor, exponent: TensorLike) -> Tensor:

@@ -196,6 +196,11 @@ def _prod(xp, x, *, dims, keepdim):
     return xp.prod(x, axis=dims, keepdims=keepdim, dtype=_wide(x))
 
 
+@_prod.kernel("native")
+def _prod_native(x, *, dims, keepdim):
+    return native.kernels.prod(x, dims, keepdim)
+
+
 def _product_slope(g: Tensor, x: Tensor, out: Tensor, dims: tuple[Any, ...] | None, keepdim: bool) -> Tensor:
     """Return the gradient of a product: for each element, the product of the others."""
     if not x.dim():
@@ -385,6 +390,12 @@ def _logsumexp(xp, x, *, dims, keepdim):
     top = xp.where(xp.isfinite(top), top, top.dtype.type(0))
     total = xp.log(xp.sum(xp.exp(x - top), axis=dims, keepdims=True)) + top
     return total if keepdim else total.reshape(xp.sum(x, axis=dims).shape) if dims is None else xp.squeeze(total, dims)
+
+
+@_logsumexp.kernel("native")
+def _logsumexp_native(x, *, dims, keepdim):
+    one = x.ndim == 1 if dims is None else len(dims) == 1
+    return native.kernels.logsumexp(x, 0 if dims is None else dims[0], keepdim) if one else NotImplemented
 
 
 def logsumexp(
