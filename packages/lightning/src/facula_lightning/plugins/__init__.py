@@ -1,4 +1,4 @@
-"""Parts of a trainer that can be exchanged: its precision and its checkpoint files."""
+"""Parts of a trainer that can be exchanged: its precision, its checkpoint files, and layers that know of other processes."""
 
 from facula_lightning.plugins.io import (
     AsyncCheckpointIO,
@@ -6,7 +6,9 @@ from facula_lightning.plugins.io import (
     SafetensorsCheckpointIO,
     TorchCheckpointIO,
 )
+from facula_lightning.plugins.layer_sync import LayerSync, TorchSyncBatchNorm
 from facula_lightning.plugins.precision import DoublePrecision, HalfPrecision, MixedPrecision, Precision
 
 __all__ = ["AsyncCheckpointIO", "CheckpointIO", "DoublePrecision", "HalfPrecision", "MixedPrecision", "Precision"]
+__all__ += ["LayerSync", "TorchSyncBatchNorm"]
 __all__ += ["SafetensorsCheckpointIO", "TorchCheckpointIO"]

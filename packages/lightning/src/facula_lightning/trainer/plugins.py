@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from facula_lightning.plugins.io import CheckpointIO, TorchCheckpointIO
+from facula_lightning.plugins.layer_sync import LayerSync, TorchSyncBatchNorm
 from facula_lightning.plugins.precision import Precision, make_precision
 from facula_lightning.utilities.exceptions import MisconfigurationException
 
@@ -31,3 +32,16 @@ def resolve_plugins(plugins: object, precision: str | int | None, device: str) -
         precisions[0] if precisions else make_precision(precision, device),
         files[0] if files else TorchCheckpointIO(),
     )
+
+
+def split_layer_sync(plugins: object, sync_batchnorm: bool) -> tuple[LayerSync | None, object]:
+    """Return what exchanges layers for such as know of other processes, where there is such, and the other plugins."""
+    given = list(plugins) if isinstance(plugins, (list, tuple)) else [] if plugins is None else [plugins]
+    found = [each for each in given if isinstance(each, LayerSync)]
+    if len(found) > 1 or (found and sync_batchnorm and not isinstance(found[0], TorchSyncBatchNorm)):
+        raise MisconfigurationException(
+            "Received multiple values for LayerSync flags in `plugins` and `sync_batchnorm`. Expected one value at most."
+        )
+    if not found:
+        return (TorchSyncBatchNorm() if sync_batchnorm else None), plugins
+    return found[0], [each for each in given if each is not found[0]]

@@ -29,7 +29,7 @@ from facula_lightning.trainer.distribution import launched, prepares_data, share
 from facula_lightning.trainer.facts import RunFacts
 from facula_lightning.trainer.logging import Logging
 from facula_lightning.trainer.optimization import Optimization
-from facula_lightning.trainer.plugins import resolve_plugins
+from facula_lightning.trainer.plugins import resolve_plugins, split_layer_sync
 from facula_lightning.trainer.signals import noting_sigterm
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.init import new_layers
@@ -126,6 +126,7 @@ class Trainer(RunFacts):
         self.num_nodes = num_nodes
         self.use_distributed_sampler = use_distributed_sampler
         self.sync_batchnorm = sync_batchnorm
+        self.layer_sync, plugins = split_layer_sync(plugins, sync_batchnorm)
         self.precision_plugin, self.checkpoint_io = resolve_plugins(plugins, precision, self.device.type)
         # Then steps need no context and batches no conversion.
         self.has_plain_precision = type(self.precision_plugin) is Precision
@@ -376,8 +377,8 @@ class Trainer(RunFacts):
         self._convert(module)
         self._call_stage_hook("setup", name)
         call_module(self, "configure_model")
-        if self.sync_batchnorm and self.strategy.is_distributed:
-            facula.nn.SyncBatchNorm.convert_sync_batchnorm(module)
+        if self.layer_sync is not None and self.strategy.is_distributed:
+            self.layer_sync.apply(module)
         self._convert(module)
         if checkpoint is not None:
             self._checkpoints.restore_module(checkpoint)
