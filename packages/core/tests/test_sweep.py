@@ -371,10 +371,6 @@ def without_signs(u: np.ndarray, s: np.ndarray, vh: np.ndarray) -> tuple[np.ndar
 COMPARED_BY = {"_svd": without_signs}
 
 
-#: Kernels that only some processors can run, and that take no float32: tested in ``native/``.
-OF_SOME_PROCESSORS = {"_mm_bfloat16"}
-
-
 @pytest.mark.parametrize("kind", ["cpu", "native"])
 def test_kernels_give_what_the_array_code_gives(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     if kind == "native" and not native.available:
@@ -415,7 +411,7 @@ def test_kernels_give_what_the_array_code_gives(monkeypatch: pytest.MonkeyPatch,
                 if row.has_derivatives():
                     function, leaves = as_function(row, case, row.function(), change)
                     gradients(function, leaves)
-    unreached = {each.name for each in with_kernels} - compared - OF_SOME_PROCESSORS
+    unreached = {each.name for each in with_kernels} - compared
     assert not unreached, f"no row reaches the kernels of {sorted(unreached)}"
 
 

@@ -1,8 +1,9 @@
-// Matrix products of float32 with few rows, at the speed at which the other matrix is read.
+// Matrix products with few rows, at the speed at which the other matrix is read; sums are float32.
 #pragma once
 
 #include <algorithm>
 
+#include "halves.h"
 #include "matrix.h"
 #include "parallel.h"
 #include "scratch.h"
@@ -16,8 +17,9 @@ constexpr Index kFewRows = 4;
 constexpr int kTogether = 4;
 
 // Sums of `rows` lines of A with `columns` lines of B, `apart` elements from each other, all in one piece each.
-template <int rows, int columns>
-static void dots(Index depth, const float* const* left, const float* right, Index apart, float (*sums)[kTogether]) {
+template <class Right, int rows, int columns>
+static void dots(Index depth, const float* const* left, const typename Right::Number* right, Index apart,
+                 float (*sums)[kTogether]) {
   Floats found[rows][columns];
   for (int i = 0; i < rows; ++i) {
     for (int j = 0; j < columns; ++j) found[i][j] = Floats{};
@@ -25,16 +27,16 @@ static void dots(Index depth, const float* const* left, const float* right, Inde
   Index k = 0;
   for (; k + kLanes <= depth; k += kLanes) {
     for (int j = 0; j < columns; ++j) {
-      const float* at = right + j * apart + k;
+      const auto* at = right + j * apart + k;
       // The same place of the columns that come next; an address past the end is harmless.
       __builtin_prefetch(at + columns * apart);
-      const Floats x = load(at);
+      const Floats x = Right::load(at);
       for (int i = 0; i < rows; ++i) found[i][j] += x * load(left[i] + k);
     }
   }
   if (k < depth) {
     for (int j = 0; j < columns; ++j) {
-      const Floats x = load_part(right + j * apart + k, depth - k);
+      const Floats x = Right::load_part(right + j * apart + k, depth - k);
       for (int i = 0; i < rows; ++i) found[i][j] += x * load_part(left[i] + k, depth - k);
     }
   }
@@ -43,15 +45,40 @@ static void dots(Index depth, const float* const* left, const float* right, Inde
   }
 }
 
-template <int columns>
-static inline void dots(Index rows, Index depth, const float* const* left, const float* right, Index apart,
-                        float (*sums)[kTogether]) {
+template <class Right, int columns>
+static inline void dots_of(Index rows, Index depth, const float* const* left, const typename Right::Number* right, Index apart,
+                           float (*sums)[kTogether]) {
   switch (rows) {
-    case 1: return dots<1, columns>(depth, left, right, apart, sums);
-    case 2: return dots<2, columns>(depth, left, right, apart, sums);
-    case 3: return dots<3, columns>(depth, left, right, apart, sums);
-    default: return dots<4, columns>(depth, left, right, apart, sums);
+    case 1: return dots<Right, 1, columns>(depth, left, right, apart, sums);
+    case 2: return dots<Right, 2, columns>(depth, left, right, apart, sums);
+    case 3: return dots<Right, 3, columns>(depth, left, right, apart, sums);
+    default: return dots<Right, 4, columns>(depth, left, right, apart, sums);
   }
+}
+
+static inline Index grain_of(Index m, Index k) { return std::max<Index>(16, 65536 / std::max<Index>(1, k * m)); }
+
+// `put(i, j, sum)` for every row of A, `a_row` apart, with every column of B, `apart`, each in one piece.
+template <class Right, class Put>
+static void dot_products(Index m, Index n, Index k, const float* a, Index a_row, const typename Right::Number* b, Index apart,
+                         const Put& put) {
+  parallel_for(n, grain_of(m, k), [&](Index begin, Index end) {
+    const float* lines[kFewRows];
+    for (Index i = 0; i < m; ++i) lines[i] = a + i * a_row;
+    float sums[kFewRows][kTogether];
+    for (Index j = begin; j < end;) {
+      const Index wide = end - j >= kTogether ? kTogether : 1;
+      if (wide == kTogether) {
+        dots_of<Right, kTogether>(m, k, lines, b + j * apart, apart, sums);
+      } else {
+        dots_of<Right, 1>(m, k, lines, b + j * apart, apart, sums);
+      }
+      for (Index i = 0; i < m; ++i) {
+        for (Index at = 0; at < wide; ++at) put(i, j + at, sums[i][at]);
+      }
+      j += wide;
+    }
+  });
 }
 
 // y[i] += the sum of `steps` rows of B, each times a number of row i of A, for columns 0 … n: rows of B are read as they lie.
@@ -108,31 +135,14 @@ static inline bool multiply_few_rows(Index m, Index n, Index k, const Matrix& a,
     if (finish.of_row != nullptr) sum += finish.of_row[i];
     *to = finish.relu && sum <= 0.0f ? 0.0f : sum;
   };
-  const Index grain = std::max<Index>(16, 65536 / std::max<Index>(1, k * m));
   if (b.row == 1) {
-    parallel_for(n, grain, [&](Index begin, Index end) {
-      const float* lines[kFewRows];
-      for (Index i = 0; i < m; ++i) lines[i] = left + i * left_row;
-      float sums[kFewRows][kTogether];
-      for (Index j = begin; j < end;) {
-        const Index wide = end - j >= kTogether ? kTogether : 1;
-        if (wide == kTogether) {
-          dots<kTogether>(m, k, lines, b.at(0, j), b.column, sums);
-        } else {
-          dots<1>(m, k, lines, b.at(0, j), b.column, sums);
-        }
-        for (Index i = 0; i < m; ++i) {
-          for (Index at = 0; at < wide; ++at) finished(i, j + at, sums[i][at]);
-        }
-        j += wide;
-      }
-    });
+    dot_products<Singles>(m, n, k, left, left_row, b.data, b.column, finished);
     return true;
   }
   bool done = true;
   // In whole vectors, so that parts do not share lines of memory.
   const Index blocks = (n + 63) / 64;
-  parallel_for(blocks, std::max<Index>(1, grain / 64), [&](Index begin, Index end) {
+  parallel_for(blocks, std::max<Index>(1, grain_of(m, k) / 64), [&](Index begin, Index end) {
     // Columns whose sums stay in the nearest cache while rows of B pass by.
     constexpr Index kWidth = 1024;
     float* sums = scratch<float>(Purpose::accumulated, kFewRows * kWidth);
@@ -156,6 +166,22 @@ static inline bool multiply_few_rows(Index m, Index n, Index k, const Matrix& a,
     }
   });
   return done;
+}
+
+// The same of numbers of 16 bits, for columns of B that lie in one piece each: C's rows do, and `bias` may be null.
+template <class Kind>
+static bool multiply_few_rows_of(Index m, Index n, Index k, const uint16_t* a, Index a_row, Index a_column, const uint16_t* b,
+                                 Index b_column, const uint16_t* bias, uint16_t* c) {
+  float* left = scratch<float>(Purpose::left_panels, static_cast<size_t>(m * k + kLanes));
+  if (left == nullptr) return false;
+  for (Index i = 0; i < m; ++i) {
+    for (Index at = 0; at < k; ++at) left[i * k + at] = Kind::load_part(a + i * a_row + at * a_column, 1)[0];
+  }
+  dot_products<Kind>(m, n, k, left, k, b, b_column, [&](Index i, Index j, float sum) {
+    if (bias != nullptr) sum += Kind::load_part(bias + j, 1)[0];
+    c[i * n + j] = Kind::rounded(all(sum))[0];
+  });
+  return true;
 }
 
 }  // namespace gemm

@@ -1,28 +1,75 @@
-// Matrix products of float32: of two matrices, with either transposed, of batches, and of layers with a bias.
+// Matrix products of float32, float16 and bfloat16: of two matrices, with either transposed, of batches, and of layers with a
+// bias. Sums are float32.
 #include "array.h"
 #include "gemm.h"
+#include "tiles.h"
 
 namespace facula {
 namespace {
 
-using gemm::Finish;
-using gemm::Matrix;
+// A matrix of any type in memory: how far its rows and its columns are apart, in elements.
+struct View {
+  const char* data;
+  Index row;
+  Index column;
+};
 
-constexpr Index kItem = sizeof(float);
+Index item(const Array& x) { return x.type() == Type::float32 ? 4 : 2; }
 
 bool is_usable(const Array& x) {
-  if (x.type() != Type::float32) return false;
+  if (x.type() != Type::float32 && x.type() != Type::bfloat16 && x.type() != Type::float16) return false;
   for (int dim = 0; dim < x.dims(); ++dim) {
-    if (x.stride(dim) % kItem != 0) return false;
+    if (x.stride(dim) % item(x) != 0) return false;
   }
   return true;
 }
 
+bool are_usable(const Array& x, const Array& y) { return x.type() == y.type() && is_usable(x) && is_usable(y); }
+
 // The matrix of the last two dimensions.
-Matrix matrix_of(const Array& x, bool transposed = false) {
-  const Index row = x.stride(-2) / kItem;
-  const Index column = x.stride(-1) / kItem;
-  return transposed ? Matrix{x.data<float>(), column, row} : Matrix{x.data<float>(), row, column};
+View view_of(const Array& x, bool transposed = false) {
+  const Index row = x.stride(-2) / item(x);
+  const Index column = x.stride(-1) / item(x);
+  return transposed ? View{x.data<char>(), column, row} : View{x.data<char>(), row, column};
+}
+
+// C (m x n, in one piece) = A B plus a number for each column, or null. False where memory is short.
+using Product = bool (*)(Index m, Index n, Index k, const View& a, const View& b, const char* bias, char* c);
+
+bool of_floats(Index m, Index n, Index k, const View& a, const View& b, const char* bias, char* c) {
+  gemm::Finish finish;
+  finish.of_column = reinterpret_cast<const float*>(bias);
+  return gemm::product(m, n, k, {reinterpret_cast<const float*>(a.data), a.row, a.column},
+                       {reinterpret_cast<const float*>(b.data), b.row, b.column}, reinterpret_cast<float*>(c), n, finish);
+}
+
+template <class Kind>
+bool of_few_rows(Index m, Index n, Index k, const View& a, const View& b, const char* bias, char* c) {
+  return gemm::multiply_few_rows_of<Kind>(m, n, k, reinterpret_cast<const uint16_t*>(a.data), a.row, a.column,
+                                          reinterpret_cast<const uint16_t*>(b.data), b.column,
+                                          reinterpret_cast<const uint16_t*>(bias), reinterpret_cast<uint16_t*>(c));
+}
+
+bool by_tiles(Index m, Index n, Index k, const View& a, const View& b, const char* bias, char* c) {
+  return tiles::product(m, n, k, {reinterpret_cast<const uint16_t*>(a.data), a.row, a.column},
+                        {reinterpret_cast<const uint16_t*>(b.data), b.row, b.column}, reinterpret_cast<const uint16_t*>(bias),
+                        reinterpret_cast<uint16_t*>(c));
+}
+
+// The way to multiply numbers of this type; null where they are better multiplied as float32.
+Product product_of(Type type, Index m, const View& b) {
+  if (type == Type::float32) return of_floats;
+  const bool few = m <= gemm::kFewRows && b.row == 1;
+  if (type == Type::bfloat16) return few ? of_few_rows<BrainHalves> : tiles::are_there() ? by_tiles : nullptr;
+#if defined(__F16C__)
+  if (few) return of_few_rows<IeeeHalves>;
+#endif
+  return nullptr;
+}
+
+// The product, unless nothing is to be computed.
+bool multiply(Product product, Index m, Index n, Index k, const View& a, const View& b, const char* bias, char* c) {
+  return m == 0 || n == 0 || product(m, n, k, a, b, bias, c);
 }
 
 PyObject* out_of_memory() { return PyErr_NoMemory(); }
@@ -31,20 +78,22 @@ PyObject* two_matrices(PyObject* const* args, Py_ssize_t count, bool left_transp
   if (count != 2 || !is_array(args[0]) || !is_array(args[1])) return declined();
   const Array x(args[0]);
   const Array y(args[1]);
-  if (x.dims() != 2 || y.dims() != 2 || !is_usable(x) || !is_usable(y)) return declined();
+  if (x.dims() != 2 || y.dims() != 2 || !are_usable(x, y)) return declined();
   const Index m = x.shape(left_transposed ? 1 : 0);
   const Index k = x.shape(left_transposed ? 0 : 1);
   const Index n = y.shape(right_transposed ? 0 : 1);
   if (y.shape(right_transposed ? 1 : 0) != k) return declined();  // NumPy has the words for it
+  const View a = view_of(x, left_transposed);
+  const View b = view_of(y, right_transposed);
+  const Product product = product_of(x.type(), m, b);
+  if (product == nullptr) return declined();
   const npy_intp shape[2] = {m, n};
-  Array result = Array::empty(2, shape, Type::float32);
+  Array result = Array::empty(2, shape, x.type());
   if (!result) return nullptr;
-  const Matrix a = matrix_of(x, left_transposed);
-  const Matrix b = matrix_of(y, right_transposed);
   bool done = false;
   {
     WithoutGil unlocked(m * n * k > 32768);
-    done = gemm::product(m, n, k, a, b, result.data<float>(), n, Finish{});
+    done = multiply(product, m, n, k, a, b, nullptr, result.data<char>());
   }
   return done ? result.release() : out_of_memory();
 }
@@ -52,12 +101,12 @@ PyObject* two_matrices(PyObject* const* args, Py_ssize_t count, bool left_transp
 // Whether the leading dimensions of `x` may be folded into the rows of its last matrix, and how far these rows are apart.
 bool folds(const Array& x, Index& rows, Index& row_stride) {
   rows = 1;
-  row_stride = x.stride(-2) / kItem;
+  row_stride = x.stride(-2) / item(x);
   Index expected = 0;
   for (int dim = x.dims() - 2; dim >= 0; --dim) {
     if (x.shape(dim) == 1) continue;
     if (rows == 1) {
-      row_stride = x.stride(dim) / kItem;
+      row_stride = x.stride(dim) / item(x);
     } else if (x.stride(dim) != expected) {
       return false;
     }
@@ -79,12 +128,12 @@ KERNEL(linear, "linear(x, weight, bias): x times the transpose of weight, plus b
   if (count != 3 || !is_array(args[0]) || !is_array(args[1]) || !is_array_or_none(args[2])) return declined();
   const Array x(args[0]);
   const Array weight(args[1]);
-  if (!is_usable(x) || !is_usable(weight) || weight.dims() != 2 || x.dims() < 1) return declined();
-  Finish finish;
+  if (!are_usable(x, weight) || weight.dims() != 2 || x.dims() < 1) return declined();
+  const char* added = nullptr;
   if (args[2] != Py_None) {
     const Array bias(args[2]);
-    if (bias.dims() != 1 || !is_usable(bias) || !bias.contiguous() || bias.shape(0) != weight.shape(0)) return declined();
-    finish.of_column = bias.data<float>();
+    if (bias.dims() != 1 || !are_usable(x, bias) || !bias.contiguous() || bias.shape(0) != weight.shape(0)) return declined();
+    added = bias.data<char>();
   }
   const Index k = weight.shape(1);
   const Index n = weight.shape(0);
@@ -103,14 +152,16 @@ KERNEL(linear, "linear(x, weight, bias): x times the transpose of weight, plus b
   npy_intp shape[NPY_MAXDIMS];
   std::copy(x.shape(), x.shape() + x.dims(), shape);
   shape[x.dims() - 1] = n;
-  Array result = Array::empty(x.dims(), shape, Type::float32);
+  const View a = {x.data<char>(), row, x.stride(-1) / item(x)};
+  const View b = view_of(weight, true);
+  const Product product = product_of(x.type(), m, b);
+  if (product == nullptr) return declined();
+  Array result = Array::empty(x.dims(), shape, x.type());
   if (!result) return nullptr;
-  const Matrix a = {x.data<float>(), row, x.stride(-1) / kItem};
-  const Matrix b = matrix_of(weight, true);
   bool done = false;
   {
     WithoutGil unlocked(m * n * k > 32768);
-    done = gemm::product(m, n, k, a, b, result.data<float>(), n, finish);
+    done = multiply(product, m, n, k, a, b, added, result.data<char>());
   }
   return done ? result.release() : out_of_memory();
 }
@@ -120,20 +171,31 @@ KERNEL(matvec, "matvec(x, other): a matrix times a vector, or a vector times a m
   const Array x(args[0]);
   const Array y(args[1]);
   if (x.dims() < 1 || y.dims() < 1 || x.dims() > 2 || y.dims() > 2 || x.dims() + y.dims() > 3) return declined();
-  if (!is_usable(x) || !is_usable(y)) return declined();
+  if (!are_usable(x, y)) return declined();
   const Index m = x.dims() == 2 ? x.shape(0) : 1;
   const Index k = x.shape(-1);
   const Index n = y.dims() == 2 ? y.shape(1) : 1;
   if (y.shape(0) != k) return declined();
+  View a = x.dims() == 2 ? view_of(x) : View{x.data<char>(), 1, x.stride(0) / item(x)};
+  View b = y.dims() == 2 ? view_of(y) : View{y.data<char>(), y.stride(0) / item(x), 1};
+  Index rows = m;
+  Index columns = n;
+  if (x.type() != Type::float32 && n == 1) {
+    // The vector taken for a row: the matrix is read as it lies.
+    const View turned = {a.data, a.column, a.row};
+    a = {b.data, b.column, b.row};
+    b = turned;
+    std::swap(rows, columns);
+  }
+  const Product product = product_of(x.type(), rows, b);
+  if (product == nullptr) return declined();
   const npy_intp shape[1] = {x.dims() == 2 ? m : n};
-  Array result = Array::empty(x.dims() + y.dims() - 2, shape, Type::float32);
+  Array result = Array::empty(x.dims() + y.dims() - 2, shape, x.type());
   if (!result) return nullptr;
-  const Matrix a = x.dims() == 2 ? matrix_of(x) : Matrix{x.data<float>(), 1, x.stride(0) / kItem};
-  const Matrix b = y.dims() == 2 ? matrix_of(y) : Matrix{y.data<float>(), y.stride(0) / kItem, 1};
   bool done = false;
   {
     WithoutGil unlocked(m * n * k > 32768);
-    done = gemm::product(m, n, k, a, b, result.data<float>(), n, Finish{});
+    done = multiply(product, rows, columns, k, a, b, nullptr, result.data<char>());
   }
   return done ? result.release() : out_of_memory();
 }
@@ -142,7 +204,7 @@ KERNEL(matmul, "matmul(x, other): products of the last two dimensions, those bef
   if (count != 2 || !is_array(args[0]) || !is_array(args[1])) return declined();
   const Array x(args[0]);
   const Array y(args[1]);
-  if (x.dims() < 2 || y.dims() < 2 || !is_usable(x) || !is_usable(y)) return declined();
+  if (x.dims() < 2 || y.dims() < 2 || !are_usable(x, y)) return declined();
   const Index m = x.shape(-2);
   const Index k = x.shape(-1);
   const Index n = y.shape(-1);
@@ -160,25 +222,29 @@ KERNEL(matmul, "matmul(x, other): products of the last two dimensions, those bef
     const Index of_y = in_y < 0 ? 1 : y.shape(in_y);
     if (of_x != of_y && of_x != 1 && of_y != 1) return declined();
     shape[dim] = of_x == 1 ? of_y : of_x;
-    left_step[dim] = of_x == 1 ? 0 : x.stride(in_x) / kItem;
-    right_step[dim] = of_y == 1 ? 0 : y.stride(in_y) / kItem;
+    left_step[dim] = of_x == 1 ? 0 : x.stride(in_x) / item(x);
+    right_step[dim] = of_y == 1 ? 0 : y.stride(in_y) / item(x);
     batches *= shape[dim];
   }
   shape[dims - 2] = m;
   shape[dims - 1] = n;
-  Array result = Array::empty(dims, shape, Type::float32);
+  View a = view_of(x);
+  const View b = view_of(y);
+  Index rows = 0;
+  Index row = 0;
+  const bool one_matrix = y.dims() == 2 && folds(x, rows, row);
+  const Product product = product_of(x.type(), one_matrix ? rows : m, b);
+  if (product == nullptr) return declined();
+  Array result = Array::empty(dims, shape, x.type());
   if (!result) return nullptr;
-  float* to = result.data<float>();
-  Matrix a = matrix_of(x);
-  const Matrix b = matrix_of(y);
+  char* to = result.data<char>();
+  const Index size = item(x);
   bool done = true;
   {
     WithoutGil released(batches * m * n * k > 32768);
-    Index rows = 0;
-    Index row = 0;
-    if (y.dims() == 2 && folds(x, rows, row)) {
+    if (one_matrix) {
       a.row = row;
-      done = gemm::product(rows, n, k, a, b, to, n, Finish{});
+      done = multiply(product, rows, n, k, a, b, nullptr, to);
     } else {
       const auto one = [&](Index batch) {
         Index left = 0;
@@ -190,8 +256,8 @@ KERNEL(matmul, "matmul(x, other): products of the last two dimensions, those bef
           left += at * left_step[dim];
           right += at * right_step[dim];
         }
-        const bool fine = gemm::product(m, n, k, {a.data + left, a.row, a.column}, {b.data + right, b.row, b.column},
-                                        to + batch * m * n, n, Finish{});
+        const bool fine = multiply(product, m, n, k, {a.data + left * size, a.row, a.column},
+                                   {b.data + right * size, b.row, b.column}, nullptr, to + batch * m * n * size);
         if (!fine) done = false;
       };
       if (batches >= threads() && batches * m * n * k > 100000) {

@@ -126,15 +126,18 @@ class Primitive(_Fields):
             )
         return Formula(targets, function, tuple(needs))
 
-    def kernel(self, device: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def kernel(self, device: str, low_precision: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register a faster forward: the same parameters without ``xp``.
 
         ``"cpu"`` is for one in Python, ``"native"`` for a compiled kernel, or a function that calls one, and ``"cuda"``
         for the GPU. It returns NotImplemented for what it does not do; what was there before computes that.
+        ``low_precision`` says that it takes types of 16 bits as they are, computes in float32 and rounds once.
         """
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self.kernels[device] = function
+            if device == "native":
+                self._takes_low_precision = low_precision and native.available
             if device == "cpu" or (device == "native" and native.available):
                 # A NumPy function or method takes every array; a kernel of ours may decline.
                 numpy_function = isinstance(function, np.ufunc) or getattr(function, "__module__", "numpy") == "numpy"
@@ -145,13 +148,9 @@ class Primitive(_Fields):
         return register
 
     def native(self, name: str, low_precision: bool = False) -> None:
-        """Compute with the compiled kernel of this name, which takes the inputs and has no options.
-
-        ``low_precision`` says that it takes types of 16 bits as they are, computes in float32 and rounds once.
-        """
+        """Compute with the compiled kernel of this name, which takes the inputs and has no options; see `kernel`."""
         if native.available:
-            self.kernel("native")(getattr(native.kernels, name))
-            self._takes_low_precision = low_precision
+            self.kernel("native", low_precision)(getattr(native.kernels, name))
 
     # Calling it.
 

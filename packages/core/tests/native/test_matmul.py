@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from facula import dtypes
+from facula import dtypes, native
 from facula.ops import matmul
 
 SIZES = [(1, 1, 1), (3, 5, 7), (13, 33, 17), (64, 64, 64), (65, 129, 400), (1, 500, 300), (500, 1, 300), (3, 400, 777)]
@@ -89,14 +89,90 @@ def test_other_types_are_declined(held) -> None:
     held(matmul._matmul, np.ones(3), numbers(3, 4), accepts=False)
 
 
-@pytest.mark.parametrize(
-    ("m", "n", "k"), [(1, 1, 1), (16, 16, 32), (33, 17, 65), (100, 70, 50), (64, 200, 300), (3, 0, 4)]
-)
-def test_bfloat16(held, m, n, k) -> None:
-    x, y = (each.astype(dtypes.bfloat16.numpy) for each in (numbers(m, k), numbers(k, n)))
-    if matmul._mm_bfloat16.kernels["native"](x, y) is NotImplemented:
-        pytest.skip("this processor has no tiles for bfloat16")
-    held(matmul._mm_bfloat16, x, y, tolerance=2**-7)
-    turned = x.T.copy().T, y.T.copy().T
-    held(matmul._mm_bfloat16, *turned, tolerance=2**-7)
-    assert np.array_equal(matmul._mm_bfloat16.kernels["native"](*turned), matmul._mm_bfloat16.kernels["native"](x, y))
+def rounded_once(kernel, *arrays: np.ndarray | None) -> np.ndarray:
+    """Return what ``kernel`` gives for numbers of 16 bits, held against the product of the same numbers in float32."""
+    narrow = arrays[0].dtype
+    found = []
+    for threads in (1, 2, 3):
+        native.kernels.set_num_threads(threads)
+        found.append(kernel(*arrays))
+    if any(each is NotImplemented for each in found):
+        assert all(each is NotImplemented for each in found)
+        return None
+    wide = [None if each is None else each.astype(np.float32) for each in arrays]
+    expected = kernel(*wide).astype(narrow)
+    assert all(each.dtype == narrow and each.tobytes() == found[0].tobytes() for each in found)
+    unit = 2**-10 if narrow == np.float16 else 2**-7
+    # The sums are made in another order, so that a result between two numbers may be rounded to either.
+    np.testing.assert_allclose(
+        found[0].astype(np.float32), expected.astype(np.float32), rtol=unit, atol=1e-5 * max(1, arrays[0].shape[-1])
+    )
+    return found[0]
+
+
+NARROW = [np.dtype(np.float16), dtypes.bfloat16.numpy]
+NARROW_SIZES = [
+    (1, 1, 1),
+    (2, 70, 33),
+    (4, 9, 100),
+    (16, 16, 32),
+    (33, 17, 65),
+    (100, 70, 50),
+    (64, 200, 300),
+    (3, 0, 4),
+    (5, 6, 0),
+]
+
+
+@pytest.fixture
+def threads_as_before():
+    if not native.available:
+        pytest.skip("the compiled kernels were not built, or are switched off")
+    threads = native.kernels.get_num_threads()
+    yield
+    native.kernels.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("threads_as_before")
+@pytest.mark.parametrize("dtype", NARROW, ids=str)
+@pytest.mark.parametrize(("m", "n", "k"), NARROW_SIZES)
+def test_numbers_of_16_bits(dtype, m, n, k) -> None:
+    kernels = native.kernels
+    x, y = numbers(m, k).astype(dtype), numbers(k, n).astype(dtype)
+    turned = y.T.copy()
+    bias = numbers(n).astype(dtype)
+    taken = [
+        rounded_once(kernels.mm, x, y),
+        rounded_once(kernels.mm, x.T.copy().T, turned.T),
+        rounded_once(kernels.mm, x[:, ::-1], y[::-1]),
+        rounded_once(kernels.mm_nt, x, turned),
+        rounded_once(kernels.mm_tn, x.T.copy(), y),
+        rounded_once(kernels.linear, x, turned, bias),
+        rounded_once(kernels.linear, x, turned, None),
+        rounded_once(kernels.matmul, np.stack([x, -x, x]), np.stack([y, y, -y])),
+        rounded_once(kernels.matmul, np.stack([x, -x, x]), y),
+        rounded_once(kernels.matvec, x, np.ascontiguousarray(y[:, 0]) if n else numbers(k).astype(dtype)),
+        rounded_once(kernels.matvec, np.ascontiguousarray(x[0]), y),
+    ]
+    if m <= 4 and k > 1 and dtype != np.float16:  # which needs a processor that converts it
+        assert taken[3] is not None and taken[5] is not None
+
+
+@pytest.mark.usefixtures("threads_as_before")
+@pytest.mark.parametrize("dtype", NARROW, ids=str)
+@pytest.mark.parametrize("rows", [2, 40])
+def test_numbers_of_16_bits_that_are_not_finite(dtype, rows) -> None:
+    x, weight = np.ones((rows, 64), dtype), np.ones((48, 64), dtype)
+    x[1, 5] = np.inf
+    weight[7, 9] = np.nan
+    found = native.kernels.linear(x, weight, None)
+    if found is NotImplemented:
+        pytest.skip("this processor multiplies them as float32")
+    found = found.astype(np.float32)
+    assert np.isinf(np.delete(found[1], 7)).all() and np.isnan(found[:, 7]).all()
+    assert (np.delete(found[0], 7) == 64).all()
+
+
+def test_types_that_differ_are_declined(held) -> None:
+    held(matmul._mm, numbers(3, 3).astype(np.float16), numbers(3, 3), accepts=False)
+    held(matmul._linear, *(numbers(3, 3).astype(np.float16),) * 2, numbers(3), accepts=False)

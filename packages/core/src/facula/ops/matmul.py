@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facula import dtypes, native
+from facula import native
 from facula.arguments import need_tensor
 from facula.graph.modes import types_may_differ
 from facula.primitive import primitive, promote, write_out
@@ -15,9 +15,6 @@ from facula.types import Number, Tensor
 
 __all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "chain_matmul", "dot", "ger", "inner", "kron"]
 __all__ += ["matmul", "mm", "mv", "outer", "tensordot", "vdot"]
-
-
-_BFLOAT16 = dtypes.bfloat16.numpy
 
 
 def _conj(x: Tensor) -> Tensor:
@@ -34,7 +31,7 @@ def _rows(x: Tensor) -> Tensor:
     return x if x._array.ndim == 2 else x.reshape((math.prod(x._array.shape[:-1]), x._array.shape[-1]))
 
 
-# Two matrices: the usual case, kept short. Each of the three products is a gradient of the other two, so none makes a
+# Two matrices: the usual case, kept short. Some processors multiply bfloat16 itself, much faster; sums are float32 everywhere. Each of the three products is a gradient of the other two, so none makes a
 # transposed tensor of its own.
 
 
@@ -45,7 +42,7 @@ def _mm(xp, x, other):
 
 # Of two matrices NumPy's ``dot`` is the same BLAS call as ``matmul`` with half the way to it.
 _mm.kernel("cpu")(np.ndarray.dot)
-_mm.native("mm")
+_mm.native("mm", low_precision=True)
 
 
 @primitive(
@@ -57,7 +54,7 @@ def _mm_nt(xp, x, other):
     return x.dot(other.T if other.dtype.kind != "c" else other.T.conj())
 
 
-_mm_nt.native("mm_nt")
+_mm_nt.native("mm_nt", low_precision=True)
 
 
 @primitive(
@@ -69,22 +66,7 @@ def _mm_tn(xp, x, other):
     return (x.T if x.dtype.kind != "c" else x.T.conj()).dot(other)
 
 
-_mm_tn.native("mm_tn")
-
-# Some processors multiply bfloat16 itself much faster; the sums are float32 here as there, and rounded once.
-
-
-@primitive(
-    vjp={
-        "x": lambda g, other: _mm_bfloat16(g, other.transpose(0, 1)),
-        "other": lambda g, x: _mm_bfloat16(x.transpose(0, 1), g),
-    }
-)
-def _mm_bfloat16(xp, x, other):
-    return x.astype(np.float32).dot(other.astype(np.float32)).astype(x.dtype)
-
-
-_mm_bfloat16.native("mm_bfloat16")
+_mm_tn.native("mm_tn", low_precision=True)
 
 # A product of arrays of any number of dimensions. Where the right one is a matrix, all leading dimensions of the left
 # are folded into one: a single large product is faster than many small ones.
@@ -104,7 +86,7 @@ def _matmul(xp, x, other):
     return xp.matmul(x, other)
 
 
-@_matmul.kernel("native")
+@_matmul.kernel("native", low_precision=True)
 def _matmul_native(x, other):
     return (native.kernels.matmul if x.ndim > 1 and other.ndim > 1 else native.kernels.matvec)(x, other)
 
@@ -154,8 +136,6 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
         _check_types(input, other)
     left, right = x.shape, y.shape
     if len(left) == 2 == len(right) and left[1] == right[0]:
-        if x.dtype is y.dtype is _BFLOAT16 and out is None and type(x) is type(y) is np.ndarray:
-            return _mm_bfloat16(input, other)
         return _mm(input, other, out=out)
     if not x.ndim or not y.ndim:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D")
@@ -438,7 +418,7 @@ def _linear(xp, x, weight, bias):
     return result if x.ndim == 2 else result.reshape(*x.shape[:-1], weight.shape[0])
 
 
-_linear.native("linear")
+_linear.native("linear", low_precision=True)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
