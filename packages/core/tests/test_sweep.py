@@ -50,8 +50,15 @@ def tensor(array: np.ndarray) -> facula.Tensor:
 
 
 def tensors(case: Case, change: Callable[[np.ndarray], facula.Tensor] = tensor) -> tuple[tuple, dict]:
-    """Return the arguments and options of a case with tensors for arrays."""
-    return transform(case.arguments, change, np.ndarray), transform(case.options, change, np.ndarray)
+    """Return the arguments and options of a case with tensors for arrays: one for each, however often it stands there."""
+    made: dict[int, facula.Tensor] = {}
+
+    def once(values: np.ndarray) -> facula.Tensor:
+        if id(values) not in made:
+            made[id(values)] = change(values)
+        return made[id(values)]
+
+    return transform(case.arguments, once, np.ndarray), transform(case.options, once, np.ndarray)
 
 
 def several(results: Any) -> list:
