@@ -172,8 +172,77 @@ float exponentials(Index seen, float* scores, float factor, float shift) {
   return sum_across(sums[0] + sums[1]);
 }
 
+// Sums of products of a row with `rows` others, `apart` from each other.
+template <int rows>
+ALWAYS_INLINE void products(const float* x, const float* others, Index apart, Index count, float* to) {
+  Floats sums[rows] = {};
+  Index j = 0;
+  for (; j + kLanes <= count; j += kLanes) {
+    const Floats left = load(x + j);
+    for (int row = 0; row < rows; ++row) sums[row] += left * load(others + row * apart + j);
+  }
+  if (j < count) {
+    const Floats left = load_filled(x + j, count - j, 0.0f);
+    for (int row = 0; row < rows; ++row) sums[row] += left * load_filled(others + row * apart + j, count - j, 0.0f);
+  }
+  for (int row = 0; row < rows; ++row) to[row] = sum_across(sums[row]);
+}
+
+// to = the sum of rows of x, each times its factor.
+template <int vectors>
+ALWAYS_INLINE void weighted_rows(const float* factors, const float* x, Index apart, Index rows, Index last, float scale, float* to) {
+  Floats sums[vectors] = {};
+  for (Index row = 0; row < rows; ++row) {
+    for (int at = 0; at < vectors; ++at) {
+      const float* from = x + row * apart + at * kLanes;
+      sums[at] += factors[row] * (at + 1 < vectors || last == kLanes ? load(from) : load_filled(from, last, 0.0f));
+    }
+  }
+  for (int at = 0; at < vectors; ++at) store_first(to + at * kLanes, sums[at] * scale, at + 1 < vectors ? Index{kLanes} : last);
+}
+
+// A few queries, for which copies of keys and values would take longer than all the rest: these are read where they lie.
+constexpr Index kFewQueries = 4;
+
+bool is_read_in_place(const Problem& problem, const Matrix& query, const Matrix& key, const Matrix& value) {
+  return problem.length <= kFewQueries && query.column == 1 && key.column == 1 && value.column == 1;
+}
+
+bool forward_in_place(const Problem& problem, const Matrix& query, const Matrix& key, const Matrix& value, const Mask& mask,
+                      const float* noise, const Result& out, float* logsumexp) {
+  float* scores = scratch<float>(Purpose::accumulated, static_cast<size_t>(problem.row()));
+  if (scores == nullptr) return false;
+  for (Index i = 0; i < problem.length; ++i) {
+    const Index seen = problem.seen(i + 1);
+    Index j = 0;
+    for (; j + 4 <= seen; j += 4) products<4>(query.at(i, 0), key.at(j, 0), key.row, problem.width, scores + j);
+    for (; j < seen; ++j) products<1>(query.at(i, 0), key.at(j, 0), key.row, problem.width, scores + j);
+    const float factor = finish_scores(problem, mask, i, seen, scores);
+    const float most = largest_score(seen, scores) * factor;
+    const float shift = most == -INFINITY ? 0.0f : most;
+    const float sum = exponentials(seen, scores, factor, shift);
+    logsumexp[i] = sum == 0.0f ? INFINITY : shift + std::log(sum);
+    if (noise != nullptr) {
+      for (j = 0; j < seen; ++j) scores[j] *= noise[i * problem.keys + j];
+    }
+    const float share_of_each = sum == 0.0f ? 0.0f : 1.0f / sum;
+    for (Index from = 0; from < problem.value_width;) {
+      const Index rest = problem.value_width - from;
+      if (rest >= 4 * kLanes) {
+        weighted_rows<4>(scores, value.at(0, from), value.row, seen, kLanes, share_of_each, out.at(i) + from);
+        from += 4 * kLanes;
+      } else {
+        weighted_rows<1>(scores, value.at(0, from), value.row, seen, std::min<Index>(kLanes, rest), share_of_each, out.at(i) + from);
+        from += kLanes;
+      }
+    }
+  }
+  return true;
+}
+
 bool forward(const Problem& problem, const Matrix& query, const Matrix& key, const Matrix& value, const Mask& mask,
              const float* noise, Index begin, Index end, const Result& out, float* logsumexp) {
+  if (is_read_in_place(problem, query, key, value)) return forward_in_place(problem, query, key, value, mask, noise, out, logsumexp);
   const Index most_seen = problem.seen(end);
   const Index keys_size = packed_size(most_seen, problem.width);
   float* packed = scratch<float>(Purpose::right_panels,

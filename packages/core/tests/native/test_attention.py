@@ -50,6 +50,17 @@ def test_masks(held, shape) -> None:
     both(held, query, key, value, np.where(numbers(*shape) > 1, np.float32(-math.inf), np.float32(1)), False, 0.3)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(("length", "keys"), [(1, 1), (1, 100), (2, 35), (4, 300)])
+@pytest.mark.parametrize(("width", "value_width"), [(1, 1), (64, 64), (50, 130)])
+def test_few_queries(held, length, keys, width, value_width, causal) -> None:
+    """The step of a model that writes one token after the other."""
+    query, key, value = numbers(3, length, width), numbers(3, keys, width), numbers(3, keys, value_width)
+    both(held, query, key, value, None, causal, width**-0.5)
+    beside = numbers(keys, 3, width).swapaxes(0, 1)
+    both(held, query, beside, value, None if causal else numbers(keys) > 0, causal, -0.2, noise_of(3, length, keys))
+
+
 def test_heads_beside_each_other_in_memory(held) -> None:
     """The layout of projections: (batch, length, heads, width) seen as (batch, heads, length, width)."""
     query, key, value = (numbers(2, 50, 3, 3 * 16)[..., i * 16 : i * 16 + 16].swapaxes(1, 2) for i in range(3))
