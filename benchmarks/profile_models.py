@@ -81,7 +81,9 @@ def watch_everything(clocks: Clocks) -> None:
     if native.available:
         for name, function in list(vars(native.kernels).items()):
             if callable(function) and "num_threads" not in name:
-                setattr(native.kernels, name, clocks.around(function, "optimizer" if "step" in name else "kernels", name))
+                setattr(
+                    native.kernels, name, clocks.around(function, "optimizer" if "step" in name else "kernels", name)
+                )
     tensor: Any = facula.Tensor
     tensor.backward = clocks.during(tensor.backward, "backward")
     optimizer: Any = facula.optim.Optimizer
@@ -148,7 +150,9 @@ def report(found: dict[str, Any]) -> str:
     calls = sum(each[4] for each in found["parts"])
 
     def shares(name: str, taken: list[float]) -> str:
-        return f"| {name} | " + " | ".join(f"{each / whole:.1%}" if each else "" for each in [*taken, sum(taken)]) + " |"
+        return (
+            f"| {name} | " + " | ".join(f"{each / whole:.1%}" if each else "" for each in [*taken, sum(taken)]) + " |"
+        )
 
     rows = sorted(families.items(), key=lambda each: -sum(each[1].values()))
     lines = [shares(family, [phases[phase] for phase in PHASES]) for family, phases in rows]
@@ -198,7 +202,7 @@ def main() -> None:
             f"# Where the time of a training step goes\n\n{date.today()}, {machine()}, {arguments.threads} threads, facula "
             f"{facula.__version__}. `python -m benchmarks.profile_models --write`\n\nShares of the time of a step, the mean of the fastest quarter. "
             "Families are the files of `facula.ops`; what is outside of kernels is Python, the walk of the recorded graph "
-            "and the making of arrays.\n\n"
+            f"and the making of arrays. Load of the machine at the end, with other programs: {os.getloadavg()[0]:.1f}.\n\n"
         )
         (RESULTS / "model_profile.md").write_text(head + "\n\n".join(sections) + "\n")
 

@@ -21,6 +21,11 @@ def test_look_up_and_sum(held, rows, wide, index) -> None:
     held(embedding._sum_rows, numbers(*index, wide), at, shape=(rows, wide), padding_idx=rows // 2, by_frequency=False)
 
 
+def test_gradients_that_lie_otherwise_in_memory(held) -> None:
+    at = np.random.default_rng(1).integers(0, 9, (4, 5))
+    held(embedding._sum_rows, numbers(5, 4, 6).swapaxes(0, 1), at, shape=(9, 6), **OPTIONS)
+
+
 def test_what_is_declined(held) -> None:
     held(embedding._embedding, numbers(3, 4), np.array([3]), sparse=False, accepts=False, **OPTIONS)
     held(embedding._embedding, numbers(3, 4), np.array([-1]), sparse=False, accepts=False, **OPTIONS)

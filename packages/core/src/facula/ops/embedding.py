@@ -63,7 +63,10 @@ def _sum_rows(xp, x, index, *, shape, padding_idx, by_frequency):
 
 @_sum_rows.kernel("native")
 def _sum_rows_native(x, index, *, shape, padding_idx, by_frequency):
-    return NotImplemented if by_frequency else native.kernels.sum_rows(x, index, shape[0], padding_idx)
+    if by_frequency or x.dtype != np.float32:
+        return NotImplemented
+    # Behind a layer that takes sequences first, the gradient lies otherwise in memory.
+    return native.kernels.sum_rows(np.ascontiguousarray(x), index, shape[0], padding_idx)
 
 
 @primitive(
