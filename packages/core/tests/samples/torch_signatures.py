@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from samples import convolution, embedding, loss, normalization, norms, padding, pooling
-from samples.random import ANY_NUMBERS, dropout
+from samples.random import ANY_NUMBERS, IN_MEMORY, dropout
 from samples.sample import COMPLEX, FLOATS, NUMBERS, Sample, between, case, distinct, integers, numbers
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -238,10 +238,8 @@ ROWS = [
         random(name, [case(numbers(*SIZES[name]), p, train) for p, train in [(0.0, True), (1.0, True), (0.5, False)]])
         for name in ("dropout", "feature_dropout")
     ],
-    *[
-        random(name, [case(numbers(*SIZES[name]), 0.4, True)], without=ANY_NUMBERS)
-        for name in ("dropout", "feature_dropout")
-    ],
+    random("dropout", [case(numbers(*SIZES["dropout"]), 0.4, True)], without={**ANY_NUMBERS, **IN_MEMORY}),
+    random("feature_dropout", [case(numbers(*SIZES["feature_dropout"]), 0.4, True)], without=ANY_NUMBERS),
     *[
         random(name, [case(numbers(2, 3, 2), 0.3, False), case(numbers(2, 3, 2), 0.0, True)])
         for name in ("alpha_dropout", "feature_alpha_dropout")

@@ -124,7 +124,9 @@ def multi_head_attention_forward(
         else:
             attended = scaled_dot_product_attention(query, key, value, mask, dropout_p)
         attended = attended.permute(2, 0, 1, 3).reshape(length, batch, width)
-    result = _linear(attended, out_proj_weight, out_proj_bias)
+    # Dropout after this draws its numbers in the order of memory, in which PyTorch has the sequences innermost.
+    project = linear if dropout_p else _linear
+    result = project(attended, out_proj_weight, out_proj_bias)
     if alone:
         result = result.squeeze(1)
     if not need_weights:

@@ -457,7 +457,13 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
     Srivastava et al. 2014, Journal of Machine Learning Research 15.
     """
-    return _drop(input, input._array.shape, p, training, inplace)
+    array = input._array
+    if training and p != 0.0 and not array.flags.c_contiguous and 0 not in array.strides:
+        # Numbers are drawn in the order in which the elements lie in memory.
+        order = sorted(range(array.ndim), key=lambda dim: -abs(array.strides[dim]))
+        turned = _drop(input.permute(order), [array.shape[dim] for dim in order], p, training, inplace)
+        return input if inplace else turned.permute([order.index(dim) for dim in range(array.ndim)])
+    return _drop(input, array.shape, p, training, inplace)
 
 
 def feature_dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
