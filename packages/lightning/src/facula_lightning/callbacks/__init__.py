@@ -1,6 +1,7 @@
 """Callbacks: what happens beside the model while it trains."""
 
 from facula_lightning.callbacks.backup_and_restore import BackupAndRestore
+from facula_lightning.callbacks.batch_size_finder import BatchSizeFinder
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.callbacks.checkpoint import Checkpoint
 from facula_lightning.callbacks.crash_capsule import CrashCapsule, NonFiniteError
@@ -10,6 +11,7 @@ from facula_lightning.callbacks.exact_accumulation import ExactGradientAccumulat
 from facula_lightning.callbacks.finetuning import BackboneFinetuning, BaseFinetuning
 from facula_lightning.callbacks.gradient_accumulation_scheduler import GradientAccumulationScheduler
 from facula_lightning.callbacks.lambda_function import LambdaCallback
+from facula_lightning.callbacks.lr_finder import LearningRateFinder
 from facula_lightning.callbacks.lr_monitor import LearningRateMonitor
 from facula_lightning.callbacks.mixing import LabelSmoothing, MixUp
 from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
@@ -43,6 +45,7 @@ __all__ += ["LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "PlainProg
 __all__ += ["TQDMProgressBar", "Timer"]
 __all__ += ["OnExceptionCheckpoint"]
 __all__ += ["CrashCapsule", "NonFiniteError"]
+__all__ += ["BatchSizeFinder", "LearningRateFinder"]
 __all__ += ["BackboneFinetuning", "BaseFinetuning", "BasePredictionWriter"]
 __all__ += ["EMAWeightAveraging", "StochasticWeightAveraging", "WeightAveraging"]
 __all__ += ["BackupAndRestore", "ExactGradientAccumulation", "LabelSmoothing", "MixUp", "NEFTune", "OneCycle"]

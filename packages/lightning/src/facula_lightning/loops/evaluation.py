@@ -55,8 +55,7 @@ class EvaluationLoop:
             # Within a window of accumulation the gradients are still to be added to.
             call_module(trainer, f"on_{self.stage}_model_zero_grad")
         self.setup_data(trainer.current_epoch)
-        batches = self.sanity_batches if trainer.sanity_checking else self.batches
-        if not trainer.strategy.reduce_boolean_decision(any(batches), all=False):
+        if not trainer.strategy.reduce_boolean_decision(any(self._limits), all=False):
             return []
         logging = trainer._logging
         outer_results, logging.results = logging.results, self.results
@@ -65,8 +64,9 @@ class EvaluationLoop:
         own_train_hook = is_overridden(f"on_{self.stage}_model_train", module)
         with restored_modes(None if own_train_hook else module), inference_context(trainer):
             call_module(trainer, f"on_{self.stage}_model_eval")
+            # A callback may choose other loaders.
             self._begin()
-            for index, (loader, limit) in enumerate(zip(self.loaders, batches)):
+            for index, (loader, limit) in enumerate(zip(self.loaders, self._limits)):
                 self._run_loader(index, loader, limit)
             found = self._end()
             # In the loop processes have different numbers of batches: they end it together.
@@ -77,6 +77,10 @@ class EvaluationLoop:
             call_module(trainer, f"on_{self.stage}_model_train")
         logging.results, logging.batch, logging.dataloader_idx = outer_results, outer_batch, None
         return found
+
+    @property
+    def _limits(self) -> list[int | float]:
+        return self.sanity_batches if self.trainer.sanity_checking else self.batches
 
     def _begin(self) -> None:
         self.results.reset()

@@ -44,14 +44,19 @@ class PredictionLoop:
         """The places of the samples of all batches, a list for each loader."""
         return self._indices
 
+    def setup_data(self) -> None:
+        """Ask for the loaders."""
+        trainer = self.trainer
+        self.loaders = trainer._data.loaders("predict")
+        self.batches = [number_of_batches(each, trainer.limit_predict_batches, "predict") for each in self.loaders]
+
     def run(self) -> list[Any] | None:
         """Return the predictions of each batch; with several loaders, a list of such lists.
 
         Of several processes each returns those of all, in the order of one.
         """
         trainer = self.trainer
-        self.loaders = trainer._data.loaders("predict")
-        self.batches = [number_of_batches(each, trainer.limit_predict_batches, "predict") for each in self.loaders]
+        self.setup_data()
         predictions: list[list[Any]] = []
         self._found, self._indices = [], []
         with restored_modes(trainer.lightning_module), inference_context(trainer):

@@ -10,23 +10,18 @@ from typing import TYPE_CHECKING, Any
 import facula
 
 from facula_lightning.callbacks.callback import Callback
-from facula_lightning.checkpointing.connector import CheckpointConnector
 from facula_lightning.datamodule import LightningDataModule
 from facula_lightning.loops.combined import CombinedBatches
-from facula_lightning.loops.evaluation import EvaluationLoop
-from facula_lightning.loops.fit import FitLoop
-from facula_lightning.loops.prediction import PredictionLoop
 from facula_lightning.module import LightningModule
 from facula_lightning.optimizer import read_configuration
 from facula_lightning.plan import shadows
 from facula_lightning.plan.plan import Call, Event, Plan
 from facula_lightning.plugins.precision import Precision
 from facula_lightning.strategies.single_device import SingleDeviceStrategy
+from facula_lightning.trainer.apart import apart
 from facula_lightning.trainer.call import is_overridden
-from facula_lightning.trainer.data import DataSource, combine
-from facula_lightning.trainer.logging import Logging
+from facula_lightning.trainer.data import combine
 from facula_lightning.trainer.named import is_named, read_named
-from facula_lightning.trainer.optimization import Optimization
 from facula_lightning.trainer.sharding import shard
 from facula_lightning.utilities.data import as_loaders, sized_len
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -203,21 +198,14 @@ def _look_at(recorder: Recorder, trainer: Trainer, model: LightningModule, stage
 
 def _shadow_trainer(trainer: Trainer, model: LightningModule, recorder: Recorder, epochs: int | None) -> Trainer:
     """Return a trainer with the same settings, and everything else its own."""
-    shadow = copy.copy(trainer)
-    shadow._profiler = None
+    shadow = apart(trainer)
     shadow.device = facula.device("cpu")
     shadow.strategy = SingleDeviceStrategy(shadow.device)
     shadow.precision_plugin, shadow.has_plain_precision = Precision(), True
-    shadow.checkpoint_io = shadows.NoFiles()
     shadow.loggers = [shadows.LogRecorder(recorder)] if trainer.loggers else []
     shadow.lightning_module = shadow.datamodule = None
-    shadow._data, shadow._logging = DataSource(shadow), Logging(shadow)
-    shadow._optimization, shadow._checkpoints = Optimization(shadow), CheckpointConnector(shadow)
-    shadow.fit_loop, shadow.predict_loop = FitLoop(shadow), PredictionLoop(shadow)
-    shadow.validate_loop, shadow.test_loop = EvaluationLoop(shadow, "validation"), EvaluationLoop(shadow, "test")
     shadow.callbacks = [shadows.shadow_callback(each, recorder) for each in trainer._own_callbacks]
     shadow._own_callbacks = list(shadow.callbacks)
-    shadow.should_stop = False
     if epochs is not None and trainer.max_epochs in (None, -1):
         shadow.max_epochs = epochs
     elif epochs is not None:

@@ -14,7 +14,6 @@ from facula_lightning.callbacks.model_checkpoint import ModelCheckpoint
 from facula_lightning.datamodule import LightningDataModule
 from facula_lightning.loggers.logger import Logger
 from facula_lightning.module import LightningModule
-from facula_lightning.plugins.io import CheckpointIO
 from facula_lightning.trainer.call import is_overridden
 
 if TYPE_CHECKING:
@@ -60,20 +59,6 @@ class Loader:
 
     def __iter__(self) -> Iterator[facula.Tensor]:
         return iter([facula.ones(1, 1)] * self.length)
-
-
-class NoFiles(CheckpointIO):
-    """Writes and deletes nothing."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Do nothing."""
-
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
-
-    def remove_checkpoint(self, path: Any) -> None:
-        """Do nothing."""
 
 
 class LogRecorder(Logger):

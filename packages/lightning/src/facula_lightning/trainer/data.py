@@ -58,7 +58,7 @@ class DataSource:
                 return []
             given = call_data(self.trainer, hook)
         combined = combine(given, kind)
-        loaders = as_loaders(given) if combined is None else combined.flattened
+        loaders = [self.taken(each) for each in (as_loaders(given) if combined is None else combined.flattened)]
         for loader in loaders:
             if not hasattr(loader, "__iter__") and not hasattr(loader, "__getitem__"):
                 raise TypeError(
@@ -89,6 +89,10 @@ class DataSource:
         else:
             batches = CombinedBatches(combined, (strategy.global_rank, strategy.world_size) if is_shared else (0, 1))
         return [batches]
+
+    def taken(self, loader: Iterable[Any]) -> Iterable[Any]:
+        """Return what is read in place of a loader that was given: the loader itself."""
+        return loader
 
     def _prepare(self, loader: Iterable[Any], kind: str) -> None:
         if not isinstance(loader, DataLoader):

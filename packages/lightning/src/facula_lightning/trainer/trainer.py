@@ -31,7 +31,7 @@ from facula_lightning.trainer.logging import Logging
 from facula_lightning.trainer.optimization import Optimization
 from facula_lightning.trainer.plugins import resolve_plugins, split_layer_sync
 from facula_lightning.trainer.signals import noting_sigterm
-from facula_lightning.utilities.exceptions import MisconfigurationException
+from facula_lightning.utilities.exceptions import MisconfigurationException, TunerExit
 from facula_lightning.utilities.init import new_layers
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from facula_lightning.utilities.seed import isolate_rng
@@ -329,6 +329,10 @@ class Trainer(RunFacts):
         try:
             with noting_sigterm(self):
                 yield
+            self.state = "finished"
+        except TunerExit:
+            self.strategy.teardown()
+            self._call_stage_hook("teardown", name)
             self.state = "finished"
         except KeyboardInterrupt as error:
             rank_zero_info("Detected KeyboardInterrupt, attempting graceful shutdown ...")

@@ -6,6 +6,7 @@ from facula_lightning.utilities.data import move_data_to_device, suggested_max_n
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.grads import grad_norm
 from facula_lightning.utilities.layers import discriminative_lrs, freeze_to, layer_groups
+from facula_lightning.utilities.memory import find_executable_batch_size, is_oom_error
 from facula_lightning.utilities.rank_zero import (
     rank_zero_deprecation,
     rank_zero_info,
@@ -23,6 +24,7 @@ __all__ = [
     "isolate_rng",
     "move_data_to_device",
 ]
+__all__ += ["find_executable_batch_size", "is_oom_error"]
 __all__ += ["rank_zero_deprecation", "rank_zero_info", "rank_zero_only", "rank_zero_warn", "reset_seed"]
 __all__ += ["seed_everything", "suggested_max_num_workers"]
 __all__ += ["LengthGroupedSampler", "discriminative_lrs", "freeze_to", "layer_groups", "skip_first_batches"]

@@ -147,6 +147,10 @@ class DataLoader(Generic[Item]):
             self._pool = self._make_pool(position)
         return _elsewhere(self, position, self._pool)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, here or in another process, has no workers yet and begins at the start of an epoch.
+        return {**self.__dict__, "_pool": None, "_position": None}
+
     def _make_pool(self, position: _Position) -> Pool:
         # Brings all of multiprocessing, which a loader without workers does not need.
         from facula.utils.data.pool import Pool
