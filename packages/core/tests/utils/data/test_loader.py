@@ -1,5 +1,6 @@
 """DataLoader: order, workers, failures of workers, resuming, and what is left behind."""
 
+import copy
 import gc
 import multiprocessing
 import os
@@ -399,3 +400,12 @@ def test_a_worker_computes_on_one_thread():
     before = facula.get_num_threads()
     assert next(iter(DataLoader(Threads(), batch_size=2, num_workers=1))).tolist() == [1, 1]
     assert facula.get_num_threads() == before
+
+
+def test_a_copy_has_no_workers_and_begins_anew() -> None:
+    loader = DataLoader(range(8), batch_size=2, num_workers=1, persistent_workers=True)
+    batches = iter(loader)
+    next(batches)
+    other = copy.copy(loader)
+    assert [batch.tolist() for batch in other] == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    assert [batch.tolist() for batch in batches] == [[2, 3], [4, 5], [6, 7]]
