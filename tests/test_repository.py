@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(ROOT.glob("packages/*/src/**/*.py"))
-READMES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]
+READMES = [ROOT / "README.md", ROOT / "docs/trainer.md", *sorted(ROOT.glob("packages/*/README.md"))]
 
 # Files that may be longer, with their limit; none so far.
 LONG: dict[str, int] = {}
