@@ -1,7 +1,10 @@
 // Matrix products of float32, float16 and bfloat16: of two matrices, with either transposed, of batches, and of layers with a
-// bias. Sums are float32.
+// bias. Sums are float32. Batches of float64, too: NumPy multiplies two such matrices well, but not many small ones.
+#include <optional>
+
 #include "array.h"
 #include "gemm.h"
+#include "lapack.h"
 #include "tiles.h"
 
 namespace facula {
@@ -14,10 +17,16 @@ struct View {
   Index column;
 };
 
-Index item(const Array& x) { return x.type() == Type::float32 ? 4 : 2; }
+Index item(const Array& x) { return x.type() == Type::float64 ? 8 : x.type() == Type::float32 ? 4 : 2; }
 
 bool is_usable(const Array& x) {
-  if (x.type() != Type::float32 && x.type() != Type::bfloat16 && x.type() != Type::float16) return false;
+  switch (x.type()) {
+    case Type::float64:
+    case Type::float32:
+    case Type::float16:
+    case Type::bfloat16: break;
+    default: return false;
+  }
   for (int dim = 0; dim < x.dims(); ++dim) {
     if (x.stride(dim) % item(x) != 0) return false;
   }
@@ -56,9 +65,38 @@ bool by_tiles(Index m, Index n, Index k, const View& a, const View& b, const cha
                         reinterpret_cast<uint16_t*>(c));
 }
 
-// The way to multiply numbers of this type; null where they are better multiplied as float32.
+// How far the lines of a matrix of `rows` x `columns` are apart, as BLAS wants it; 0 where it has no such lines.
+Index lines_apart(const View& x, Index rows, Index columns, bool& transposed) {
+  transposed = x.column != 1 && columns > 1;
+  const Index apart = transposed ? x.column : x.row;
+  const Index along = transposed ? x.row : x.column;
+  const Index length = std::max<Index>(1, transposed ? rows : columns);
+  if (along != 1 && length > 1) return 0;
+  const bool one_line = (transposed ? columns : rows) <= 1;
+  return one_line ? length : apart >= length ? apart : 0;
+}
+
+bool of_doubles(Index m, Index n, Index k, const View& a, const View& b, const char*, char* c) {
+  bool turned_a = false, turned_b = false;
+  const Index a_apart = lines_apart(a, m, k, turned_a), b_apart = lines_apart(b, k, n, turned_b);
+  constexpr int by_rows = 101, as_it_is = 111, transposed = 112;
+  lapack::functions<double>()->gemm(by_rows, turned_a ? transposed : as_it_is, turned_b ? transposed : as_it_is, m, n, k, 1.0,
+                                    reinterpret_cast<const double*>(a.data), a_apart, reinterpret_cast<const double*>(b.data),
+                                    b_apart, 0.0, reinterpret_cast<double*>(c), n);
+  return true;
+}
+
+// The way to multiply the matrices of a batch of float64; null where NumPy does.
+Product product_of_doubles(Index m, Index n, Index k, const View& a, const View& b) {
+  bool turned = false;
+  const bool fits = lines_apart(a, m, k, turned) > 0 && lines_apart(b, k, n, turned) > 0;
+  return fits && k > 0 && lapack::functions<double>() != nullptr ? of_doubles : nullptr;
+}
+
+// The way to multiply numbers of this type; null where they are better multiplied as float32, or by NumPy.
 Product product_of(Type type, Index m, const View& b) {
   if (type == Type::float32) return of_floats;
+  if (type == Type::float64) return nullptr;
   const bool few = m <= gemm::kFewRows && b.row == 1;
   if (type == Type::bfloat16) return few ? of_few_rows<BrainHalves> : tiles::are_there() ? by_tiles : nullptr;
 #if defined(__F16C__)
@@ -233,8 +271,10 @@ KERNEL(matmul, "matmul(x, other): products of the last two dimensions, those bef
   Index rows = 0;
   Index row = 0;
   const bool one_matrix = y.dims() == 2 && folds(x, rows, row);
-  const Product product = product_of(x.type(), one_matrix ? rows : m, b);
+  const bool doubles = x.type() == Type::float64 && !one_matrix && batches > 1;
+  const Product product = doubles ? product_of_doubles(m, n, k, a, b) : product_of(x.type(), one_matrix ? rows : m, b);
   if (product == nullptr) return declined();
+  const std::optional<lapack::OneThread> alone = doubles ? std::optional<lapack::OneThread>(std::in_place) : std::nullopt;
   Array result = Array::empty(dims, shape, x.type());
   if (!result) return nullptr;
   char* to = result.data<char>();

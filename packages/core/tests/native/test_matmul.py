@@ -59,6 +59,18 @@ def test_batches(held, left, right) -> None:
     held(matmul._matmul, numbers(*left).swapaxes(0, -2).copy().swapaxes(0, -2), numbers(*right), tolerance=2e-6)
 
 
+@pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (1, 5, 7), (5, 1, 7), (5, 7, 1), (40, 50, 60), (128, 65, 300)])
+def test_batches_of_doubles(held, m, n, k) -> None:
+    if native.kernels.matmul(np.ones((2, 1, 1)), np.ones((2, 1, 1))) is NotImplemented:
+        pytest.skip("NumPy has no OpenBLAS that is known")
+    x, y = numbers(3, m, k).astype(np.float64), numbers(3, k, n).astype(np.float64)
+    for left in (x, x.swapaxes(1, 2).copy().swapaxes(1, 2), x[0]):
+        for right in (y, y.swapaxes(1, 2).copy().swapaxes(1, 2), y[None]):
+            held(matmul._matmul, left, right, tolerance=1e-14)
+    assert n == 1 or native.kernels.matmul(x, y[..., ::-1]) is NotImplemented
+    assert native.kernels.matmul(x[0], y[0]) is NotImplemented
+
+
 @pytest.mark.parametrize(("m", "k"), [(1, 1), (7, 5), (33, 300), (200, 2100), (0, 3), (3, 0)])
 def test_vectors(held, m, k) -> None:
     matrix, vector = numbers(m, k), numbers(k)
