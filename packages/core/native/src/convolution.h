@@ -129,8 +129,8 @@ struct Padded {
       }
       for (Index rest = 0; rest < stride[2]; ++rest) {
         const Index start = first + (rest - first % stride[2] + stride[2]) % stride[2];
-        float* part = line_to + rest * columns;
-        for (Index at = start; at < first + count; at += stride[2]) part[at / stride[2]] = line[at - before[2]];
+        float* part = line_to + rest * columns + start / stride[2];
+        for (Index at = start; at < first + count; at += stride[2]) *part++ = line[at - before[2]];
       }
     });
   }
