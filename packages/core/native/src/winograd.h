@@ -1,7 +1,7 @@
-// Tiles of Winograd's F(4 x 4, 3 x 3): where they lie in images, and their transforms.
+// Tiles of Winograd's F(4 x 4, 3 x 3) and F(4, 3): where they lie in images, and their transforms.
 //
 // Tiles of data, of filters and of results are evaluated at the points 0, p, -p, q, -q and infinity in both directions;
-// each of the 36 places is then a matrix product of its own. With p q = 1 the numbers stay of one size, and so the
+// each of the 36 places is then a matrix product of its own. Along one direction only, there are six. With p q = 1 the numbers stay of one size, and so the
 // error smaller than with the usual points 1 and 2.
 #pragma once
 
@@ -12,7 +12,14 @@ namespace convolution {
 
 constexpr int kOut = 4;
 constexpr int kIn = 6;
-constexpr int kPoints = kIn * kIn;
+
+// Tiles of squares, or of lines.
+template <bool square>
+struct Form {
+  static constexpr int out_rows = square ? kOut : 1, in_rows = square ? kIn : 1, tap_rows = square ? 3 : 1;
+  static constexpr int points = in_rows * kIn;
+  static constexpr int taps = tap_rows * 3;
+};
 
 constexpr float kP = 0.70710678118654752f;
 constexpr float kQ = 1.41421356237309505f;
@@ -91,21 +98,27 @@ struct OfFilterGradient {
   }
 };
 
-// Both directions of a square: `get(row, column)` gives its elements, `put(row, column, value)` takes the result's.
-template <class Transform, class Get, class Put>
+// Both directions of a square, or a line: `get(row, column)` gives its elements, `put(row, column, value)` takes the
+// result's.
+template <class Transform, bool square, class Get, class Put>
 ALWAYS_INLINE void transform(const Get& get, const Put& put) {
-  Floats half[Transform::to][Transform::from];
+  constexpr int rows = square ? Transform::to : 1;
+  Floats half[rows][Transform::from];
 #pragma GCC unroll 6
   for (int column = 0; column < Transform::from; ++column) {
-    Floats line[Transform::from], made[Transform::to];
+    if constexpr (square) {
+      Floats line[Transform::from], made[Transform::to];
 #pragma GCC unroll 6
-    for (int row = 0; row < Transform::from; ++row) line[row] = get(row, column);
-    Transform::line(line, made);
+      for (int row = 0; row < Transform::from; ++row) line[row] = get(row, column);
+      Transform::line(line, made);
 #pragma GCC unroll 6
-    for (int row = 0; row < Transform::to; ++row) half[row][column] = made[row];
+      for (int row = 0; row < Transform::to; ++row) half[row][column] = made[row];
+    } else {
+      half[0][column] = get(0, column);
+    }
   }
 #pragma GCC unroll 6
-  for (int row = 0; row < Transform::to; ++row) {
+  for (int row = 0; row < rows; ++row) {
     Floats made[Transform::to];
     Transform::line(half[row], made);
 #pragma GCC unroll 6
@@ -113,31 +126,60 @@ ALWAYS_INLINE void transform(const Get& get, const Put& put) {
   }
 }
 
-// Where tiles lie in images of rows x columns: windows whose taps are `step` apart see as many interleaved images, and
-// each of these has high x wide tiles. The first tile begins `padding` before the image.
+// Where tiles lie in images of slices x rows x columns: windows whose taps are `step` apart see as many interleaved
+// images, and each of these has high x wide tiles of `tile_rows` rows. The first tile begins `padding` before the image.
 struct Tiles {
-  Index high, wide;
-  Index rows, columns;
-  Index padding_rows, padding_columns;
+  Index high, wide, tile_rows;
+  Index out_slices;
+  Index slices, rows, columns;
+  Index padding_slices, padding_rows, padding_columns;
   Index step_rows, step_columns;
 
   Index phases() const { return step_rows * step_columns; }
-  Index of_image() const { return phases() * high * wide; }
+  Index of_image() const { return out_slices * phases() * high * wide; }
+  Index image_size() const { return slices * rows * columns; }
 
-  // Calls `body(image, first row, first column, how many tiles side by side, place in the block)`; row and column are
-  // those of the first tile's first result.
+  // Calls `body(image, slice, first row, first column, how many tiles side by side, place in the block)`; row and column
+  // are those of the first tile's first result.
   template <class Function>
   void for_runs(Index first, Index number, const Function& body) const {
+    // Counted up, for divisions would take longer than short runs.
+    Index column = 0, row = 0, phase_column = 0, phase_row = 0, slice = 0, image = 0;
+    if (first > 0) {
+      column = first % wide;
+      row = first / wide % high;
+      const Index plane = first / wide / high;
+      phase_column = plane % step_columns;
+      phase_row = plane / step_columns % step_rows;
+      slice = plane / phases() % out_slices;
+      image = plane / phases() / out_slices;
+    }
     for (Index at = 0; at < number;) {
-      const Index line = (first + at) / wide;
-      const Index column = (first + at) % wide;
-      const Index phase = line / high % phases();
       const Index run = std::min(number - at, wide - column);
-      body(line / high / phases(), line % high * kOut * step_rows + phase / step_columns,
-           column * kOut * step_columns + phase % step_columns, run, at);
+      body(image, slice, row * tile_rows * step_rows + phase_row, column * kOut * step_columns + phase_column, run, at);
       at += run;
+      column = 0;
+      if (++row < high) continue;
+      row = 0;
+      if (++phase_column < step_columns) continue;
+      phase_column = 0;
+      if (++phase_row < step_rows) continue;
+      phase_row = 0;
+      if (++slice < out_slices) continue;
+      slice = 0;
+      ++image;
     }
   }
+};
+
+// At most 3 x 3 of a filter's taps: how far the data that they meet lies from that of the first tap of all, and where
+// each lies in a filter, or -1.
+struct TapBlock {
+  Index slice, row, column;
+  Index taps[9];
+  // Where nine taps begin that lie side by side, or -1; and whether they are turned round.
+  Index start;
+  bool turned;
 };
 
 // Elements of equal remainder modulo 4 of four vectors that lie side by side.
@@ -243,30 +285,33 @@ ALWAYS_INLINE void spread_line(float* to, Index step, const float* from, Index c
   for (; at < count; ++at) to[at * step] = from[at];
 }
 
-// Tiles of size x size as their elements: to[(row * size + column) * pitch + tile]. Vectors beyond the last tile are
-// written too.
-template <int size>
-static void gather(const Tiles& tiles, const float* x, Index image_step, Index first, Index number, Index pitch, float* to) {
+// Tiles of `height` x `size` as their elements: to[(row * size + column) * pitch + tile], of the data that a block of taps
+// meets. Vectors beyond the last tile are written too.
+template <int height, int size>
+static void gather(const Tiles& tiles, const TapBlock& block, const float* x, Index image_step, Index first, Index number, Index pitch,
+                   float* to) {
   // A vector of tiles that overlap needs the first columns of the next.
   constexpr int step = size > kOut ? kLanes - 1 : kLanes;
   Ints next = {};
   for (int lane = 0; lane < kLanes; ++lane) next[lane] = std::min(lane + 1, kLanes - 1);
   const Index apart = tiles.step_columns;
-  tiles.for_runs(first, number, [&](Index image, Index top, Index left, Index run, Index at) {
-    const Index before = left - tiles.padding_columns;
+  tiles.for_runs(first, number, [&](Index image, Index slice, Index top, Index left, Index run, Index at) {
+    const Index depth = slice + block.slice - tiles.padding_slices;
+    const bool outside = depth < 0 || depth >= tiles.slices;
+    const Index before = left + block.column - tiles.padding_columns;
     const Index length = run * kOut + size - kOut;
     const Index begin = before < 0 ? (-before + apart - 1) / apart : 0;
     const Index end = std::min(length, tiles.columns > before ? (tiles.columns - before + apart - 1) / apart : 0);
     for (Index tile = 0; tile < run; tile += step) {
       const LineReader reader(apart, begin - tile * kOut, end - tile * kOut);
-      for (int row = 0; row < size; ++row) {
-        const Index h = top + row * tiles.step_rows - tiles.padding_rows;
+      for (int row = 0; row < height; ++row) {
+        const Index h = top + row * tiles.step_rows + block.row - tiles.padding_rows;
         float* row_to = to + row * size * pitch + at + tile;
-        if (h < 0 || h >= tiles.rows) {
+        if (outside || h < 0 || h >= tiles.rows) {
           for (int column = 0; column < size; ++column) store(row_to + column * pitch, Floats{});
           continue;
         }
-        const float* from = x + image * image_step + h * tiles.columns + before;
+        const float* from = x + image * image_step + (depth * tiles.rows + h) * tiles.columns + before;
         Floats whole[4], parts[4];
         reader.read(from + tile * kOut * apart, whole);
         split_by_four(whole, parts);
