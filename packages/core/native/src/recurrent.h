@@ -180,9 +180,10 @@ void between(Index first, Index size, std::initializer_list<Index> cuts, const B
   }
 }
 
-// Weights up to this size stay in the second cache, and about so many sequences at once leave room beside them.
+// Weights up to this size stay in the second cache. So few sequences at once leave room beside them, and more groups than
+// threads end together though one thread is held up.
 constexpr Index kNearWeights = 3 << 17;
-constexpr Index kNearSequences = 16;
+constexpr Index kNearSequences = kRows == 12 ? 8 : 12;
 
 // Calls `body(first, last)` for groups of sequences, each of which goes through all steps by itself where the weights are
 // near enough: then threads need not wait for each other at each step.
