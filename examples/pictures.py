@@ -15,13 +15,14 @@ from pathlib import Path
 from facula.utils.data import DataLoader, random_split
 from facula_lightning import Trainer, seed_everything
 from facula_lightning.loggers import CSVLogger
+from facula_lightning.tuner import Tuner
 from facula_vision.datasets import Digits
 from facula_vision.transforms import ToTensor
 from PIL import Image, ImageDraw, ImageFont
 
 EXAMPLES = Path(__file__).resolve().parent
 sys.path.insert(0, str(EXAMPLES))
-from digits import DigitClassifier, draw_curves, read_metrics  # noqa: E402
+from digits import BLUE, INK, ORANGE, RED, DigitClassifier, _pyplot, draw_curves, read_metrics  # noqa: E402
 
 BACKGROUND, FOREGROUND = "#101820", "#d8dee6"
 #: The colours of a terminal: black, red, green, yellow, blue, magenta, cyan, white.
@@ -141,6 +142,35 @@ def loaders() -> tuple[DataLoader, DataLoader]:
     return DataLoader(train, batch_size=32, shuffle=True), DataLoader(val, batch_size=100)
 
 
+def learning_rate_finder(path: Path) -> None:
+    """Draw the losses of a search for a learning rate, and what the two ways to choose one suggest."""
+    plt = _pyplot()
+    seed_everything(2, verbose=False)
+    trainer = Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    found = Tuner(trainer).lr_find(DigitClassifier(), *loaders(), min_lr=1e-6, max_lr=10, update_attr=False)
+    figure, axis = plt.subplots(figsize=(7.5, 4), layout="constrained")
+    found.plot(ax=axis)
+    axis.lines[0].set(color=BLUE, linewidth=2)
+    rates, losses = found.results["lr"], found.results["loss"]
+    for method, color in (("steepest", RED), ("valley", ORANGE)):
+        rate = found.suggestion(method=method)
+        label = f'suggestion(method="{method}"): {rate:.1e}'
+        axis.plot(rate, losses[rates.index(rate)], "o", color=color, markersize=9, label=label)
+    axis.set_title("Learning rate finder", loc="left", fontweight="bold", color=INK)
+    axis.grid(axis="y", color="#e4e7eb")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+    shrink(path, 800)
+
+
 def curves(path: Path, epochs: int) -> None:
     """Draw loss and accuracy of a run from its CSV log."""
     seed_everything(2, verbose=False)
@@ -175,6 +205,7 @@ def main() -> None:
         parser.error("a terminal is made for the picture of the progress bar, which needs a POSIX system")
     given.output.mkdir(parents=True, exist_ok=True)
     progress_bar(given.output / "progress-bar.png")
+    learning_rate_finder(given.output / "learning-rate-finder.png")
     curves(given.output / "training-curves.png", given.epochs)
     for each in sorted(given.output.glob("*.png")):
         print(f"{each}: {each.stat().st_size} bytes")

@@ -152,7 +152,7 @@ class _Recorder(Callback):
         bar = outer.progress_bar_callback
         self._bar = PlainProgressBar() if bar is not None and bar.is_enabled else None
         if self._bar is not None:
-            self._bar.begin("Finding best initial lr", finder.num_training)
+            self._bar.begin("train", "Finding best initial lr", finder.num_training)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int) -> None:
         """Set the rate of all groups."""
@@ -173,7 +173,7 @@ class _Recorder(Callback):
         results["lr"].append(self._finder.rate(len(results["lr"])))
         count = len(results["lr"])
         if self._bar is not None:
-            self._bar.advance(count)
+            self._bar.advance("train", count)
         loss = self._loss(trainer, outputs)
         if loss is None:
             results["loss"].append(math.nan)
@@ -210,7 +210,7 @@ class _Recorder(Callback):
     def finish(self) -> None:
         """End the bar."""
         if self._bar is not None:
-            self._bar.finish()
+            self._bar.finish("train")
 
 
 class _NoScheduler:
