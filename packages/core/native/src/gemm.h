@@ -33,6 +33,10 @@ constexpr Index kBlock = Index{1} << 16;
 // Up to so many panels of B do not repay a copy of A, and up to so many tiles of A stay in the second cache themselves.
 constexpr Index kFewPanels = 8;
 constexpr Index kFewTiles = 20;
+// Bytes after which addresses share the places of the first cache: rows of A so far apart would drive each other out.
+constexpr Index kAliased = 4096;
+// Tiles of a transposed A that are copied together, so that its lines of memory are read whole.
+constexpr Index kTilesTogether = 4;
 
 // Turn a square of vectors about its diagonal.
 ALWAYS_INLINE void transpose(Floats (&rows)[kLanes]) {
@@ -93,6 +97,18 @@ static void interleave(const float* from, Index line, Index step, Index count, I
   for (; k < depth; ++k) {
     for (Index i = 0; i < count; ++i) to[k * width + i] = from[i * line + k * step];
     for (Index i = count; i < width; ++i) to[k * width + i] = 0.0f;
+  }
+}
+
+// The same for the columns of kTilesTogether tiles that lie side by side: tile after tile.
+static inline void interleave_together(const float* from, Index step, Index depth, float* to) {
+  constexpr Index width = kRows * kTilesTogether;
+  for (Index k = 0; k < depth; ++k) {
+    const auto soon = reinterpret_cast<uintptr_t>(from + k * step) + 16 * step * sizeof(float);
+    for (Index at = 0; at < width; at += 16) __builtin_prefetch(reinterpret_cast<const void*>(soon + at * sizeof(float)));
+    for (Index tile = 0; tile < kTilesTogether; ++tile) {
+      std::memcpy(to + (tile * depth + k) * kRows, from + k * step + tile * kRows, kRows * sizeof(float));
+    }
   }
 }
 
@@ -284,12 +300,14 @@ static bool multiply_alone(Index m, Index n, Index k, const Matrix& a, const Rig
                            const Finish& finish) {
   const Order order = order_for(m, n, a);
   const bool by_tile = order == Order::tile_by_tile;
+  const bool direct = by_tile && a.column == 1 && a.row * sizeof(float) % kAliased != 0;
   const Index depth_block = std::max<Index>(1, depth_of_pass(k));
   const Index most = by_tile ? std::max<Index>(kColumns, kBlock / depth_block / kColumns * kColumns) : n;
   const Index blocks = std::max<Index>(1, (n + most - 1) / most);
   const Index column_block = round_up((n + blocks - 1) / blocks, kColumns);
   const Index copied_columns = by_tile ? column_block : kColumns;
-  const Index copied_rows = by_tile ? kRows : order == Order::panel_by_panel ? round_up(m, kRows) : 0;
+  const Index together = by_tile && a.row == 1 ? kTilesTogether : 1;
+  const Index copied_rows = by_tile ? together * kRows : order == Order::panel_by_panel ? round_up(m, kRows) : 0;
   float* right = scratch<float>(Purpose::right_panels, static_cast<size_t>((depth_block + kLanes) * copied_columns + kLanes));
   float* left = scratch<float>(Purpose::left_panels, static_cast<size_t>(depth_block * copied_rows + kLanes));
   if (right == nullptr || left == nullptr) return false;
@@ -303,6 +321,13 @@ static bool multiply_alone(Index m, Index n, Index k, const Matrix& a, const Rig
         const Matrix part = a.from(i, k0);
         interleave<kRows>(part.data, part.row, part.column, std::min<Index>(kRows, m - i), depth, to);
       };
+      const auto copy_tiles = [&](Index i, float* to) {
+        if (together > 1 && i + together * kRows <= m) {
+          interleave_together(a.at(i, k0), a.column, depth, to);
+        } else {
+          for (Index at = i; at < std::min(m, i + together * kRows); at += kRows) copy_tile(at, to + (at - i) * depth);
+        }
+      };
       const auto copy_panel = [&](Index j, float* to) {
         b.panel(k0, depth, b_from + j0 + j, std::min<Index>(kColumns, columns - j), to);
       };
@@ -311,7 +336,7 @@ static bool multiply_alone(Index m, Index n, Index k, const Matrix& a, const Rig
         const Index wide = std::min<Index>(kColumns, columns - j);
         float* to = c + i * c_row + j0 + j;
         Index last = 0;
-        if (order == Order::in_place) {
+        if (order == Order::in_place || direct) {
           kernel_for<false, true>(high, wide, last)(depth, a.at(i, k0), a.row, a.column, panel, kColumns, to, c_row, last,
                                                     moved(pass, i, j0 + j));
         } else {
@@ -321,11 +346,12 @@ static bool multiply_alone(Index m, Index n, Index k, const Matrix& a, const Rig
       };
       if (by_tile) {
         for (Index i = 0; i < m; i += kRows) {
-          copy_tile(i, left);
+          const Index number = i / kRows % together;
+          if (!direct && number == 0) copy_tiles(i, left);
           for (Index j = 0; j < columns; j += kColumns) {
             float* panel = right + j * depth;
             if (i == 0) copy_panel(j, panel);
-            tile(i, j, left, panel);
+            tile(i, j, left + number * kRows * depth, panel);
           }
         }
       } else {
