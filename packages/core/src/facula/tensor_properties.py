@@ -240,7 +240,7 @@ class TensorProperties(TensorExchange):
         result: Any = self
         if len(args) == 1 and isinstance(args[0], Device) and args[0].type == "cpu" and not kwargs:
             # The usual call: a batch goes to the device that it is on.
-            return conversion.move(result, args[0]) if self.is_cuda else result
+            return result if isinstance(self._array, np.ndarray) else conversion.move(result, args[0])
         device, dtype, copy_asked = _parse_to(args, kwargs)
         if device is not None:
             result = conversion.move(result, device)

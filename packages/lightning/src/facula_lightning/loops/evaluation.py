@@ -92,8 +92,13 @@ class EvaluationLoop:
         module = trainer.lightning_module
         logging = trainer._logging
         several = len(self.loaders) > 1
+        distributed = trainer.strategy.is_distributed
         logging.dataloader_idx = index if several else None
-        step = f"{self.stage}_step"
+        step, start_hook, end_hook = (
+            f"{self.stage}_step",
+            f"on_{self.stage}_batch_start",
+            f"on_{self.stage}_batch_end",
+        )
         takes_index = accepts(getattr(module, step), "batch_idx", 2)
         if several and not accepts(getattr(module, step), "dataloader_idx", 3):
             raise MisconfigurationException(
@@ -109,21 +114,21 @@ class EvaluationLoop:
             logging.batch = batch
             self.results.begin_batch()
             position = (batch_idx, index) if several else (batch_idx,)
-            call_callbacks(trainer, f"on_{self.stage}_batch_start", batch, batch_idx, index)
-            call_module(trainer, f"on_{self.stage}_batch_start", batch, *position)
+            call_callbacks(trainer, start_hook, batch, batch_idx, index)
+            call_module(trainer, start_hook, batch, *position)
             with step_context(trainer, self.stage):
                 output = call_module(trainer, step, batch, *(position if takes_index else ()))
             if output is not None and not isinstance(output, (Tensor, dict)):
                 raise MisconfigurationException(
                     f"`{step}` must return a Tensor, a dict or None, got {type(output).__name__}"
                 )
-            call_callbacks(trainer, f"on_{self.stage}_batch_end", output, batch, batch_idx, index)
-            call_module(trainer, f"on_{self.stage}_batch_end", output, batch, *position)
-            if not trainer.sanity_checking:
+            call_callbacks(trainer, end_hook, output, batch, batch_idx, index)
+            call_module(trainer, end_hook, output, batch, *position)
+            if self.results and not trainer.sanity_checking:
                 metrics = self.results.metrics(on_step=True)
                 if metrics["log"] or metrics["pbar"]:
                     logging.publish(metrics, to_loggers=trainer.training_stage != "fit")
-            if trainer.received_sigterm and not trainer.strategy.is_distributed:
+            if trainer.received_sigterm and not distributed:
                 stop_if_terminated(trainer)
             if batch_idx + 1 >= limit:
                 break

@@ -249,24 +249,25 @@ class FitLoop:
         optimization = trainer._optimization
         self.position = BATCH_START
         self._steps_before = optimization.steps
-        batch_idx = self.batch_progress.current.ready
+        progress = self.batch_progress.current
+        batch_idx = progress.ready
         last = trainer.is_last_batch = self._batches.is_last
         batch = trainer._transfer(batch, 0)
         trainer._logging.batch = batch
         self.results.begin_batch()
-        self.batch_progress.current.ready += 1
+        progress.ready += 1
         if optimization.distributed:
             optimization.weight = weight_of(self._batches.loader, batch_idx)
         skip_rest = call_both(trainer, "on_train_batch_start", batch, batch_idx) == -1
         if not skip_rest:
-            self.batch_progress.current.started += 1
+            progress.started += 1
             arguments = (batch, batch_idx) if takes_index else (batch,)
             if trainer._profiler is None:
                 outputs = optimization.train_batch(arguments, batch_idx, self._accumulating())
             else:
                 with trainer._profiler.profile("run_training_batch"):
                     outputs = optimization.train_batch(arguments, batch_idx, self._accumulating())
-        self.batch_progress.current.processed += 1
+        progress.processed += 1
         if optimization.schedulers:
             if not self._accumulating():
                 optimization.step_schedulers_by_step()

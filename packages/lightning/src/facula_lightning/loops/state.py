@@ -47,9 +47,9 @@ class Pending:
 
     def call(self, *arguments: object, callbacks: Sequence[Callback] | None = None, module_at: int = -1) -> None:
         """Call the hook of the callbacks and of the module, which comes last or before the callback ``module_at``."""
-        trainer = self.trainer
-        self.targets = [*(trainer.callbacks if callbacks is None else callbacks)]
-        self.targets.insert(len(self.targets) if module_at < 0 else module_at, None)
+        callbacks = self.trainer.callbacks if callbacks is None else callbacks
+        at = len(callbacks) if module_at < 0 else module_at
+        self.targets = [*callbacks[:at], None, *callbacks[at:]]
         self.arguments = arguments
         self._call()
         self.arguments = ()

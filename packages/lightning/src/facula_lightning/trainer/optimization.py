@@ -59,6 +59,7 @@ class Optimization:
         if not trainer._module.automatic_optimization:
             return self.training_step(arguments)
         outputs: object = None
+        epoch = trainer.current_epoch
 
         def closure() -> Tensor | None:
             nonlocal outputs
@@ -67,7 +68,6 @@ class Optimization:
             window = trainer.accumulate_grad_batches
             if self.optimizers and batch_idx % window == 0:
                 call_both(trainer, "on_before_zero_grad", self.optimizers[0])
-                epoch = trainer.current_epoch
                 call_module(trainer, "optimizer_zero_grad", epoch, batch_idx, self.optimizers[0])
             if loss is None:
                 return None
@@ -79,7 +79,7 @@ class Optimization:
         if accumulating or not self.optimizers:
             closure()
         else:
-            call_module(trainer, "optimizer_step", trainer.current_epoch, batch_idx, self.wrapped[0], closure)
+            call_module(trainer, "optimizer_step", epoch, batch_idx, self.wrapped[0], closure)
         return outputs
 
     def training_step(self, arguments: tuple[Any, ...]) -> Any:
@@ -94,7 +94,8 @@ class Optimization:
         trainer = self.trainer
         if self.weight != 1.0:
             loss = loss * self.weight
-        loss = trainer.precision_plugin.pre_backward(loss)
+        if not trainer.has_plain_precision:
+            loss = trainer.precision_plugin.pre_backward(loss)
         call_both(trainer, "on_before_backward", loss)
         if self.distributed:
             trainer.strategy.pre_backward(loss, self._accumulating and self.named is None)
@@ -104,11 +105,11 @@ class Optimization:
     def step(self, optimizer: Optimizer, closure: Callable[[], Any] | None, **kwargs: Any) -> object:
         """Step an optimizer, with the hook and the clipping between closure and step."""
         trainer = self.trainer
-        automatic = trainer._module.automatic_optimization
+        automatic, plain = trainer._module.automatic_optimization, trainer.has_plain_precision
 
         def wrapped() -> Any:
             result = None if closure is None else closure()
-            if result is not None or not automatic:
+            if not plain and (result is not None or not automatic):
                 trainer.precision_plugin.after_gradients(optimizer)
             call_both(trainer, "on_before_optimizer_step", optimizer)
             if automatic:
@@ -121,7 +122,10 @@ class Optimization:
                 )  # fmt: skip
             return result
 
-        result = trainer.precision_plugin.optimizer_step(optimizer, wrapped, **kwargs)
+        if plain:
+            result = optimizer.step(wrapped, **kwargs)
+        else:
+            result = trainer.precision_plugin.optimizer_step(optimizer, wrapped, **kwargs)
         self.steps += 1
         return result
 
