@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -77,11 +78,12 @@ def collect_rng_states() -> dict[str, Any]:
     assert isinstance(legacy, tuple)
     kind, key, position, has_gauss, cached = legacy
     states: dict[str, Any] = {
-        "python": [version, facula.tensor(words, dtype=facula.int64), gauss],
+        "python": [version, facula.from_numpy(np.array(words, dtype=np.int64)), gauss],
         "numpy": [kind, facula.from_numpy(key.astype(np.int64)), position, has_gauss, cached],
         "facula": facula.get_rng_state(),
     }
-    read = _of_gpus("get_rng_state_all")
+    # Before CuPy is there nothing was drawn on a GPU; to look for it in vain would take longer than all of this.
+    read = _of_gpus("get_rng_state_all") if "cupy" in sys.modules else None
     if read is not None:
         states["cuda"] = read()
     return states
