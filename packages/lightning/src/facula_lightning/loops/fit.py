@@ -356,7 +356,7 @@ class FitLoop:
         first = [each for each in trainer.callbacks if not each.watches_metrics]
         watching = [each for each in trainer.callbacks if each.watches_metrics]
         self.pending = self._epoch_end
-        self._epoch_end.call(callbacks=[*first, *watching], module_at=len(first))
+        self._epoch_end.call(targets=[*first, None, *watching])
         self.pending = None
         if trainer.strategy.is_distributed:
             trainer.strategy.share_stopping(trainer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import facula
@@ -45,11 +45,9 @@ class Pending:
         self.arguments: tuple[Any, ...] = ()
         self.targets: list[Callback | None] = []
 
-    def call(self, *arguments: object, callbacks: Sequence[Callback] | None = None, module_at: int = -1) -> None:
-        """Call the hook of the callbacks and of the module, which comes last or before the callback ``module_at``."""
-        callbacks = self.trainer.callbacks if callbacks is None else callbacks
-        at = len(callbacks) if module_at < 0 else module_at
-        self.targets = [*callbacks[:at], None, *callbacks[at:]]
+    def call(self, *arguments: object, targets: list[Callback | None] | None = None) -> None:
+        """Call the hook of the callbacks and then of the module, or of ``targets``, in which None is the module."""
+        self.targets = [*self.trainer.callbacks, None] if targets is None else targets
         self.arguments = arguments
         self._call()
         self.arguments = ()

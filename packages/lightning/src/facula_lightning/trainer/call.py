@@ -7,8 +7,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from facula_lightning.hooks import DataHooks
-
 if TYPE_CHECKING:
     from facula_lightning.datamodule import LightningDataModule
     from facula_lightning.module import LightningModule
@@ -74,16 +72,6 @@ def call_data(trainer: Trainer, hook: str, *args: object) -> Any:
     result = method(*args)
     logging.current_hook = before
     return result
-
-
-def has_transfer_hooks(module: LightningModule) -> bool:
-    """Return whether a module has its own version of one of the hooks around the transfer of a batch."""
-    before: Any = module.on_before_batch_transfer
-    after: Any = module.on_after_batch_transfer
-    return (
-        getattr(before, "__func__", None) is not DataHooks.on_before_batch_transfer
-        or getattr(after, "__func__", None) is not DataHooks.on_after_batch_transfer
-    )
 
 
 def recorded(profiler: Profiler, action: str, method: Callable[..., Any]) -> Callable[..., Any]:

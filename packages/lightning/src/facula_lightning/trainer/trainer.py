@@ -22,14 +22,7 @@ from facula_lightning.module import LightningModule
 from facula_lightning.plugins.precision import Precision
 from facula_lightning.strategies.resolve import resolve_strategy
 from facula_lightning.trainer import flags
-from facula_lightning.trainer.call import (
-    call_both,
-    call_callbacks,
-    call_data,
-    call_module,
-    has_transfer_hooks,
-    is_overridden,
-)
+from facula_lightning.trainer.call import call_both, call_callbacks, call_data, call_module, is_overridden
 from facula_lightning.trainer.callbacks import attach_model_callbacks, configure_callbacks
 from facula_lightning.trainer.data import DataSource
 from facula_lightning.trainer.distribution import launched, prepares_data, share_loggers, split_plugins
@@ -455,14 +448,11 @@ class Trainer(RunFacts):
 
     def _transfer(self, batch: object, dataloader_idx: int) -> object:
         """Return a batch on the device, through the hooks for it."""
-        # Few programs do anything before and after.
-        around = self.datamodule is not None or self._profiler is not None or has_transfer_hooks(self._module)
-        if around:
-            batch = call_data(self, "on_before_batch_transfer", batch, dataloader_idx)
+        batch = call_data(self, "on_before_batch_transfer", batch, dataloader_idx)
         batch = call_data(self, "transfer_batch_to_device", batch, self.device, dataloader_idx)
         if not self.has_plain_precision:
             batch = self.precision_plugin.convert_input(batch)
-        return call_data(self, "on_after_batch_transfer", batch, dataloader_idx) if around else batch
+        return call_data(self, "on_after_batch_transfer", batch, dataloader_idx)
 
     def _log_hyperparams(self) -> None:
         if not self.enable_autolog_hparams:
