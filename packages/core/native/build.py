@@ -13,6 +13,7 @@ import concurrent.futures
 import hashlib
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -96,18 +97,19 @@ def build(every_level: bool = False, quiet: bool = True, extra_flags: tuple[str,
     OBJECTS.mkdir(parents=True, exist_ok=True)
     common = [*command, *FLAGS, *extra_flags]
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    headers = versions.encode() + b"".join(path.read_bytes() for path in sorted(SOURCES.rglob("*.h")))
 
     sources = sorted(SOURCES.glob("*.cpp"))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         base = pool.map(
-            lambda path: _object(common, includes, path, headers, quiet), sorted((SOURCES / "base").glob("*.cpp"))
+            lambda path: _object(common, includes, path, versions, quiet), sorted((SOURCES / "base").glob("*.cpp"))
         )
         made = [_link(command, list(base), TARGET / f"base{suffix}", extra_flags)]
         wanted = levels(every_level)
         jobs = {
             level: [
-                pool.submit(_object, [*common, *flags, f"-DFACULA_MODULE=level{level}"], includes, path, headers, quiet)
+                pool.submit(
+                    _object, [*common, *flags, f"-DFACULA_MODULE=level{level}"], includes, path, versions, quiet
+                )
                 for path in sources
             ]
             for level, flags in wanted.items()
@@ -118,9 +120,19 @@ def build(every_level: bool = False, quiet: bool = True, extra_flags: tuple[str,
     return made
 
 
-def _object(command: list[str], includes: list[str], source: Path, headers: bytes, quiet: bool) -> Path:
+def _with_headers(source: Path, seen: set[Path]) -> bytes:
+    """Return the text of a file and of our own headers that it includes."""
+    if source in seen or not source.exists():
+        return b""
+    seen.add(source)
+    text = source.read_bytes()
+    names = re.findall(rb'^\s*#\s*include\s+"([^"]+)"', text, re.MULTILINE)
+    return text + b"".join(_with_headers((source.parent / name.decode()).resolve(), seen) for name in names)
+
+
+def _object(command: list[str], includes: list[str], source: Path, versions: str, quiet: bool) -> Path:
     # By what the headers are, not where: each isolated build has NumPy's in a folder of its own.
-    what = source.read_bytes() + headers + "\0".join(command).encode()
+    what = _with_headers(source, set()) + "\0".join([versions, *command]).encode()
     made = OBJECTS / f"{source.parent.name}-{source.stem}-{hashlib.sha256(what).hexdigest()[:16]}.o"
     if made.exists():
         return made
