@@ -63,17 +63,14 @@ bool factor_positive(const lapack::Functions<T>& known, T* a, Index size) {
     // X L^T = A for the rows below, that is L X^T = A^T.
     std::vector<T> turned(static_cast<size_t>(count * rest));
     turn(a + done * size + first, size, rest, count, turned.data(), rest);
-    if (!substitute<T>({corner, size, false, false}, count, turned.data(), rest, rest)) return false;
+    if (!substitute<T>({{corner, size, 1}, false, false}, count, turned.data(), rest, rest)) return false;
     turn(turned.data(), rest, count, rest, a + done * size + first, size);
-    // The lower triangle of what is left, a strip of rows at a time, up to its diagonal.
-    constexpr Index strip = 256;
-    for (Index at = 0; at < rest; at += strip) {
-      const Index high = std::min(strip, rest - at);
-      if (!subtract_product(a + (done + at) * size + done, size, turned.data() + at, rest, true, turned.data(), rest, high, at + high,
-                            count)) {
-        return false;
-      }
-    }
+    // The lower triangle of what is left, a strip of columns at a time, from its diagonal.
+    const bool subtracted = for_strips(rest, count * rest, [&](Index from, Index width) {
+      return subtract_product(a + (done + from) * size + done + from, size, Part<T>{turned.data() + from, 1, rest},
+                              turned.data() + from, rest, rest - from, width, count);
+    });
+    if (!subtracted) return false;
   }
   for (Index i = 0; i < size; ++i) {
     if (!std::isfinite(a[i * size + i])) return false;
@@ -149,6 +146,34 @@ PyObject* qr_of(const Array& x, const Matrices& shape, bool complete) {
   return done ? Py_BuildValue("(NN)", q.release(), r.release()) : declined();
 }
 
+// Eigenvalues and eigenvectors as syevd takes its way, but with the turn back from the tridiagonal form on two threads, each
+// with half of the vectors. False where syevd would scale the matrix first.
+template <class T>
+bool decompose_symmetric(const lapack::Functions<T>& known, T* a, bool lower, Integer size, T* values, T* vectors) {
+  T largest = 0;
+  for (Index i = 0; i < size * size; ++i) largest = std::max(largest, std::abs(a[i]));
+  const T small = std::sqrt(std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon());
+  if (!(largest > small && largest < 1 / small)) return false;
+  const Integer work_size = std::max<Integer>(1 + 4 * size + size * size, 64 * size), integers = 3 + 5 * size;
+  Room<T> room;
+  T* work = room.at_least(2 * size + 2 * work_size);
+  T *beside = work + 2 * work_size, *factors = beside + size;
+  room.integers.resize(static_cast<size_t>(integers));
+  const char* triangle = lower ? "U" : "L";  // by columns
+  Integer info = 0;
+  known.sytrd(triangle, &size, a, &size, values, beside, factors, work, &work_size, &info);
+  if (info != 0) return false;
+  known.stedc("I", &size, values, beside, vectors, &size, work, &work_size, room.integers.data(), &integers, &info);
+  if (info != 0) return false;
+  parallel_tasks(2, [&](Index half) {
+    const Integer first = half == 0 ? 0 : size / 2, count = half == 0 ? size / 2 : size - size / 2;
+    Integer failed = 0;
+    known.ormtr("L", triangle, "N", &size, &count, a, &size, factors, vectors + first * size, &size, work + half * work_size,
+                &work_size, &failed);
+  });
+  return true;
+}
+
 // Eigenvalues of a symmetric matrix of which one triangle is looked at, and eigenvectors as columns where wanted.
 template <class T>
 bool eigenvalues_of(const lapack::Functions<T>& known, const T* x, Integer size, bool lower, T* values, T* vectors) {
@@ -156,8 +181,16 @@ bool eigenvalues_of(const lapack::Functions<T>& known, const T* x, Integer size,
   const Integer work_size = 1 + 6 * size + 2 * size * size + 64 * size, integers = 3 + 5 * size;
   Room<T> room;
   T* a = room.at_least(size * size + work_size);
-  room.integers.resize(static_cast<size_t>(integers));
   std::copy_n(x, size * size, a);
+  if (vectors != nullptr && size > 64) {
+    T* by_columns = a + size * size;
+    if (decompose_symmetric(known, a, lower, size, values, by_columns)) {
+      turn(by_columns, size, size, size, vectors, size);
+      return true;
+    }
+    std::copy_n(x, size * size, a);
+  }
+  room.integers.resize(static_cast<size_t>(integers));
   Integer info = 0;
   // By columns, the lower triangle is the upper one.
   known.syevd(vectors == nullptr ? "N" : "V", lower ? "U" : "L", &size, a, &size, values, a + size * size, &work_size,

@@ -77,7 +77,9 @@ struct Found {
     const std::string letter = sizeof(T) == 4 ? "s" : "d";
     const auto name = [&](const char* rest) { return letter + rest + "_64_"; };
     all = look_up(table.potrf, name("potrf")) && look_up(table.geqrf, name("geqrf")) && look_up(table.orgqr, name("orgqr")) &&
-          look_up(table.syevd, name("syevd")) && look_up(table.gesdd, name("gesdd")) && look_up(table.gebrd, name("gebrd")) &&
+          look_up(table.syevd, name("syevd")) &&
+          look_up(table.sytrd, name("sytrd")) && look_up(table.stedc, name("stedc")) && look_up(table.ormtr, name("ormtr")) &&
+          look_up(table.gesdd, name("gesdd")) && look_up(table.gebrd, name("gebrd")) &&
           look_up(table.bdsdc, name("bdsdc")) && look_up(table.ormbr, name("ormbr")) &&
           look_up(table.gemm, "cblas_" + letter + "gemm64_") && library_threads().known;
   }

@@ -22,6 +22,12 @@ struct Functions {
                 const Integer* lwork, Integer* info);
   void (*syevd)(const char* jobz, const char* uplo, const Integer* n, T* a, const Integer* lda, T* w, T* work,
                 const Integer* lwork, Integer* iwork, const Integer* liwork, Integer* info);
+  void (*sytrd)(const char* uplo, const Integer* n, T* a, const Integer* lda, T* d, T* e, T* tau, T* work, const Integer* lwork,
+                Integer* info);
+  void (*stedc)(const char* compz, const Integer* n, T* d, T* e, T* z, const Integer* ldz, T* work, const Integer* lwork,
+                Integer* iwork, const Integer* liwork, Integer* info);
+  void (*ormtr)(const char* side, const char* uplo, const char* trans, const Integer* m, const Integer* n, const T* a,
+                const Integer* lda, const T* tau, T* c, const Integer* ldc, T* work, const Integer* lwork, Integer* info);
   void (*gesdd)(const char* jobz, const Integer* m, const Integer* n, T* a, const Integer* lda, T* s, T* u, const Integer* ldu,
                 T* vt, const Integer* ldvt, T* work, const Integer* lwork, Integer* iwork, Integer* info);
   void (*gebrd)(const Integer* m, const Integer* n, T* a, const Integer* lda, T* d, T* e, T* tauq, T* taup, T* work,

@@ -25,8 +25,11 @@ bool solve_one(const T* a, Index size, T* x, Index columns) {
   std::vector<int32_t> pivots(static_cast<size_t>(size));
   if (factors == nullptr || !eliminate(factors, size, size, size, pivots.data())) return false;
   exchange_rows(x, columns, columns, pivots.data(), 0, size);
-  return substitute<T>({factors, size, false, true}, size, x, columns, columns) &&
-         substitute<T>({factors, size, true, false}, size, x, columns, columns);
+  const Part<T> part = {factors, size, 1};
+  return for_strips(columns, size * size, [&](Index first, Index width) {
+    return substitute_alone<T>({part, false, true}, size, x + first, columns, width) &&
+           substitute_alone<T>({part, true, false}, size, x + first, columns, width);
+  });
 }
 
 template <class T>
@@ -78,11 +81,25 @@ bool factorize_all(const Matrices& shape, T* factors, int32_t* pivots) {
   });
 }
 
+// Whether each matrix is a transposed one in C order.
+bool is_turned(const Array& x) {
+  Index bytes = x.item_bytes();
+  const int last = x.dims() - 1;
+  if (x.stride(last - 1) != bytes || x.stride(last) != bytes * x.shape(last - 1)) return false;
+  bytes *= x.shape(last) * x.shape(last - 1);
+  for (int dim = last - 2; dim >= 0; --dim) {
+    if (x.stride(dim) != bytes) return false;
+    bytes *= x.shape(dim);
+  }
+  return true;
+}
+
 template <class T>
-bool substitute_all(const Array& a, const Matrices& shape, T* x, Index columns, bool upper, bool unit) {
+bool substitute_all(const T* a, bool turned, const Matrices& shape, T* x, Index columns, bool upper, bool unit) {
   const Index size = shape.rows;
   return for_each_matrix(shape.count, size * size * columns, [&](Index at) {
-    return substitute<T>({a.data<T>() + at * size * size, size, upper, unit}, size, x + at * size * columns, columns, columns);
+    const Part<T> part = {a + at * size * size, turned ? 1 : size, turned ? size : 1};
+    return substitute<T>({part, upper, unit}, size, x + at * size * columns, columns, columns);
   });
 }
 
@@ -182,16 +199,18 @@ KERNEL(solve_triangular, "solve_triangular(a, b, upper, unit): the x with triang
   Matrices shape, right;
   if (count != 4 || !is_square_batch(args[0], &shape) || !read_matrices(args[1], &right)) return declined();
   if (right.rows != shape.rows || !same_batch(Array(args[0]), Array(args[1]))) return declined();
-  const Dense a(args[0]), b(args[1]);
-  if (!a || !b) return nullptr;
+  const bool turned = shape.rows > 1 && is_turned(Array(args[0]));
+  const Dense copied(turned ? args[1] : args[0]), b(args[1]);
+  if (!copied || !b) return nullptr;
+  const Array a(turned ? args[0] : copied->object());
   Array x = copy_of(*b);
   if (!x) return nullptr;
   const bool upper = args[2] == Py_True, unit = args[3] == Py_True;
   bool done;
   {
     WithoutGil unlocked(x.size() * shape.rows > kWorkOfThread);
-    done = x.type() == Type::float32 ? substitute_all(*a, shape, x.data<float>(), right.columns, upper, unit)
-                                     : substitute_all(*a, shape, x.data<double>(), right.columns, upper, unit);
+    done = x.type() == Type::float32 ? substitute_all(a.data<float>(), turned, shape, x.data<float>(), right.columns, upper, unit)
+                                     : substitute_all(a.data<double>(), turned, shape, x.data<double>(), right.columns, upper, unit);
   }
   return done ? x.release() : declined();
 }

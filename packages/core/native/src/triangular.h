@@ -1,8 +1,11 @@
 // Factors of square matrices that lie by rows, of float32 and float64: triangular systems and Gaussian elimination, by
 // halves (Toledo 1997, doi:10.1137/S0895479896297744), so that nearly all of the work is matrix products.
+//
+// Threads have strips of columns to themselves, which are as wide for any number of threads: so are the bits of results.
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <vector>
 
@@ -19,6 +22,18 @@ namespace {
 
 // Rows solved for one after the other, and columns eliminated one after the other.
 constexpr Index kFewRows = 16;
+// Columns of a strip.
+constexpr Index kStrip = 64;
+
+// A matrix in memory: element (i, k) is at data[i * row + k * column], one of the steps being 1.
+template <class T>
+struct Part {
+  const T* data;
+  Index row;
+  Index column;
+  Part from(Index i, Index k) const { return {data + i * row + k * column, row, column}; }
+  T at(Index i, Index k) const { return data[i * row + k * column]; }
+};
 
 template <class T>
 ALWAYS_INLINE T dot(const T* x, const T* y, Index count) {
@@ -41,77 +56,67 @@ ALWAYS_INLINE void subtract_row(const T* x, T factor, T* y, Index count) {
   for (Index i = 0; i < count; ++i) y[i] -= factor * x[i];
 }
 
-// C -= A B: C of `rows` by `columns`, A of `rows` by `depth`, or its transpose where `turned`; rows of each array lie
-// `c_row`, `a_row`, `b_row` apart.
-inline bool large_product(float* c, Index c_row, const float* a, Index a_row, bool turned, const float* b, Index b_row, Index rows,
-                          Index columns, Index depth) {
-  float* room = scratch<float>(Purpose::transformed, static_cast<size_t>(rows * depth));
+inline bool large_product(float* c, Index c_row, const Part<float>& a, const float* b, Index b_row, Index rows, Index columns,
+                          Index depth) {
+  // Of the sums, which are added, one factor is turned about.
+  float* room = scratch<float>(Purpose::transformed, static_cast<size_t>(columns * depth));
   if (room == nullptr) return false;
-  for (Index i = 0; i < (turned ? depth : rows); ++i) {
-    const Index length = turned ? rows : depth;
-    for (Index k = 0; k < length; ++k) room[i * length + k] = -a[i * a_row + k];
+  for (Index k = 0; k < depth; ++k) {
+    for (Index j = 0; j < columns; ++j) room[k * columns + j] = -b[k * b_row + j];
   }
   gemm::Finish finish;
   finish.add = true;
-  const gemm::Matrix left = turned ? gemm::Matrix{room, 1, rows} : gemm::Matrix{room, depth, 1};
-  if (rows * columns * depth <= gemm::kSmall) {
-    return gemm::multiply_small(rows, columns, depth, left, {b, b_row, 1}, c, c_row, finish);
-  }
-  return gemm::multiply(rows, columns, depth, left, gemm::FromMatrix{{b, b_row, 1}}, c, c_row, finish);
+  const gemm::Matrix left = {a.data, a.row, a.column}, right = {room, columns, 1};
+  if (rows * columns * depth <= gemm::kSmall) return gemm::multiply_small(rows, columns, depth, left, right, c, c_row, finish);
+  return gemm::multiply_alone(rows, columns, depth, left, gemm::FromMatrix{right}, 0, c, c_row, finish);
 }
-inline bool large_product(double* c, Index c_row, const double* a, Index a_row, bool turned, const double* b, Index b_row, Index rows,
-                          Index columns, Index depth) {
+inline bool large_product(double* c, Index c_row, const Part<double>& a, const double* b, Index b_row, Index rows, Index columns,
+                          Index depth) {
   const auto* known = lapack::functions<double>();
   if (known == nullptr) return false;
-  // Pieces of one size for any number of threads, since other pieces would be summed in another order.
-  constexpr Index side = 128;
-  const Index across = (columns + side - 1) / side, down = (rows + side - 1) / side;
   constexpr int by_rows = 101, as_it_is = 111, transposed = 112;
-  parallel_for(across * down, std::max<Index>(1, kWorkOfThread / (side * side * depth)), [&](Index begin, Index end) {
-    for (Index piece = begin; piece < end; ++piece) {
-      const Index i = piece / across * side, j = piece % across * side;
-      known->gemm(by_rows, turned ? transposed : as_it_is, as_it_is, std::min(side, rows - i), std::min(side, columns - j), depth,
-                  -1.0, turned ? a + i : a + i * a_row, a_row, b + j, b_row, 1.0, c + i * c_row + j, c_row);
-    }
-  });
+  const bool turned = a.column != 1;
+  known->gemm(by_rows, turned ? transposed : as_it_is, as_it_is, rows, columns, depth, -1.0, a.data, turned ? a.column : a.row, b,
+              b_row, 1.0, c, c_row);
   return true;
 }
 
+// C -= A B on this thread: C of `rows` by `columns`, A of `rows` by `depth`; rows of C and B lie so far apart. False where
+// memory is short.
 template <class T>
-bool subtract_product(T* c, Index c_row, const T* a, Index a_row, bool turned, const T* b, Index b_row, Index rows, Index columns,
-                      Index depth) {
+bool subtract_product(T* c, Index c_row, const Part<T>& a, const T* b, Index b_row, Index rows, Index columns, Index depth) {
   if (rows == 0 || columns == 0 || depth == 0) return true;
   constexpr Index few = 4;
-  if (columns <= few && !turned) {
-    // Products of rows with columns, of which copies lie side by side.
-    T* room = scratch<T>(Purpose::transformed, static_cast<size_t>(columns * depth));
+  if (columns <= few) {
+    // Column by column, of which copies lie side by side.
+    T* room = scratch<T>(Purpose::transformed, static_cast<size_t>(depth + rows));
     if (room == nullptr) return false;
-    for (Index k = 0; k < depth; ++k) {
-      for (Index j = 0; j < columns; ++j) room[j * depth + k] = b[k * b_row + j];
-    }
-    parallel_for(rows, std::max<Index>(1, kWorkOfThread / (columns * depth)), [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) {
-        for (Index j = 0; j < columns; ++j) c[i * c_row + j] -= dot(a + i * a_row, room + j * depth, depth);
+    T* sums = room + depth;
+    for (Index j = 0; j < columns; ++j) {
+      for (Index k = 0; k < depth; ++k) room[k] = b[k * b_row + j];
+      if (a.column == 1) {
+        for (Index i = 0; i < rows; ++i) c[i * c_row + j] -= dot(a.data + i * a.row, room, depth);
+      } else {
+        std::fill(sums, sums + rows, T(0));
+        for (Index k = 0; k < depth; ++k) subtract_row(a.data + k * a.column, room[k], sums, rows);
+        for (Index i = 0; i < rows; ++i) c[i * c_row + j] += sums[i];
       }
-    });
+    }
     return true;
   }
   if (rows * columns * depth <= 16 * 16 * 16) {
     for (Index i = 0; i < rows; ++i) {
-      for (Index k = 0; k < depth; ++k) {
-        subtract_row(b + k * b_row, turned ? a[k * a_row + i] : a[i * a_row + k], c + i * c_row, columns);
-      }
+      for (Index k = 0; k < depth; ++k) subtract_row(b + k * b_row, a.at(i, k), c + i * c_row, columns);
     }
     return true;
   }
-  return large_product(c, c_row, a, a_row, turned, b, b_row, rows, columns, depth);
+  return large_product(c, c_row, a, b, b_row, rows, columns, depth);
 }
 
-// A triangle: its elements by rows, whether it is the upper one, and whether its diagonal is taken for ones.
+// A triangle: whether it is the upper one, and whether its diagonal is taken for ones.
 template <class T>
 struct Triangle {
-  const T* data;
-  Index row;
+  Part<T> part;
   bool upper;
   bool unit;
 };
@@ -119,61 +124,73 @@ struct Triangle {
 // Solves `triangle` X = B for kFewRows rows or fewer, in place of B.
 template <class T>
 void substitute_few(const Triangle<T>& triangle, Index size, T* b, Index b_row, Index columns) {
-  T inverse[kFewRows];
-  for (Index i = 0; i < size; ++i) inverse[i] = triangle.unit ? T(1) : triangle.data[i * triangle.row + i];
-  const auto part = [&](Index begin, Index end) {
-    constexpr Index wide = 4 * VectorOf<T>::lanes;
-    T x[kFewRows][wide];
-    for (Index from = begin; from < end; from += wide) {
-      const Index count = std::min(wide, end - from);
-      for (Index step = 0; step < size; ++step) {
-        const Index i = triangle.upper ? size - 1 - step : step;
-        const T* factors = triangle.data + i * triangle.row;
-        T* to = b + i * b_row + from;
-        if (count == wide) {
-          T value[wide];
-          for (Index j = 0; j < wide; ++j) value[j] = to[j];
-          for (Index k = triangle.upper ? i + 1 : 0; k < (triangle.upper ? size : i); ++k) {
-            for (Index j = 0; j < wide; ++j) value[j] -= factors[k] * x[k][j];
-          }
-          for (Index j = 0; j < wide; ++j) to[j] = x[i][j] = triangle.unit ? value[j] : value[j] / inverse[i];
-        } else {
-          for (Index j = 0; j < count; ++j) x[i][j] = to[j];
-          for (Index k = triangle.upper ? i + 1 : 0; k < (triangle.upper ? size : i); ++k) {
-            for (Index j = 0; j < count; ++j) x[i][j] -= factors[k] * x[k][j];
-          }
-          for (Index j = 0; j < count; ++j) to[j] = x[i][j] = triangle.unit ? x[i][j] : x[i][j] / inverse[i];
+  constexpr Index wide = 4 * VectorOf<T>::lanes;
+  T x[kFewRows][wide];
+  for (Index from = 0; from < columns; from += wide) {
+    const Index count = std::min(wide, columns - from);
+    for (Index step = 0; step < size; ++step) {
+      const Index i = triangle.upper ? size - 1 - step : step;
+      const Index first = triangle.upper ? i + 1 : 0, last = triangle.upper ? size : i;
+      const T divisor = triangle.part.at(i, i);
+      T* to = b + i * b_row + from;
+      if (count == wide) {
+        T value[wide];
+        for (Index j = 0; j < wide; ++j) value[j] = to[j];
+        for (Index k = first; k < last; ++k) {
+          const T factor = triangle.part.at(i, k);
+          for (Index j = 0; j < wide; ++j) value[j] -= factor * x[k][j];
         }
+        for (Index j = 0; j < wide; ++j) to[j] = x[i][j] = triangle.unit ? value[j] : value[j] / divisor;
+      } else {
+        for (Index j = 0; j < count; ++j) x[i][j] = to[j];
+        for (Index k = first; k < last; ++k) subtract_row(x[k], triangle.part.at(i, k), x[i], count);
+        for (Index j = 0; j < count; ++j) to[j] = x[i][j] = triangle.unit ? x[i][j] : x[i][j] / divisor;
       }
     }
-  };
-  constexpr Index strip = 4 * VectorOf<T>::lanes;
-  parallel_for((columns + strip - 1) / strip, std::max<Index>(1, kWorkOfThread / (size * size * strip)), [&](Index begin, Index end) {
-    part(begin * strip, std::min(columns, end * strip));
-  });
+  }
 }
 
-// Solves `triangle` X = B in place of B, of `columns` columns; false where memory is short.
+// Solves `triangle` X = B in place of B, of `columns` columns, on this thread; false where memory is short.
 template <class T>
-bool substitute(const Triangle<T>& triangle, Index size, T* b, Index b_row, Index columns) {
-  if (size == 0 || columns == 0) return true;
+bool substitute_alone(const Triangle<T>& triangle, Index size, T* b, Index b_row, Index columns) {
   if (size <= kFewRows) {
     substitute_few(triangle, size, b, b_row, columns);
     return true;
   }
-  const Index middle = (size / 2 + kFewRows - 1) / kFewRows * kFewRows;
-  const Triangle<T> high = triangle;
-  const Triangle<T> low = {triangle.data + middle * triangle.row + middle, triangle.row, triangle.upper, triangle.unit};
+  const Index middle = (size / 2 + kFewRows - 1) / kFewRows * kFewRows, rest = size - middle;
+  const Part<T>& part = triangle.part;
+  const Triangle<T> low = {part.from(middle, middle), triangle.upper, triangle.unit};
   T* below = b + middle * b_row;
-  const Index rest = size - middle;
   if (triangle.upper) {
-    return substitute(low, rest, below, b_row, columns) &&
-           subtract_product(b, b_row, triangle.data + middle, triangle.row, false, below, b_row, middle, columns, rest) &&
-           substitute(high, middle, b, b_row, columns);
+    return substitute_alone(low, rest, below, b_row, columns) &&
+           subtract_product(b, b_row, part.from(0, middle), below, b_row, middle, columns, rest) &&
+           substitute_alone(triangle, middle, b, b_row, columns);
   }
-  return substitute(high, middle, b, b_row, columns) &&
-         subtract_product(below, b_row, triangle.data + middle * triangle.row, triangle.row, false, b, b_row, rest, columns, middle) &&
-         substitute(low, rest, below, b_row, columns);
+  return substitute_alone(triangle, middle, b, b_row, columns) &&
+         subtract_product(below, b_row, part.from(middle, 0), b, b_row, rest, columns, middle) &&
+         substitute_alone(low, rest, below, b_row, columns);
+}
+
+// Calls `body(first, count)` for strips of columns, several at a time where this many multiplications are made for each
+// column; false where one call said so.
+template <class Function>
+bool for_strips(Index columns, Index work, const Function& body) {
+  std::atomic<bool> done{true};
+  const Index strips = (columns + kStrip - 1) / kStrip;
+  parallel_for(strips, std::max<Index>(1, 4 * kWorkOfThread / std::max<Index>(1, work * kStrip)), [&](Index begin, Index end) {
+    for (Index strip = begin; strip < end; ++strip) {
+      if (!body(strip * kStrip, std::min(kStrip, columns - strip * kStrip))) done = false;
+    }
+  });
+  return done;
+}
+
+// Solves `triangle` X = B in place of B; false where memory is short.
+template <class T>
+bool substitute(const Triangle<T>& triangle, Index size, T* b, Index b_row, Index columns) {
+  return for_strips(columns, size * size / 2, [&](Index first, Index count) {
+    return substitute_alone(triangle, size, b + first, b_row, count);
+  });
 }
 
 template <class T>
@@ -183,11 +200,32 @@ void exchange_rows(T* x, Index row, Index columns, const int32_t* pivots, Index 
   }
 }
 
+// Where the largest size in a column is, and what it is; nan is passed over.
+template <class T>
+Index place_of_largest(const T* column, Index first, Index rows, T* found) {
+  using V = typename VectorOf<T>::type;
+  constexpr Index lanes = VectorOf<T>::lanes;
+  V most{};
+  Index i = first;
+  for (; i + lanes <= rows; i += lanes) {
+    const V value = load(column + i), size = value < T(0) ? -value : value;
+    most = size > most ? size : most;
+  }
+  T largest = 0;
+  for (Index lane = 0; lane < lanes; ++lane) largest = std::max(largest, T(most[lane]));
+  for (; i < rows; ++i) largest = std::max(largest, std::abs(column[i]));
+  *found = largest;
+  Index at = first;
+  while (at < rows - 1 && std::abs(column[at]) != largest) ++at;
+  return at;
+}
+
 // Eliminates up to kFewRows columns, which are copied side by side for it; row i changed places with row pivots[i]. False
 // where there is no pivot, the matrix being singular, or not finite, or memory is short.
 template <class T>
 bool eliminate_few(T* a, Index row, Index rows, Index columns, int32_t* pivots) {
-  const Index length = (rows + 15) / 16 * 16;
+  // Not a power of two: else all columns would share a few places of the cache.
+  const Index length = (rows + 15) / 16 * 16 + 16;
   T* room = scratch<T>(Purpose::accumulated, static_cast<size_t>(length * columns));
   if (room == nullptr) return false;
   for (Index i = 0; i < rows; ++i) {
@@ -195,14 +233,9 @@ bool eliminate_few(T* a, Index row, Index rows, Index columns, int32_t* pivots) 
   }
   for (Index j = 0; j < std::min(rows, columns); ++j) {
     T* column = room + j * length;
-    T largest = 0;
-    for (Index i = j; i < rows; ++i) {
-      const T size = std::abs(column[i]);
-      largest = size > largest ? size : largest;
-    }
+    T largest;
+    const Index pivot = place_of_largest(column, j, rows, &largest);
     if (!(largest > 0) || !std::isfinite(largest)) return false;
-    Index pivot = j;
-    while (std::abs(column[pivot]) != largest) ++pivot;
     pivots[j] = static_cast<int32_t>(pivot);
     if (pivot != j) {
       for (Index k = 0; k < columns; ++k) std::swap(room[k * length + j], room[k * length + pivot]);
@@ -231,12 +264,16 @@ bool eliminate(T* a, Index row, Index rows, Index columns, int32_t* pivots) {
   if (columns <= kFewRows) return eliminate_few(a, row, rows, columns, pivots);
   const Index left = std::min(count, (count / 2 + kFewRows - 1) / kFewRows * kFewRows), right = columns - left;
   if (!eliminate(a, row, rows, left, pivots)) return false;
-  exchange_rows(a + left, row, right, pivots, 0, left);
-  if (!substitute<T>({a, row, false, true}, left, a + left, row, right)) return false;
+  // Right of it strip by strip: rows change places, the upper ones are solved for, and taken from the lower ones.
+  const bool done = for_strips(right, left * rows, [&](Index first, Index width) {
+    T* strip = a + left + first;
+    exchange_rows(strip, row, width, pivots, 0, left);
+    return substitute_alone<T>({{a, row, 1}, false, true}, left, strip, row, width) &&
+           subtract_product(strip + left * row, row, Part<T>{a + left * row, row, 1}, strip, row, rows - left, width, left);
+  });
+  if (!done) return false;
   if (rows == left) return true;
-  T* corner = a + left * row + left;
-  if (!subtract_product(corner, row, a + left * row, row, false, a + left, row, rows - left, right, left)) return false;
-  if (!eliminate(corner, row, rows - left, right, pivots + left)) return false;
+  if (!eliminate(a + left * row + left, row, rows - left, right, pivots + left)) return false;
   exchange_rows(a + left * row, row, left, pivots + left, 0, count - left);
   for (Index i = left; i < count; ++i) pivots[i] += static_cast<int32_t>(left);
   return true;
