@@ -105,6 +105,17 @@ bool for_each_place(const int64_t* index, Index outer, Index number, Index lengt
   parallel_for(outer * strips, rows_of_grain(number * std::min(strip, inner)), [&](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) {
       const Index block = task / strips, first = task % strips * strip, last = std::min(inner, first + strip);
+      if (inner == 1) {
+        for (Index i = block * number; i < (block + 1) * number; ++i) {
+          const int64_t at = index[i];
+          if (!fits(at, length)) {
+            inside = false;
+            return;
+          }
+          body(block * length + at, i);
+        }
+        continue;
+      }
       for (Index row = 0; row < number; ++row) {
         const Index from = (block * number + row) * inner;
         for (Index column = first; column < last; ++column) {

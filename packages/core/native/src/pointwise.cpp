@@ -36,6 +36,14 @@ void collapse(Loop& loop) {
   loop.dims = kept;
 }
 
+// Whether an array is one element, expanded to more.
+bool is_one_element(const Array& x) {
+  for (int dim = 0; dim < x.dims(); ++dim) {
+    if (x.shape(dim) > 1 && x.stride(dim) != 0) return false;
+  }
+  return x.size() > 1;
+}
+
 // An element as it is computed with.
 ALWAYS_INLINE float computed(float value) { return value; }
 ALWAYS_INLINE double computed(double value) { return value; }
@@ -149,6 +157,14 @@ PyObject* combine(PyObject* const* args, Py_ssize_t count, const Function& funct
     loop.left = {x.data<char>(), {1}};
     loop.right = {y.data<char>(), {1}};
     by_columns = !x.contiguous();
+  } else if (arrays[0] && arrays[1] && x.same_shape(y) && (is_one_element(x) ? is_dense(y) : is_one_element(y) && is_dense(x))) {
+    // As gradients of sums are: one number expanded.
+    const bool left = is_one_element(x);
+    loop.dims = 1;
+    loop.shape[0] = x.size();
+    loop.left = {x.data<char>(), {left ? 0 : 1}};
+    loop.right = {y.data<char>(), {left ? 1 : 0}};
+    by_columns = !(left ? y : x).contiguous();
   } else if (!arrays[0] || !arrays[1]) {
     const int number = arrays[0] ? 1 : 0;
     if (!is_dense(model) || !read_number(args[number], type, numbers[number])) return declined();
@@ -271,10 +287,11 @@ KERNEL(where, "where(condition, x, y): elements of x or of y, all of one shape, 
     PyObject* given = args[1 + side];
     if (is_array(given)) {
       const Array x(given);
-      if (x.type() != Type::float32 || !x.contiguous()) return declined();
-      if (!x.same_shape(condition) && x.dims() != 0) return declined();
+      if (x.type() != Type::float32) return declined();
+      const bool one = x.dims() == 0 || (x.same_shape(condition) && is_one_element(x));
+      if (!one && (!x.contiguous() || !x.same_shape(condition))) return declined();
       sides[side] = x.data<float>();
-      steps[side] = x.dims() == 0 ? 0 : 1;
+      steps[side] = one ? 0 : 1;
     } else {
       if (!read_number(given, Type::float32, numbers[side])) return declined();
       sides[side] = &numbers[side].narrow;

@@ -117,3 +117,17 @@ def test_masked_fill(held) -> None:
     held(indexing._masked_fill, x[:0], x[:0] > 0, value)
     held(indexing._masked_fill, x, x[0] > 0, value, accepts=False)
     held(indexing._masked_fill, x.astype(np.float64), x > 0, value, accepts=False)
+
+
+@pytest.mark.parametrize("name", ["_mul", "_sub"])
+def test_one_number_expanded(held, name) -> None:
+    x = np.random.default_rng(0).standard_normal((70, 900)).astype(np.float32)
+    one = np.broadcast_to(np.float32(3), x.shape)
+    primitive = getattr(pointwise, name)
+    for left, right in [(x, one), (one, x), (x.T, one.T)]:
+        held(primitive, left, right)
+    held(primitive, one, one, accepts=False)
+    held(primitive, x[:, ::2], one[:, ::2], accepts=False)
+    condition = x > 0
+    for left, right in [(one, x), (x, one), (one, 0.0), (one, one)]:
+        held(selection._where, condition, left, right)
