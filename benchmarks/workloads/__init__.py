@@ -23,7 +23,8 @@ class Workload(NamedTuple):
 #: All workloads, in the order of the report.
 WORKLOADS: dict[str, Workload] = {}
 
-FAMILIES = ("calls", "elementwise", "reduction", "matmul", "convolution", "pooling", "sequence", "optimizer", "model")
+FAMILIES = ("calls", "elementwise", "reduction", "matmul", "linear_algebra", "convolution", "pooling", "sequence")
+FAMILIES += ("optimizer", "model")
 
 
 def workload(make: Callable[[ModuleType], Step]) -> Callable[[ModuleType], Step]:

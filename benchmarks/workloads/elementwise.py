@@ -90,3 +90,10 @@ def bytes_to_normalized_floats(T: ModuleType) -> Step:
     """Thirty-two images, from bytes to numbers of mean 0."""
     images = T.randint(0, 256, (32, 3, 224, 224), dtype=T.uint8)
     return lambda: (images.float() / 255.0 - 0.5) / 0.25
+
+
+@workload
+def sine(T: ModuleType) -> Step:
+    """4M elements."""
+    x = T.randn(SIZE)
+    return lambda: x.sin()

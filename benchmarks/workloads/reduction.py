@@ -85,3 +85,38 @@ def sort(T: ModuleType) -> Step:
     """A million numbers."""
     x = T.rand(1_000_000)
     return lambda: x.sort()
+
+
+@workload
+def norms_of_rows(T: ModuleType) -> Step:
+    """(4000, 1000), along the last dimension."""
+    x = T.randn(4000, 1000)
+    return lambda: x.norm(dim=1)
+
+
+@workload
+def logsumexp(T: ModuleType) -> Step:
+    """(4000, 1000), along the last dimension."""
+    x = T.randn(4000, 1000)
+    return lambda: x.logsumexp(1)
+
+
+@workload
+def gather(T: ModuleType) -> Step:
+    """A million elements, a thousand from each row of a thousand."""
+    x, places = T.rand(1000, 1000), T.randint(0, 1000, (1000, 1000))
+    return lambda: x.gather(1, places)
+
+
+@workload
+def index_add(T: ModuleType) -> Step:
+    """Four thousand rows of 256 into a thousand."""
+    zeros, places, rows = T.zeros(1000, 256), T.randint(0, 1000, (4000,)), T.rand(4000, 256)
+    return lambda: zeros.index_add(0, places, rows)
+
+
+@workload
+def distances(T: ModuleType) -> Step:
+    """A thousand points of 64 coordinates, each from each of a thousand others."""
+    x, y = T.rand(1000, 64), T.rand(1000, 64)
+    return lambda: T.cdist(x, y)

@@ -121,3 +121,10 @@ def test_logarithms_of_sums_of_powers(held, shape, dim, keepdim) -> None:
     with np.errstate(all="ignore"):
         held(reduction._logsumexp, x, dims=(dim,), keepdim=keepdim)
         held(reduction._logsumexp, np.full(shape, -np.inf, np.float32), dims=(dim,), keepdim=keepdim)
+
+
+def test_distances(held) -> None:
+    random = np.random.default_rng(0)
+    x, y = random.random((70, 9)).astype(np.float32), random.random((33, 9)).astype(np.float32)
+    held(norms._euclidean, x, y, tolerance=2e-6)
+    held(norms._euclidean, x[None], y[None], accepts=False)

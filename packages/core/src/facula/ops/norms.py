@@ -5,6 +5,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from facula import dtypes, native
 from facula.dimensions import count_along, kept_shape, wrap_dim, wrap_dims
 from facula.dtypes import dtype as DType
@@ -247,12 +249,49 @@ def cdist(
         "donot_use_mm_for_euclid_dist",
     ):
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+    by_products = compute_mode == "use_mm_for_euclid_dist" or (
+        compute_mode == "use_mm_for_euclid_dist_if_necessary" and builtins.max(x1.shape[-2], x2.shape[-2]) > 25
+    )
+    if p == 2 and by_products and x1.numel() and x2.numel():
+        return _euclidean(x1, x2)
     return _vector_norm(
         x1.unsqueeze(-2) - x2.unsqueeze(-3),
         order=builtins.float(p),
         dims=_last(x1, x2),
         keepdim=False,
     )
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x, other, out: _apart(g / out, x, other, out),
+        "other": lambda g, x, other, out: _apart((g / out).mT, other, x, out.mT),
+    },
+)
+def _euclidean(xp, x, other):
+    """Return the distances of rows by ``|x|^2 - 2 x y + |y|^2``, as PyTorch has them where there are many."""
+    return _from_products(xp, x, other, x @ xp.swapaxes(other, -1, -2))
+
+
+@_euclidean.kernel("native")
+def _euclidean_native(x, other):
+    products = native.kernels.mm_nt(x, other) if x.ndim == other.ndim == 2 else NotImplemented
+    return NotImplemented if products is NotImplemented else _from_products(np, x, other, products)
+
+
+def _from_products(xp, x, other, products):
+    products *= -2
+    products += (x * x).sum(-1)[..., :, None]
+    products += (other * other).sum(-1)[..., None, :]
+    xp.maximum(products, 0, out=products)
+    return xp.sqrt(products, out=products)
+
+
+def _apart(share: Tensor, x: Tensor, other: Tensor, out: Tensor) -> Tensor:
+    """Return the sums of ``share * (x - other)`` over the rows of ``other``; what is at the same place counts for nothing."""
+    share = share.where(out != 0, 0.0)
+    return share.sum(-1, keepdim=True) * x - share @ other
 
 
 def _last(x1: Tensor, x2: Tensor) -> tuple[int]:
