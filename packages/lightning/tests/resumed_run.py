@@ -22,7 +22,7 @@ from facula_lightning.callbacks import Callback, LearningRateMonitor, ModelCheck
 from facula_lightning.loggers import CSVLogger
 
 EPOCHS = 3
-RANKS = int(os.environ.get("PMI_SIZE", "1"))
+RANKS = int(os.environ.get("PMI_SIZE", os.environ.get("SLURM_NTASKS", "1")))
 
 
 class Noisy(Dataset):
@@ -125,9 +125,11 @@ def loaders(workers: int) -> tuple[DataLoader, DataLoader]:
     return train, DataLoader(Noisy(), batch_size=4, shuffle=True, generator=own)
 
 
-def run(folder: Path, workers: int = 2, ckpt_path=None, callbacks: tuple = (), **settings) -> tuple[Model, Trainer]:
+def run(
+    folder: Path, workers: int = 2, ckpt_path=None, callbacks: tuple = (), resumes: bool = False, **settings
+) -> tuple[Model, Trainer]:
     """Train in a folder; return the model and the trainer."""
-    seed_everything(1 if ckpt_path is None else 1234, verbose=False)
+    seed_everything(1234 if resumes or ckpt_path is not None else 1, verbose=False)
     model = Model()
     best = ModelCheckpoint(folder / "best", monitor="val_loss", save_top_k=2, save_on_train_epoch_end=False)
     usual = {

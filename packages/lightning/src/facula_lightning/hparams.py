@@ -5,10 +5,25 @@ from __future__ import annotations
 import copy
 import inspect
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from facula_lightning.utilities.attribute_dict import AttributeDict
+
+#: The class that is being made of a configuration, and the configuration.
+_given: ContextVar[tuple[type, dict[str, Any]] | None] = ContextVar("_given", default=None)
+
+
+@contextmanager
+def given_hyperparameters(kind: type, hparams: dict[str, Any]) -> Iterator[None]:
+    """Let an object of ``kind`` that is made inside the context keep ``hparams`` in place of its ``__init__``'s arguments."""
+    before = _given.set((kind, hparams))
+    try:
+        yield
+    finally:
+        _given.reset(before)
 
 
 class HyperparametersMixin:
@@ -48,7 +63,8 @@ class HyperparametersMixin:
         if frame is None:
             here = inspect.currentframe()
             frame = None if here is None else here.f_back
-        given = _init_arguments(self, frame)
+        configured = _configured_for(self)
+        given = _init_arguments(self, frame) if configured is None else configured
         name = None
         if not args:
             chosen = {key: value for key, value in given.items() if key not in ignored}
@@ -57,9 +73,14 @@ class HyperparametersMixin:
         else:
             chosen = _as_mapping(args[0])
             chosen = {key: value for key, value in chosen.items() if key not in ignored}
-            name = next((key for key, value in given.items() if value is args[0]), None)
+            # What was configured is a copy of what was passed.
+            same = (lambda value: value is args[0]) if configured is None else (lambda value: value == args[0])
+            name = next((key for key, value in given.items() if same(value)), None)
         self._hparams_name = name or "kwargs"
         self._set_hparams(chosen)
+        for key in ignored:
+            # A subclass may leave out what the class it is made from has kept.
+            self.hparams.pop(key, None)
         self._hparams_initial = AttributeDict(_deep_copy_what_can_be(self.hparams))
 
     def _set_hparams(self, given: object) -> None:
@@ -77,6 +98,17 @@ class HyperparametersMixin:
     def hparams_initial(self) -> AttributeDict:
         """The hyper-parameters as they were first kept."""
         return AttributeDict(_deep_copy_what_can_be(self.__dict__.get("_hparams_initial", {})))
+
+
+def _configured_for(owner: object) -> dict[str, Any] | None:
+    """Return the configuration that ``owner`` is being made of, not one of a module that has it for a part."""
+    found = _given.get()
+    if found is None:
+        return None
+    kind, hparams = found
+    # A function in place of a class counts as a subclass of what it returns.
+    returned = kind.__mro__[1] if hasattr(kind, "wrapped_function") else kind
+    return dict(hparams) if isinstance(owner, returned) else None
 
 
 def _as_mapping(given: object) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Trains on from the newest checkpoint, if there is one. Arguments: the answer's file, the folder, the last batch."""
+"""Trains on from the newest checkpoint, if there is one. Arguments: the answer's file, the folder, the last batch, processes to start."""
 
 import json
 import sys
@@ -23,15 +23,16 @@ class End(Callback):
             raise KeyboardInterrupt
 
 
-def train(folder: Path, last: int, size: int) -> dict:
-    """Train up to a batch; of ``size`` processes each takes its part of the same global batches."""
+def train(folder: Path, last: int, devices: int | str = "auto") -> dict:
+    """Train up to a batch; each process takes its part of the same global batches."""
     newest = folder / "newest.ckpt"
     seed_everything(6 if not newest.exists() else 60, verbose=False)
     model = Regression()
-    trainer = quiet(folder, max_epochs=3, callbacks=[End(last)], accumulate_grad_batches=2, gradient_clip_val=0.5)
+    settings = {"max_epochs": 3, "accumulate_grad_batches": 2, "gradient_clip_val": 0.5, "devices": devices}
+    trainer = quiet(folder, callbacks=[End(last)], **settings)
     path = newest if newest.exists() else None
     try:
-        trainer.fit(model, loader(COUNT, GLOBAL_BATCH // size, shuffle=True), ckpt_path=path)
+        trainer.fit(model, loader(COUNT, GLOBAL_BATCH // trainer.world_size, shuffle=True), ckpt_path=path)
     except SystemExit:
         pass
     seen = trainer.strategy.all_gather_object(model.seen)
@@ -39,10 +40,9 @@ def train(folder: Path, last: int, size: int) -> dict:
 
 
 if __name__ == "__main__":
-    import os
     import warnings
 
     warnings.simplefilter("ignore")
-    found = train(Path(sys.argv[2]), int(sys.argv[3]), int(os.environ.get("PMI_SIZE", "1")))
+    found = train(Path(sys.argv[2]), int(sys.argv[3]), *map(int, sys.argv[4:]))
     if found["zero"]:
         Path(sys.argv[1]).write_text(json.dumps(found))

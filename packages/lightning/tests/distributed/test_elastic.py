@@ -23,14 +23,16 @@ def global_batches(seen: list[list[float]], first: int, last: int) -> list[list[
     return found
 
 
+@pytest.mark.parametrize(("start", "by_trainer"), [("mpi", False), ("tcp", False), ("tcp", True)], indirect=["start"])
 @pytest.mark.filterwarnings("ignore:Checkpoint directory", "ignore:You defined a `validation_step`")
-def test_two_processes_then_one_then_four_train_on_the_same_batches(answer, tmp_path) -> None:
-    alone = train(tmp_path / "alone", 3 * STEPS, 1)
+def test_two_processes_then_one_then_four_train_on_the_same_batches(answer, tmp_path, by_trainer) -> None:
+    alone = train(tmp_path / "alone", 3 * STEPS)
     # Both are in the middle of an epoch, and of a window of accumulation.
     breaks = (0, 3, 8, 3 * STEPS)
     batches: list = []
     for ranks, first, last in zip((2, 1, 4), breaks, breaks[1:]):
-        part = answer("elastic_program.py", ranks, tmp_path / "run", last)
+        started = (0, tmp_path / "run", last, ranks) if by_trainer else (ranks, tmp_path / "run", last)
+        part = answer("elastic_program.py", *started)
         batches += global_batches(part["seen"], first, last)
     assert batches == global_batches(alone["seen"], 0, 3 * STEPS)
     for one, other in zip(part["weights"], alone["weights"], strict=True):

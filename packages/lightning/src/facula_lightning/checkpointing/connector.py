@@ -87,8 +87,14 @@ class CheckpointConnector:
     def resolve_path(self, path: PathLike | None, stage: str, given_model: bool = True) -> str | None:
         """Return the file that ``ckpt_path`` means: a file, "last", "best" or "hpc".
 
-        For validate, test and predict, None means the weights as they are; for fit, the backup where there is one.
+        In a job that SLURM has requeued, None means "hpc". Else, for validate, test and predict, it means the weights as they
+        are; for fit, the backup where there is one.
         """
+        if path is None and "SLURM_NTASKS" in os.environ:
+            from facula_lightning.plugins.environments.slurm import SLURMEnvironment
+
+            if SLURMEnvironment.detect() and newest_hpc_checkpoint(self.trainer.default_root_dir) is not None:
+                path = "hpc"
         if path is None:
             return find_backup(self.trainer) if stage == "fit" else None
         text = os.fspath(path)

@@ -12,6 +12,7 @@ from facula_lightning.loops.state import VALIDATION_END, Pending
 from facula_lightning.loops.table import print_results
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module, is_overridden
 from facula_lightning.trainer.data import number_of_batches
+from facula_lightning.trainer.requeue import requeue_if_asked
 from facula_lightning.trainer.results import Results
 from facula_lightning.trainer.signals import stop_if_terminated
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -70,8 +71,10 @@ class EvaluationLoop:
                 self._run_loader(index, loader, limit)
             found = self._end()
             # In the loop processes have different numbers of batches: they end it together.
-            if trainer.strategy.is_distributed and trainer.strategy.share_stopping(trainer):
-                trainer.received_sigterm = True
+            if trainer.strategy.is_distributed:
+                trainer.received_sigterm, requeued = trainer.strategy.share_stopping(trainer)
+                # What follows a validation within training is not to be done twice: there the next batch comes first.
+                requeue_if_asked(trainer, requeued and trainer.training_stage != "fit")
                 stop_if_terminated(trainer)
         if own_train_hook:
             call_module(trainer, f"on_{self.stage}_model_train")
@@ -128,7 +131,8 @@ class EvaluationLoop:
                 metrics = self.results.metrics(on_step=True)
                 if metrics["log"] or metrics["pbar"]:
                     logging.publish(metrics, to_loggers=trainer.training_stage != "fit")
-            if trainer.received_sigterm and not distributed:
+            if not distributed:
+                requeue_if_asked(trainer)
                 stop_if_terminated(trainer)
             if batch_idx + 1 >= limit:
                 break

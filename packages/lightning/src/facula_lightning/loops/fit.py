@@ -30,6 +30,7 @@ from facula_lightning.loops.state import (
 )
 from facula_lightning.trainer.call import accepts, call_both
 from facula_lightning.trainer.data import number_of_batches, weight_of
+from facula_lightning.trainer.requeue import requeue_if_asked
 from facula_lightning.trainer.results import Results
 from facula_lightning.trainer.signals import stop_if_terminated
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -227,7 +228,11 @@ class FitLoop:
                 skip_rest = self._run_batch(batch, takes_index)
                 if skip_rest:
                     break
-                terminated = distributed and trainer.strategy.share_stopping(trainer)
+                terminated = requeued = False
+                if distributed:
+                    terminated, requeued = trainer.strategy.share_stopping(trainer)
+                if requeued or trainer.received_requeue:  # asked first, since it is once a batch
+                    requeue_if_asked(trainer, requeued)
                 self._after_batch(self.position)
                 if terminated if distributed else trainer.received_sigterm:
                     trainer.received_sigterm = True
@@ -325,6 +330,7 @@ class FitLoop:
         self.validation.run()
         self.position = VALIDATION_END
         trainer.validating = False
+        requeue_if_asked(trainer)
 
     def _is_epoch_to_validate(self) -> bool:
         every = self.trainer.check_val_every_n_epoch

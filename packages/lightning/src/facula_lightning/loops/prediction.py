@@ -11,6 +11,7 @@ from facula.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandom
 from facula_lightning.loops.modes import inference_context, restored_modes, step_context
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module
 from facula_lightning.trainer.data import number_of_batches
+from facula_lightning.trainer.requeue import requeue_if_asked
 from facula_lightning.trainer.sharding import in_order, shards_of
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class PredictionLoop:
             call_module(trainer, "on_predict_batch_end", output, batch, *position)
             if self.return_predictions:
                 predictions.append(output)
+            requeue_if_asked(trainer)
             if batch_idx + 1 >= limit:
                 break
         return predictions

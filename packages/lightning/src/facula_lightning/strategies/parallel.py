@@ -102,16 +102,17 @@ class ParallelStrategy(Strategy):
         os.environ.setdefault("MASTER_PORT", str(found.main_port))
         return found.global_rank(), found.world_size()
 
-    def share_stopping(self, trainer: Trainer) -> bool:
-        """Let ``trainer.should_stop`` of one process hold for all; return whether one of them received SIGTERM.
+    def share_stopping(self, trainer: Trainer) -> tuple[bool, bool]:
+        """Let ``trainer.should_stop`` of one process hold for all; return whether one received SIGTERM, or is to be requeued.
 
         A process that left the loop alone would let the others wait for its gradients.
         """
-        flags = facula.tensor([int(trainer.should_stop), int(trainer.received_sigterm)], device=self.root_device)
+        own = (trainer.should_stop, trainer.received_sigterm, trainer.received_requeue)
+        flags = facula.tensor([int(each) for each in own], device=self.root_device)
         distributed.all_reduce(flags, distributed.ReduceOp.MAX)
-        stop, terminated = flags.tolist()
+        stop, terminated, requeued = flags.tolist()
         trainer.should_stop = bool(stop)
-        return bool(terminated)
+        return bool(terminated), bool(requeued)
 
     def barrier(self, name: str | None = None) -> None:
         """Return when all processes have come here."""

@@ -98,9 +98,9 @@ class Strategy(ABC):
         """Let gradients add up in each process inside the context."""
         yield
 
-    def share_stopping(self, trainer: Trainer) -> bool:
-        """Let ``trainer.should_stop`` of one process hold for all; return whether one of them received SIGTERM."""
-        return trainer.received_sigterm
+    def share_stopping(self, trainer: Trainer) -> tuple[bool, bool]:
+        """Let ``trainer.should_stop`` of one process hold for all; return whether one received SIGTERM, or is to be requeued."""
+        return trainer.received_sigterm, trainer.received_requeue
 
     # Among processes
 

@@ -49,6 +49,7 @@ class RunFacts:
     max_steps: int
     precision_plugin: Precision
     predict_loop: PredictionLoop
+    received_requeue: bool
     received_sigterm: bool
     sanity_checking: bool
     test_loop: EvaluationLoop

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import facula
 
@@ -30,7 +30,7 @@ from facula_lightning.trainer.facts import RunFacts
 from facula_lightning.trainer.logging import Logging
 from facula_lightning.trainer.optimization import Optimization
 from facula_lightning.trainer.plugins import resolve_plugins, split_layer_sync
-from facula_lightning.trainer.signals import noting_sigterm
+from facula_lightning.trainer.signals import noting_signals
 from facula_lightning.utilities.exceptions import MisconfigurationException, TunerExit
 from facula_lightning.utilities.init import new_layers
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
@@ -39,8 +39,14 @@ from facula_lightning.utilities.seed import isolate_rng
 if TYPE_CHECKING:
     from facula_lightning.accelerators import Accelerator
     from facula_lightning.plan import Plan
+    from facula_lightning.plugins.environments import ClusterEnvironment
+    from facula_lightning.plugins.io import CheckpointIO
+    from facula_lightning.plugins.layer_sync import LayerSync
+    from facula_lightning.plugins.precision.resolve import PrecisionInput
     from facula_lightning.profilers import Profiler
     from facula_lightning.strategies import Strategy
+
+    Plugin = Precision | ClusterEnvironment | CheckpointIO | LayerSync
 
 Result = TypeVar("Result")
 
@@ -60,7 +66,7 @@ class Trainer(RunFacts):
         strategy: str | Strategy = "auto",
         devices: list[int] | str | int = "auto",
         num_nodes: int = 1,
-        precision: str | int | None = None,
+        precision: PrecisionInput | None = None,
         logger: Logger | Sequence[Logger] | bool | None = None,
         callbacks: list[Callback] | Callback | None = None,
         fast_dev_run: int | bool = False,
@@ -84,14 +90,14 @@ class Trainer(RunFacts):
         accumulate_grad_batches: int = 1,
         gradient_clip_val: int | float | None = None,
         gradient_clip_algorithm: str | None = None,
-        deterministic: bool | str | None = None,
+        deterministic: bool | Literal["warn"] | None = None,
         benchmark: bool | None = None,
         inference_mode: bool = True,
         use_distributed_sampler: bool = True,
         profiler: Profiler | str | None = None,
         detect_anomaly: bool = False,
         barebones: bool = False,
-        plugins: object = None,
+        plugins: Plugin | list[Plugin] | None = None,
         sync_batchnorm: bool = False,
         reload_dataloaders_every_n_epochs: int = 0,
         default_root_dir: str | os.PathLike[str] | None = None,
@@ -120,14 +126,14 @@ class Trainer(RunFacts):
             num_sanity_val_steps = 0
         self.barebones = barebones
         self._profiler = flags.resolve_profiler(profiler)
-        environment, plugins = split_plugins(plugins)
-        self.strategy = resolve_strategy(strategy, accelerator, devices, num_nodes, environment)
+        self._environment, others = split_plugins(plugins)
+        self.strategy = resolve_strategy(strategy, accelerator, devices, num_nodes, self._environment)
         self.device = self.strategy.root_device
         self.num_nodes = num_nodes
         self.use_distributed_sampler = use_distributed_sampler
         self.sync_batchnorm = sync_batchnorm
-        self.layer_sync, plugins = split_layer_sync(plugins, sync_batchnorm)
-        self.precision_plugin, self.checkpoint_io = resolve_plugins(plugins, precision, self.device.type)
+        self.layer_sync, others = split_layer_sync(others, sync_batchnorm)
+        self.precision_plugin, self.checkpoint_io = resolve_plugins(others, precision, self.device.type)
         # Then steps need no context and batches no conversion.
         self.has_plain_precision = type(self.precision_plugin) is Precision
         self.gradient_clip_val, self.gradient_clip_algorithm = flags.resolve_clipping(
@@ -164,7 +170,7 @@ class Trainer(RunFacts):
         self.validating = False
         self.should_stop = False
         self.interrupted = False
-        self.received_sigterm = False
+        self.received_sigterm = self.received_requeue = False
         self.is_last_batch = False
         self.state = "initializing"
         self.lightning_module: LightningModule | None = None
@@ -225,7 +231,7 @@ class Trainer(RunFacts):
         ckpt_path: str | os.PathLike[str] | None = None,
         weights_only: bool | None = None,
     ) -> None:
-        """Train the model, from ``ckpt_path`` on when it is given (a file, or "last" or "best")."""
+        """Train the model, from ``ckpt_path`` on when it is given (a file, or "last", "best" or "hpc")."""
         if isinstance(train_dataloaders, LightningDataModule):
             train_dataloaders, datamodule = None, train_dataloaders
         if datamodule is not None and (train_dataloaders is not None or val_dataloaders is not None):
@@ -327,7 +333,7 @@ class Trainer(RunFacts):
         if datamodule is not None:
             datamodule.trainer = self
         try:
-            with noting_sigterm(self):
+            with noting_signals(self):
                 yield
             self.state = "finished"
         except TunerExit:
@@ -461,6 +467,7 @@ class Trainer(RunFacts):
         for owner in (self.datamodule, self.lightning_module):
             if owner is not None and getattr(owner, "_log_hyperparams", False):
                 found.update(owner.hparams_initial)
+        found.pop("_class_path", None)  # how a command line keeps the model's class
         for logger in self.loggers:
             logger.log_hyperparams(found)
             logger.save()

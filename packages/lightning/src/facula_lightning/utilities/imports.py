@@ -6,9 +6,9 @@ import importlib
 from types import ModuleType
 
 
-def imported(module: str, user: str, package: str) -> ModuleType:
+def imported(module: str, user: str, package: str, install: str | None = None) -> ModuleType:
     """Return a module of an optional package; ModuleNotFoundError says who needs it and what to install."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{user} needs the package {package}: pip install {package}") from error
+        raise ModuleNotFoundError(f"{user} needs the package {package}: pip install {install or package}") from error

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import sys
 
 from facula_lightning.plugins.environments.cluster_environment import ClusterEnvironment, number
 
 
 class SLURMEnvironment(ClusterEnvironment):
-    """Processes that know their places by SLURM_PROCID, SLURM_LOCALID, SLURM_NODEID and SLURM_NTASKS."""
+    """Processes that know their places by SLURM_PROCID, SLURM_LOCALID, SLURM_NODEID and SLURM_NTASKS.
+
+    With ``auto_requeue`` a job that gets ``requeue_signal`` (SIGUSR1) saves a checkpoint and is requeued; it then goes on
+    from there by itself. ``sbatch --signal=SIGUSR1@90`` sends it 90 seconds before the job's time is up.
+    """
+
+    def __init__(self, auto_requeue: bool = True, requeue_signal: signal.Signals | None = None) -> None:
+        self.auto_requeue = auto_requeue
+        if requeue_signal is None and sys.platform != "win32":
+            requeue_signal = signal.SIGUSR1
+        self.requeue_signal = requeue_signal
 
     @property
     def creates_processes_externally(self) -> bool:
@@ -19,8 +31,18 @@ class SLURMEnvironment(ClusterEnvironment):
     @staticmethod
     def detect() -> bool:
         """Return whether ``srun`` started this process, in a job that is no interactive shell."""
-        interactive = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
-        return "SLURM_NTASKS" in os.environ and "SLURM_PROCID" in os.environ and not interactive
+        return "SLURM_NTASKS" in os.environ and "SLURM_PROCID" in os.environ and not _is_interactive()
+
+    @staticmethod
+    def job_name() -> str | None:
+        """Return SLURM_JOB_NAME."""
+        return os.environ.get("SLURM_JOB_NAME")
+
+    @staticmethod
+    def job_id() -> int | None:
+        """Return SLURM_JOB_ID; None in an interactive shell, and where there is no number."""
+        text = os.environ.get("SLURM_JOB_ID", "")
+        return int(text) if text.isdigit() and not _is_interactive() else None
 
     @property
     def main_address(self) -> str:
@@ -60,3 +82,7 @@ class SLURMEnvironment(ClusterEnvironment):
     def node_rank(self) -> int:
         """Return SLURM_NODEID."""
         return number("SLURM_NODEID")
+
+
+def _is_interactive() -> bool:
+    return SLURMEnvironment.job_name() in ("bash", "interactive")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from facula_lightning.plugins.precision.amp import MixedPrecision
 from facula_lightning.plugins.precision.double import DoublePrecision
 from facula_lightning.plugins.precision.half import HalfPrecision
 from facula_lightning.plugins.precision.precision import Precision
 
-NAMES = ("16-true", "16-mixed", "bf16-true", "bf16-mixed", "32-true", "64-true")
+PrecisionName = Literal["16-true", "16-mixed", "bf16-true", "bf16-mixed", "32-true", "64-true"]
+#: What the trainer's argument may be.
+PrecisionInput = Literal[64, 32, 16] | PrecisionName | Literal["64", "32", "16", "bf16"]
+NAMES: tuple[str, ...] = get_args(PrecisionName)
 _SHORT = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
 
 
