@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from facula.utils import checkpoint, data, pytree, tensorboard
+    from facula.utils import checkpoint, data, flop_counter, pytree, tensorboard
 
 #: What is imported when it is first asked for.
-_LATER = frozenset({"checkpoint", "data", "pytree", "tensorboard"})
+_LATER = frozenset({"checkpoint", "data", "flop_counter", "pytree", "tensorboard"})
 
 
 def __getattr__(name: str) -> object:

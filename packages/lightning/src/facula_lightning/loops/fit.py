@@ -37,6 +37,7 @@ from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.loaders import set_epoch
 from facula_lightning.utilities.rank_zero import rank_zero_info, rank_zero_warn
 from facula_lightning.utilities.seed import set_rng_states
+from facula_lightning.utilities.warnings import PossibleUserWarning
 
 if TYPE_CHECKING:
     from facula_lightning.trainer.trainer import Trainer
@@ -121,7 +122,8 @@ class FitLoop:
             rank_zero_warn(
                 f"The number of training batches ({self.max_batches}) is smaller than the logging interval"
                 f" Trainer(log_every_n_steps={trainer.log_every_n_steps}). Set a lower value for log_every_n_steps if you"
-                " want to see logs for the training epoch."
+                " want to see logs for the training epoch.",
+                category=PossibleUserWarning,
             )
 
     def _keep_state_before_batch(self, place: dict[str, Any]) -> None:

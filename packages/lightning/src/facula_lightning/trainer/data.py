@@ -18,6 +18,7 @@ from facula_lightning.utilities.data import are_loaders, as_loaders, sized_len
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_warn
 from facula_lightning.utilities.seed import pl_worker_init_function
+from facula_lightning.utilities.warnings import PossibleUserWarning
 
 if TYPE_CHECKING:
     from facula_lightning.trainer.trainer import Trainer
@@ -103,6 +104,7 @@ class DataSource:
             rank_zero_warn(
                 f"Your `{_HOOKS[kind]}`'s sampler has shuffling enabled, it is strongly recommended that you turn shuffling"
                 " off for val/test dataloaders.",
+                category=PossibleUserWarning,
             )
 
 

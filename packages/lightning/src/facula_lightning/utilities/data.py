@@ -135,4 +135,5 @@ def suggested_max_num_workers(local_world_size: int = 1) -> int:
 
     if local_world_size < 1:
         raise ValueError(f"`local_world_size` should be >= 1, got {local_world_size}.")
-    return max(1, (os.cpu_count() or 1) // local_world_size - 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // local_world_size - 1)

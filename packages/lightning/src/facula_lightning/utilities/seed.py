@@ -48,11 +48,11 @@ def seed_everything(seed: int | None = None, workers: bool = False, verbose: boo
     return seed
 
 
-def reset_seed() -> None:
+def reset_seed(verbose: bool = True) -> None:
     """Seed all generators again with what `seed_everything` was last given, if it was called."""
     seed = os.environ.get("PL_GLOBAL_SEED")
     if seed is not None:
-        seed_everything(int(seed), workers=os.environ.get("PL_SEED_WORKERS") == "1", verbose=False)
+        seed_everything(int(seed), workers=os.environ.get("PL_SEED_WORKERS") == "1", verbose=verbose)
 
 
 def pl_worker_init_function(worker_id: int, rank: int | None = None) -> None:
@@ -104,8 +104,8 @@ def set_rng_states(states: dict[str, Any]) -> None:
 
 
 @contextmanager
-def isolate_rng() -> Iterator[None]:
-    """Put the generators back, on leaving, to the states they had.
+def isolate_rng(include_cuda: bool = True) -> Iterator[None]:
+    """Put the generators back, on leaving, to the states they had; without ``include_cuda`` not those of GPUs.
 
     >>> with isolate_rng():
     ...     first = facula.rand(1)
@@ -113,6 +113,8 @@ def isolate_rng() -> Iterator[None]:
     True
     """
     states = collect_rng_states()
+    if not include_cuda:
+        states.pop("cuda", None)
     try:
         yield
     finally:

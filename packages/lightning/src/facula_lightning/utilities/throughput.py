@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 import facula
 
@@ -121,3 +123,22 @@ def _grow(window: deque[float], value: float) -> None:
     if window and window[-1] >= value:
         raise ValueError(f"Expected the value to increase, last: {window[-1]}, current: {value}")
     window.append(value)
+
+
+def measure_flops(
+    model: facula.nn.Module, forward_fn: Callable[[], Any], loss_fn: Callable[[Any], facula.Tensor] | None = None
+) -> int:
+    """Return how many floating point operations ``forward_fn`` needs, and, with ``loss_fn``, the gradients of the loss too.
+
+    >>> model = facula.nn.Linear(3, 5)
+    >>> measure_flops(model, lambda: model(facula.ones(4, 3)))
+    120
+    """
+    from facula.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with counter:
+        result = forward_fn()
+        if loss_fn is not None:
+            loss_fn(result).backward()
+    return counter.get_total_flops()
