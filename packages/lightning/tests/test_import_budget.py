@@ -41,7 +41,10 @@ ALL = "import facula_lightning\nfacula_lightning.Trainer\nfacula_lightning.Light
 def imported(statements: str) -> dict[str, list[str]]:
     """Return which modules the statements bring after ``import facula``, and what they do that an import should not."""
     done = subprocess.run(
-        [sys.executable, "-B", "-c", PROGRAM.replace("IMPORTS", statements)], capture_output=True, text=True, timeout=300
+        [sys.executable, "-B", "-c", PROGRAM.replace("IMPORTS", statements)],
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, list[str]] = json.loads(done.stdout)

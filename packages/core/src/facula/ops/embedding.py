@@ -48,7 +48,7 @@ def _embedding_native(weight, index, *, padding_idx, by_frequency, sparse):
         "x": lambda g, index, padding_idx, by_frequency: _rows_of_sum(
             g, index, padding_idx=padding_idx, by_frequency=by_frequency
         )
-    }
+    },
 )
 def _sum_rows(xp, x, index, *, shape, padding_idx, by_frequency):
     """Return the gradient of the table: rows summed where they were looked up, none where it is padding."""
