@@ -147,8 +147,9 @@ def _object(command: list[str], includes: list[str], source: Path, versions: str
 def _link(command: list[str], objects: list[Path], target: Path, extra_flags: tuple[str, ...]) -> Path:
     # Written beside and renamed: a process that has the old one mapped keeps it whole.
     partial = target.with_suffix(f".{os.getpid()}.tmp")
-    undefined = ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else []
-    _run([*command, "-shared", "-pthread", *undefined, *extra_flags, *map(str, objects), "-o", str(partial)])
+    # Without the names of what is not exported, unless somebody looks into the code with flags of their own.
+    plain = ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else [] if extra_flags else ["-s"]
+    _run([*command, "-shared", "-pthread", *plain, *extra_flags, *map(str, objects), "-o", str(partial)])
     partial.replace(target)
     return target
 

@@ -16,6 +16,7 @@ from facula.optim import Optimizer
 import facula_lightning.plugins.environments
 import facula_lightning.profilers
 import facula_lightning.strategies.ddp  # noqa: F401
+from facula_lightning import callbacks, loggers
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.checkpointing.io import read_checkpoint
 from facula_lightning.cli.instantiation import ModuleInstantiator, instantiate_class, with_class_path
@@ -122,6 +123,7 @@ class LightningCLI:
         self, add_subcommands: bool, main_kwargs: dict[str, Any], subparser_kwargs: dict[str, Any]
     ) -> None:
         """Make the parser, with subcommands or without."""
+        _import_named_classes()
         self.parser = self.init_parser(**main_kwargs)
         if add_subcommands:
             self._add_subcommands(self.parser, **subparser_kwargs)
@@ -377,6 +379,13 @@ class LightningCLI:
         if self.datamodule is not None:
             kwargs["datamodule"] = self.datamodule
         return kwargs
+
+
+def _import_named_classes() -> None:
+    """Import the callbacks and loggers, which otherwise wait until a program names them."""
+    for package in (callbacks, loggers):
+        for name in package.__all__:
+            getattr(package, name)
 
 
 def _automatic(register: dict[str, tuple[ClassOrClasses, str]]) -> list[str]:
