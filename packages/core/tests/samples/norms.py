@@ -27,7 +27,7 @@ def vector_norm(x: np.ndarray, ord: float = 2, dim: object = None, keepdim: bool
     return length(x, ord, dim, keepdim)
 
 
-def cdist(x: np.ndarray, y: np.ndarray, p: float = 2.0) -> np.ndarray:
+def cdist(x: np.ndarray, y: np.ndarray, p: float = 2.0, mode: str | None = None) -> np.ndarray:
     return length(x[..., :, None, :] - y[..., None, :, :], p, -1)
 
 
@@ -109,6 +109,7 @@ ROWS = [
         "cdist",
         [
             *[case(numbers(3, 2), numbers(4, 2, seed=1), p) for p in (2.0, 1.0, 3.0, np.inf)],
+            case(numbers(3, 2), numbers(4, 2, seed=1), 2.0, "use_mm_for_euclid_dist"),
             case(numbers(2, 3, 2), numbers(1, 2, 2, seed=1)),
             case(numbers(0, 2), numbers(3, 2)),
         ],
