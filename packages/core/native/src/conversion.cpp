@@ -1,4 +1,5 @@
 // Copies in another type.
+#include "halves.h"
 #include "map.h"
 
 namespace facula {
@@ -16,34 +17,24 @@ void convert(const Array& x, const Array& y) {
 
 #if defined(__F16C__)
 
-// float16, whose numbers the processor knows how to convert.
-ALWAYS_INLINE float from_half(uint16_t bits) { return _cvtsh_ss(bits); }
-ALWAYS_INLINE uint16_t to_half(float value) { return _cvtss_sh(value, _MM_FROUND_TO_NEAREST_INT); }
-
 void widen_halves(const Array& x, const Array& y) {
   const uint16_t* from = x.data<uint16_t>();
   float* to = y.data<float>();
-  WithoutGil unlocked(x.size() > kGrain);
-  parallel_for(x.size(), kGrain, [=](Index begin, Index end) {
-    Index i = begin;
-    for (; i + 8 <= end; i += 8) {
-      _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
-    }
-    for (; i < end; ++i) to[i] = from_half(from[i]);
+  for_vectors(x.size(), [=](Index i, Index some) {
+    store_some(to + i, some == kLanes ? IeeeHalves::load(from + i) : IeeeHalves::load_part(from + i, some), some);
   });
 }
 
 void round_to_halves(const Array& x, const Array& y) {
   const float* from = x.data<float>();
   uint16_t* to = y.data<uint16_t>();
-  WithoutGil unlocked(x.size() > kGrain);
-  parallel_for(x.size(), kGrain, [=](Index begin, Index end) {
-    Index i = begin;
-    for (; i + 8 <= end; i += 8) {
-      const __m128i halves = _mm256_cvtps_ph(_mm256_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT);
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), halves);
+  for_vectors(x.size(), [=](Index i, Index some) {
+    const Halves halves = IeeeHalves::rounded(load_some(from + i, some));
+    if (some == kLanes) {
+      store(to + i, halves);
+    } else {
+      store_part(to + i, halves, some);
     }
-    for (; i < end; ++i) to[i] = to_half(from[i]);
   });
 }
 

@@ -238,45 +238,8 @@ static inline Index depth_of_pass(Index k) {
   return passes == 1 ? k : round_up((k + passes - 1) / passes, 8);
 }
 
-// How many floats `pack_left` writes, and room for the last vector.
+// Room for all rows of A as panels, pass by pass and in each pass tile by tile, and for the last vector.
 static inline size_t packed_size(Index m, Index k) { return static_cast<size_t>(round_up(m, kRows) * k + kLanes); }
-
-// Copy all of A (m x k) into panels, for products with many B: pass by pass, in each pass tile by tile.
-[[maybe_unused]] static void pack_left(Index m, Index k, const Matrix& a, float* to) {
-  const Index depth_block = depth_of_pass(k);
-  for (Index k0 = 0; k0 < k; k0 += depth_block) {
-    const Index depth = std::min(depth_block, k - k0);
-    for (Index i = 0; i < m; i += kRows) {
-      const Matrix part = a.from(i, k0);
-      interleave<kRows>(part.data, part.row, part.column, std::min<Index>(kRows, m - i), depth,
-                        to + k0 * round_up(m, kRows) + i * depth);
-    }
-  }
-}
-
-// C (m x n, rows `c_row` apart) from A that `pack_left` copied and columns of B from `b_from` on, on the calling thread.
-template <class Right>
-static bool multiply_packed(Index m, Index n, Index k, const float* left, const Right& b, Index b_from, float* c, Index c_row,
-                            const Finish& finish) {
-  const Index depth_block = depth_of_pass(k);
-  float* right = scratch<float>(Purpose::right_panels, static_cast<size_t>((depth_block + kLanes) * kColumns + kLanes));
-  if (right == nullptr) return false;
-  for (Index k0 = 0; k0 < k; k0 += depth_block) {
-    const Index depth = std::min(depth_block, k - k0);
-    const Finish pass = for_pass(finish, k0 == 0, k0 + depth >= k);
-    for (Index j = 0; j < n; j += kColumns) {
-      const Index wide = std::min<Index>(kColumns, n - j);
-      b.panel(k0, depth, b_from + j, wide, right);
-      for (Index i = 0; i < m; i += kRows) {
-        Index last = 0;
-        const Kernel run = kernel_for<true, true>(std::min<Index>(kRows, m - i), wide, last);
-        run(depth, left + k0 * round_up(m, kRows) + i * depth, 1, kRows, right, kColumns, c + i * c_row + j, c_row, last,
-            moved(pass, i, j));
-      }
-    }
-  }
-  return true;
-}
 
 // How `multiply_alone` goes through the matrices.
 enum class Order {
