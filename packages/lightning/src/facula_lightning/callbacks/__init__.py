@@ -1,7 +1,8 @@
 """Callbacks: what happens beside the model while it trains."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from facula_lightning.later import later
 
 __all__ = ["Callback", "Checkpoint", "EarlyStopping", "GradientAccumulationScheduler", "LambdaCallback"]
 __all__ += ["LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "PlainProgressBar", "ProgressBar"]
@@ -103,14 +104,4 @@ _BY_MODULE = {
 _LATER = {name: module for module, names in _BY_MODULE.items() for name in names.split()}
 
 if not TYPE_CHECKING:  # type checkers read the imports above, and report a name that does not exist
-
-    def __getattr__(name: str) -> object:
-        if name not in _LATER:
-            raise AttributeError(f"module 'facula_lightning.callbacks' has no attribute {name!r}")
-        found = getattr(import_module(f"facula_lightning.callbacks.{_LATER[name]}"), name)
-        globals()[name] = found
-        return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    __getattr__, __dir__ = later(__name__, globals(), _LATER)

@@ -1,7 +1,8 @@
 """Loggers: where logged numbers go."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from facula_lightning.later import later
 
 __all__ = ["CSVLogger", "DummyLogger", "JSONLLogger", "Logger", "MLFlowLogger", "TensorBoardLogger", "WandbLogger"]
 
@@ -25,14 +26,4 @@ _LATER = {
 }
 
 if not TYPE_CHECKING:  # type checkers read the imports above, and report a name that does not exist
-
-    def __getattr__(name: str) -> object:
-        if name not in _LATER:
-            raise AttributeError(f"module 'facula_lightning.loggers' has no attribute {name!r}")
-        found = getattr(import_module(f"facula_lightning.loggers.{_LATER[name]}"), name)
-        globals()[name] = found
-        return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    __getattr__, __dir__ = later(__name__, globals(), _LATER)
