@@ -26,6 +26,9 @@ struct Problem {
   Index row() const { return gemm::round_up(keys, kColumns) + kColumns; }
   // Keys that any query before `end` sees.
   Index seen(Index end) const { return causal && end < keys ? end : keys; }
+  // The same for the tile of rows that query i is in, and the first tile of queries from `begin` on that sees key j.
+  Index seen_by_tile(Index i) const { return seen(i / kRows * kRows + kRows); }
+  Index first_tile(Index begin, Index j) const { return causal && j > begin ? (j - begin) / kRows * kRows : 0; }
 };
 
 // An array of matrices, head by head, each for `groups` heads of queries.
@@ -104,20 +107,32 @@ void pack(Index n, Index k, const Matrix& b, float* to) {
 
 Index packed_size(Index n, Index k) { return gemm::round_up(n, kColumns) * k + kLanes * kColumns; }
 
-// C (m x n) = or += A (m x k) B, from B's panels of `deep` rows each, of which the first k count.
-void multiply(Index m, Index n, Index k, const Matrix& a, const float* panels, Index deep, float* c, Index c_row, bool add) {
+// What of a product is needed in kRows of its rows: so many columns, and these steps of the sums. The rest is not read.
+struct Needed {
+  Index columns, begin, end;
+};
+
+// C (m x n) = or += A (m x k) B, from B's panels of `deep` rows each, of which the first k count; `needed(i)` is of the tile
+// of rows from i on.
+template <class Function>
+void multiply(Index m, Index n, Index k, const Matrix& a, const float* panels, Index deep, float* c, Index c_row, bool add,
+              const Function& needed) {
   Index k0 = 0;
   do {
     const Index depth = std::min<Index>(256, k - k0);
-    Finish finish;
-    finish.add = add || k0 > 0;
     for (Index j = 0; j < n; j += kColumns) {
       const Index wide = std::min<Index>(kColumns, n - j);
       for (Index i = 0; i < m; i += kRows) {
+        const Needed part = needed(i);
+        const Index begin = std::max(k0, part.begin);
+        const Index end = std::min(k0 + depth, part.end);
+        if (j >= part.columns || begin >= end) continue;
+        Finish finish;
+        finish.add = add || begin > part.begin;
         Index last = 0;
         const auto run = gemm::kernel_for<false, true>(std::min<Index>(kRows, m - i), wide, last);
-        run(depth, a.at(i, k0), a.row, a.column, panels + j * deep + k0 * kColumns, kColumns, c + i * c_row + j, c_row, last,
-            finish);
+        run(end - begin, a.at(i, begin), a.row, a.column, panels + j * deep + begin * kColumns, kColumns, c + i * c_row + j,
+            c_row, last, finish);
       }
     }
     k0 += depth;
@@ -126,9 +141,18 @@ void multiply(Index m, Index n, Index k, const Matrix& a, const float* panels, I
 
 // exp(x) for x that is never far above 0; 0 where it would be no normal number, since those take the processor long.
 ALWAYS_INLINE Floats share(Floats x) {
+#if defined(__AVX512F__)
+  Floats power;
+  const Floats rest = exp_of_rest(x, power);
+  // What is not a number is kept.
+  const __mmask16 normal = _mm512_cmp_ps_mask(reinterpret_cast<__m512>(x), reinterpret_cast<__m512>(all(-87.0f)), _CMP_NLT_UQ);
+  return reinterpret_cast<Floats>(
+      _mm512_maskz_scalef_ps(normal, reinterpret_cast<__m512>(rest + 1.0f), reinterpret_cast<__m512>(power)));
+#else
   const Ints tiny = x < -87.0f;
   const Floats power = exp_below_zero(tiny ? Floats{} : x);
   return tiny ? Floats{} : power;
+#endif
 }
 
 // Apply the mask to the scores of query i, and let what is not seen be minus infinity, to the end of a whole vector. Returns
@@ -255,17 +279,19 @@ bool forward(const Problem& problem, const Matrix& query, const Matrix& key, con
   for (Index i0 = begin; i0 < end; i0 += problem.block()) {
     const Index rows = std::min(problem.block(), end - i0);
     const Index seen = problem.seen(i0 + rows);
-    multiply(rows, seen, problem.width, query.from(i0, 0), packed, problem.width, scores, problem.row(), false);
+    multiply(rows, seen, problem.width, query.from(i0, 0), packed, problem.width, scores, problem.row(), false,
+             [&](Index i) { return Needed{problem.seen_by_tile(i0 + i), 0, problem.width}; });
     float sums[8 * kRows + kLanes] = {}, shifts[8 * kRows + kLanes] = {};
     for (Index i = 0; i < rows; ++i) {
       float* own = scores + i * problem.row();
-      const float factor = finish_scores(problem, mask, i0 + i, seen, own);
-      const float most = largest_score(seen, own) * factor;
+      const Index near = problem.seen_by_tile(i0 + i);
+      const float factor = finish_scores(problem, mask, i0 + i, near, own);
+      const float most = largest_score(near, own) * factor;
       shifts[i] = most == -INFINITY ? 0.0f : most;
-      sums[i] = exponentials(seen, own, factor, shifts[i]);
+      sums[i] = exponentials(near, own, factor, shifts[i]);
       if (noise != nullptr) {
         const float* factors = noise + (i0 + i) * problem.keys;
-        for (Index j = 0; j < seen; ++j) own[j] *= factors[j];
+        for (Index j = 0; j < near; ++j) own[j] *= factors[j];
       }
     }
     for (Index i = 0; i < rows; i += kLanes) {
@@ -273,7 +299,8 @@ bool forward(const Problem& problem, const Matrix& query, const Matrix& key, con
       const Floats sum = load(sums + i);
       store_first(logsumexp + i0 + i, sum == 0.0f ? all(INFINITY) : load(shifts + i) + log(sum), std::min<Index>(kLanes, rows - i));
     }
-    multiply(rows, problem.value_width, seen, {scores, problem.row(), 1}, values, most_seen, out.at(i0), out.row, false);
+    multiply(rows, problem.value_width, seen, {scores, problem.row(), 1}, values, most_seen, out.at(i0), out.row, false,
+             [&](Index i) { return Needed{problem.value_width, 0, problem.seen_by_tile(i0 + i)}; });
     for (Index i = 0; i < rows; ++i) {
       const float factor = sums[i] == 0.0f ? 0.0f : 1.0f / sums[i];
       float* to = out.at(i0 + i);
@@ -290,7 +317,7 @@ float product_of_rows(const Matrix& x, const Matrix& y, Index count) {
   if (x.column == 1 && y.column == 1) {
     for (; j + kLanes <= count; j += kLanes) sums += load(x.data + j) * load(y.data + j);
   }
-  float sum = total(sums);
+  float sum = sum_across(sums);
   for (; j < count; ++j) sum += *x.at(0, j) * *y.at(0, j);
   return sum;
 }
@@ -329,29 +356,38 @@ bool backward(const Problem& problem, const Backward& at, const Mask& mask) {
   for (Index i0 = 0; i0 < problem.length; i0 += block) {
     const Index rows = std::min(block, problem.length - i0);
     const Index seen = problem.seen(i0 + rows);
-    multiply(rows, seen, width, at.query.from(i0, 0), keys_turned, width, weights, problem.row(), false);
-    multiply(rows, seen, value_width, at.slope.from(i0, 0), values_turned, value_width, slopes, problem.row(), false);
+    multiply(rows, seen, width, at.query.from(i0, 0), keys_turned, width, weights, problem.row(), false,
+             [&](Index i) { return Needed{problem.seen_by_tile(i0 + i), 0, width}; });
+    multiply(rows, seen, value_width, at.slope.from(i0, 0), values_turned, value_width, slopes, problem.row(), false,
+             [&](Index i) { return Needed{problem.seen_by_tile(i0 + i), 0, value_width}; });
     for (Index i = 0; i < rows; ++i) {
       float* own = weights + i * problem.row();
       float* own_slopes = slopes + i * problem.row();
-      const float factor = finish_scores(problem, mask, i0 + i, seen, own);
+      const Index near = problem.seen_by_tile(i0 + i);
+      const float factor = finish_scores(problem, mask, i0 + i, near, own);
       const float along = product_of_rows(at.slope.from(i0 + i, 0), at.out.from(i0 + i, 0), value_width);
       const float shift = at.logsumexp[i0 + i];
       const float* noise = at.noise == nullptr ? nullptr : at.noise + (i0 + i) * keys;
-      for (Index j = 0; j < seen; j += kLanes) {
+      for (Index j = 0; j < near && noise == nullptr; j += kLanes) {
         const Floats weight = share(load(own + j) * factor - shift);
-        const Floats kept = noise == nullptr ? all(1.0f) : load_filled(noise + j, std::min<Index>(kLanes, keys - j), 0.0f);
+        store(own + j, weight);
+        store(own_slopes + j, weight * problem.scale * (load(own_slopes + j) - along));
+      }
+      for (Index j = 0; j < near && noise != nullptr; j += kLanes) {
+        const Floats weight = share(load(own + j) * factor - shift);
+        const Floats kept = load_filled(noise + j, std::min<Index>(kLanes, keys - j), 0.0f);
         store(own + j, weight * kept);
-        store(own_slopes + j, weight * (load(own_slopes + j) * kept - along) * problem.scale);
+        store(own_slopes + j, weight * problem.scale * (load(own_slopes + j) * kept - along));
       }
     }
     pack(width, rows, at.query.from(i0, 0), queries_packed);
     pack(value_width, rows, at.slope.from(i0, 0), received_packed);
     multiply(rows, width, seen, {slopes, problem.row(), 1}, keys_packed, keys, at.query_slope.at(i0), at.query_slope.row,
-             false);
-    multiply(seen, width, rows, {slopes, 1, problem.row()}, queries_packed, rows, at.key_slope.data, at.key_slope.row, true);
+             false, [&](Index i) { return Needed{width, 0, problem.seen_by_tile(i0 + i)}; });
+    multiply(seen, width, rows, {slopes, 1, problem.row()}, queries_packed, rows, at.key_slope.data, at.key_slope.row, true,
+             [&](Index j) { return Needed{width, problem.first_tile(i0, j), rows}; });
     multiply(seen, value_width, rows, {weights, 1, problem.row()}, received_packed, rows, at.value_slope.data,
-             at.value_slope.row, true);
+             at.value_slope.row, true, [&](Index j) { return Needed{value_width, problem.first_tile(i0, j), rows}; });
   }
   return true;
 }

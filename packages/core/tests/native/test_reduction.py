@@ -50,6 +50,22 @@ def test_long_sums_stay_exact(held, shape) -> None:
     np.testing.assert_allclose(found, x.astype(np.float64).sum(dims), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("shape", "to"),
+    [
+        ((2, 700, 96), (96,)),
+        ((700, 96), (1, 96)),
+        ((3, 5, 60, 70), (5, 1, 1)),
+        ((7, 9), ()),
+        ((40, 1, 3), (1, 3)),
+        ((6, 1, 20), (6, 1, 1)),
+    ],
+)
+def test_sums_to_a_size(held, shape, to) -> None:
+    held(reduction._sum_to_size, numbers(*shape), shape=to, tolerance=2e-6)
+    held(reduction._sum_to_size, numbers(*shape).astype(np.int64), shape=to, accepts=False)
+
+
 @pytest.mark.parametrize("dims", [None, (0,), (1,)])
 def test_strides(held, dims) -> None:
     held(reduction._sum, numbers(60, 50).T, dims=dims, keepdim=False, tolerance=2e-6)

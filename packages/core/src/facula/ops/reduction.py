@@ -71,14 +71,22 @@ def sum(
 
 @primitive(vjp={"x": lambda g, x_shape: g.expand(x_shape)})
 def _sum_to_size(xp, x, *, shape):
-    extra = x.ndim - len(shape)
-    over = (
-        *range(extra),
-        *(at + extra for at, length in enumerate(shape) if length == 1 and x.shape[at + extra] != 1),
-    )
+    over = _summed(x.shape, shape)
     if x.dtype.kind == "V":
         return xp.sum(x.astype(np.float32), axis=over).reshape(shape).astype(x.dtype)
     return xp.sum(x, axis=over, dtype=x.dtype).reshape(shape)
+
+
+@_sum_to_size.kernel("native")
+def _sum_to_size_native(x, *, shape):
+    result = native.kernels.sum(x, _summed(x.shape, shape), False)
+    return result if result is NotImplemented else result.reshape(shape)
+
+
+def _summed(have: tuple[int, ...], want: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the dimensions of ``have`` that are summed on the way to ``want``."""
+    extra = len(have) - len(want)
+    return (*range(extra), *(at for at in range(extra, len(have)) if want[at - extra] == 1 and have[at] != 1))
 
 
 def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
