@@ -1,8 +1,9 @@
-// Convolutions with stride 1 by Winograd's F(4 x 4, 3 x 3): tiles of 4 x 4 results from 36 products instead of 144.
+// Convolutions by Winograd's F(4 x 4, 3 x 3): tiles of 4 x 4 results from 36 products instead of 144.
 // Lavin and Gray 2015, arXiv:1509.09308.
 //
 // Larger filters are taken apart into blocks of 3 x 3 taps, each as if it were one more channel; filters of one row into
-// blocks of 3, for tiles of 4 results in a row.
+// blocks of 3, for tiles of 4 results in a row. Windows that move by 2 meet every other tap at even places of the data and
+// the rest at odd ones: two blocks in each direction or, for the gradient of the data, two filters.
 #include "winograd.h"
 
 #include <cstdlib>
@@ -20,11 +21,18 @@ struct FilterTaps {
   Index row_step, channel_step;
 };
 
-// A convolution of tiles: for each group, rows of filters over channels.
+// Results at every `Job::out_step`-th place from here on, and the taps that give them.
+struct Part {
+  Index row, column;
+  std::vector<TapBlock> blocks;
+};
+
+// A convolution of tiles: for each group, rows of filters over channels. All parts meet the same data.
 struct Job {
   Index batch, groups, channels, rows;
   Tiles tiles;
-  std::vector<TapBlock> blocks;
+  std::vector<Part> parts;
+  Index out_step;
   // Taps of a filter, and how far apart the filters of groups lie.
   FilterTaps filters;
   Index group_step;
@@ -35,33 +43,79 @@ struct Job {
 
   Index number() const { return batch * tiles.of_image(); }
   // The steps of a sum: every block of taps of every channel.
-  Index depth() const { return channels * static_cast<Index>(blocks.size()); }
+  Index depth() const { return channels * static_cast<Index>(blocks().size()); }
+  const std::vector<TapBlock>& blocks() const { return parts[0].blocks; }
+  Index number_of_parts() const { return static_cast<Index>(parts.size()); }
   FilterTaps filters_of(Index group, Index row) const {
     return {filters.weight + group * group_step + row * filters.row_step, filters.row_step, filters.channel_step};
   }
 };
 
-// The blocks of taps of a kernel, of its own taps or of those turned round.
+// The blocks of taps of a kernel, of its own taps or of those turned round; of windows that move by 2, of every other tap.
 std::vector<TapBlock> blocks_of(const Shape& shape, bool turned) {
   const bool square = shape.kernel[1] > 1;
+  const Index apart = shape.stride[2];
   std::vector<TapBlock> made;
   for (Index d = 0; d < shape.kernel[0]; ++d) {
-    for (Index h = 0; h < shape.kernel[1]; h += 3) {
-      for (Index w = 0; w < shape.kernel[2]; w += 3) {
-        TapBlock block = {d * shape.dilation[0], h * shape.dilation[1], w * shape.dilation[2], {}, -1, turned};
+    for (Index h = 0; h < shape.kernel[1]; ++h) {
+      for (Index w = 0; w < shape.kernel[2]; ++w) {
+        if (h % (3 * apart) >= apart || w % (3 * apart) >= apart) continue;
+        TapBlock block = {d * shape.dilation[0], h * shape.dilation[1], w * shape.dilation[2]};
         for (Index tap = 0; tap < 9; ++tap) {
-          const Index row = h + (square ? tap / 3 : 0), column = w + tap % 3;
+          const Index row = h + (square ? tap / 3 * apart : 0), column = w + tap % 3 * apart;
           const bool inside = row < shape.kernel[1] && column < shape.kernel[2] && (square || tap < 3);
           const Index place = (d * shape.kernel[1] + row) * shape.kernel[2] + column;
           block.taps[tap] = !inside ? -1 : turned ? shape.taps() - 1 - place : place;
         }
-        if (shape.kernel[1] == 3 && shape.kernel[2] == 3) block.start = std::min(block.taps[0], block.taps[8]);
+        block.measure();
         made.push_back(block);
       }
     }
   }
   return made;
 }
+
+// Where windows move by 2, along one dimension: from which place of the result on, of those that a place of the data can
+// meet, and how many there are.
+struct Reach {
+  Index first, count;
+  Reach(const Shape& shape, int dim) {
+    // Place 2 u + rest of the data meets, with tap t, place u + (rest + padding - t) / 2.
+    const Index last = (shape.padding[dim] + 1) / 2;
+    first = -((shape.kernel[dim] - 1 - shape.padding[dim]) / 2);
+    count = last - first + 1;
+  }
+};
+
+// The gradient of the data where windows move by 2: even and odd places of each direction have filters of their own.
+std::vector<Part> parts_of_data(const Shape& shape) {
+  std::vector<Part> made;
+  for (Index rest = 0; rest < 4; ++rest) {
+    Part part = {rest / 2, rest % 2, {TapBlock{}}};
+    for (Index tap = 0; tap < 9; ++tap) {
+      const Index row = part.row + shape.padding[1] - 2 * (Reach(shape, 1).first + tap / 3);
+      const Index column = part.column + shape.padding[2] - 2 * (Reach(shape, 2).first + tap % 3);
+      const bool inside = row >= 0 && row < shape.kernel[1] && column >= 0 && column < shape.kernel[2];
+      part.blocks[0].taps[tap] = inside ? row * shape.kernel[2] + column : -1;
+    }
+    part.blocks[0].measure();
+    made.push_back(part);
+  }
+  return made;
+}
+
+#if defined(__AVX512F__)
+// One block of a vector of filters from its taps; the last line is of those that are missing. Apart from the usual block of
+// nine that lie side by side, which stay in registers.
+__attribute__((noinline)) void transform_taps(const TapBlock& block, const float (*lines)[kLanes], float* to, Index step) {
+  transform<OfFilter, true>(
+      [&](int row, int column) {
+        const Index tap = block.taps[row * 3 + column];
+        return load(lines[tap < 0 ? kLanes : tap - block.first]);
+      },
+      [&](int row, int column, Floats value) { store_short(to + (row * kIn + column) * step, value, gemm::kRows); });
+}
+#endif
 
 // At most gemm::kRows rows of filters as matrices, `step` apart: element (row, k) of each at k * gemm::kRows + row.
 template <bool square>
@@ -77,17 +131,21 @@ void transform_filters(Index rows, Index channels, const std::vector<TapBlock>& 
       float* place = to;
       to += gemm::kRows;
 #if defined(__AVX512F__)
-      if (square && block.start >= 0) {
+      if (square && block.span <= kLanes) {
         Floats side[kLanes];
         for (Index row = 0; row < kLanes; ++row) {
-          side[row] = row < rows ? load_short(weight + row * from.row_step + block.start, 9) : Floats{};
+          side[row] = row < rows ? load_short(weight + row * from.row_step + block.first, block.span) : Floats{};
         }
         gemm::transpose(side);
         const auto put_here = [&](int row, int column, Floats value) { put(place, 0, row, column, value); };
-        if (block.turned) {
+        if (block.span == 9 && block.taps[0] == block.first) {
+          transform<OfFilter, square>([&](int row, int column) { return side[row * 3 + column]; }, put_here);
+        } else if (block.span == 9 && block.taps[8] == block.first) {
           transform<OfFilter, square>([&](int row, int column) { return side[8 - row * 3 - column]; }, put_here);
         } else {
-          transform<OfFilter, square>([&](int row, int column) { return side[row * 3 + column]; }, put_here);
+          float lines[kLanes + 1][kLanes] = {};
+          for (int tap = 0; tap < kLanes; ++tap) store(lines[tap], side[tap]);
+          transform_taps(block, lines, place, step);
         }
         continue;
       }
@@ -111,10 +169,10 @@ void transform_data(const Job& job, Index group, Index k, Index first, Index num
                     Index data_step) {
   const Index size = job.tiles.image_size();
   const Index pitch = wide + 2 * kLanes;
-  const Index blocks = static_cast<Index>(job.blocks.size());
+  const Index blocks = static_cast<Index>(job.blocks().size());
   const Index depth = job.channels * blocks;
   const Index channel = blocks == 1 ? k : k / blocks;
-  gather<Form<square>::in_rows, kIn>(job.tiles, job.blocks[k - channel * blocks], job.x + (group * job.channels + channel) * size,
+  gather<Form<square>::in_rows, kIn>(job.tiles, job.blocks()[k - channel * blocks], job.x + (group * job.channels + channel) * size,
                                      job.groups * job.channels * size, first, number, pitch, gathered);
   for (Index at = 0; at < wide; at += kLanes) {
     float* to = data + (at / gemm::kColumns * depth + k) * gemm::kColumns + at % gemm::kColumns;
@@ -125,11 +183,11 @@ void transform_data(const Job& job, Index group, Index k, Index first, Index num
 
 // One row's products, transformed back and written where the tiles lie. `lines` holds the lines of all tiles.
 template <bool square>
-void finish_row(const Job& job, Index group, Index row, Index first, Index number, Index wide, const float* products,
+void finish_row(const Job& job, const Part& part, Index group, Index row, Index first, Index number, Index wide, const float* products,
                 Index product_step, float* lines) {
   constexpr int rows = Form<square>::out_rows;
   const Index pitch = wide + 2 * kLanes;
-  const Index across = job.tiles.step_columns;
+  const Index across = job.tiles.step_columns * job.out_step;
   const Floats added = all(job.bias == nullptr ? 0.0f : job.bias[group * job.rows + row]);
   for (Index at = 0; at < wide; at += kLanes) {
     Floats made[rows][4];
@@ -138,13 +196,14 @@ void finish_row(const Job& job, Index group, Index row, Index first, Index numbe
     for (int i = 0; i < rows; ++i) join_by_four(made[i], lines + i * kOut * pitch + at * kOut);
   }
   job.tiles.for_runs(first, number, [&](Index image, Index slice, Index top, Index left, Index run, Index at) {
-    if (left >= job.out_columns) return;
-    const Index count = std::min(run * kOut, (job.out_columns - left + across - 1) / across);
+    const Index column = left * job.out_step + part.column;
+    if (column >= job.out_columns) return;
+    const Index count = std::min(run * kOut, (job.out_columns - column + across - 1) / across);
     const Index plane = ((image * job.groups + group) * job.rows + row) * job.tiles.out_slices + slice;
     for (Index line = 0; line < rows; ++line) {
-      const Index h = top + line * job.tiles.step_rows;
+      const Index h = (top + line * job.tiles.step_rows) * job.out_step + part.row;
       if (h >= job.out_rows) return;
-      spread_line(job.y + (plane * job.out_rows + h) * job.out_columns + left, across, lines + line * kOut * pitch + at * kOut, count);
+      spread_line(job.y + (plane * job.out_rows + h) * job.out_columns + column, across, lines + line * kOut * pitch + at * kOut, count);
     }
   });
 }
@@ -173,7 +232,9 @@ bool filter_few_tiles(const Job& job) {
       for (Index k = begin; k < end; ++k) transform_data<square>(job, group, k, 0, number, wide, gathered, data, data_step);
     });
     const RowTiles rows(job.rows);
-    parallel_tasks(rows.count, [&](Index tile) {
+    parallel_tasks(rows.count * job.number_of_parts(), [&](Index task) {
+      const Part& part = job.parts[task / rows.count];
+      const Index tile = task % rows.count;
       float* gathered = scratch<float>(Purpose::gathered, static_cast<size_t>(room));
       float* filters = scratch<float>(Purpose::transformed, static_cast<size_t>(points * filter_step));
       float* products = scratch<float>(Purpose::accumulated, static_cast<size_t>(points * product_step));
@@ -182,7 +243,7 @@ bool filter_few_tiles(const Job& job) {
         return;
       }
       const Index row = rows.first(tile), high = rows.first(tile + 1) - row;
-      transform_filters<square>(high, job.channels, job.blocks, job.filters_of(group, row), filters, filter_step);
+      transform_filters<square>(high, job.channels, part.blocks, job.filters_of(group, row), filters, filter_step);
       for (Index point = 0; point < points; ++point) {
         for (Index j = 0; j < wide; j += gemm::kColumns) {
           Index last = 0;
@@ -192,7 +253,7 @@ bool filter_few_tiles(const Job& job) {
         }
       }
       for (Index i = 0; i < high; ++i) {
-        finish_row<square>(job, group, row + i, 0, number, wide, products + i * wide, product_step, gathered);
+        finish_row<square>(job, part, group, row + i, 0, number, wide, products + i * wide, product_step, gathered);
       }
     });
   }
@@ -205,16 +266,18 @@ bool filter_many_tiles(const Job& job) {
   constexpr Index points = Form<square>::points;
   const Index depth = job.depth();
   const RowTiles rows(job.rows);
+  // Of all parts, one after the other.
+  const Index all_tiles = rows.count * job.number_of_parts();
   const Index panel = depth * gemm::kRows;
-  const Index matrix = spread(rows.count * panel);
+  const Index matrix = spread(all_tiles * panel);
   float* filters = scratch<float>(Purpose::transformed, static_cast<size_t>(job.groups * points * matrix));
   if (filters == nullptr) return false;
-  parallel_for(job.groups * rows.count, std::max<Index>(1, 256 / depth), [&](Index begin, Index end) {
+  parallel_for(job.groups * all_tiles, std::max<Index>(1, 256 / depth), [&](Index begin, Index end) {
     for (Index at = begin; at < end; ++at) {
-      const Index group = at / rows.count, tile = at % rows.count;
+      const Index group = at / all_tiles, tile = at % rows.count;
       const Index row = rows.first(tile);
-      transform_filters<square>(rows.first(tile + 1) - row, job.channels, job.blocks, job.filters_of(group, row),
-                                filters + group * points * matrix + tile * panel, matrix);
+      transform_filters<square>(rows.first(tile + 1) - row, job.channels, job.parts[at % all_tiles / rows.count].blocks,
+                                job.filters_of(group, row), filters + group * points * matrix + at % all_tiles * panel, matrix);
     }
   });
   const Index vectors = (job.number() + kLanes - 1) / kLanes;
@@ -239,19 +302,23 @@ bool filter_many_tiles(const Job& job) {
       return;
     }
     for (Index k = 0; k < depth; ++k) transform_data<square>(job, group, k, first, number, wide, gathered, data, data_step);
-    for (Index point = 0; point < points; ++point) {
-      for (Index tile = 0; tile < rows.count; ++tile) {
-        const Index row = rows.first(tile), high = rows.first(tile + 1) - row;
-        for (Index j = 0; j < wide; j += gemm::kColumns) {
-          Index last = 0;
-          const gemm::Kernel run = gemm::kernel_for<true, true>(high, std::min<Index>(gemm::kColumns, wide - j), last);
-          run(depth, filters + (group * points + point) * matrix + tile * panel, 1, gemm::kRows, data + point * data_step + j * depth,
-              gemm::kColumns, products + point * product_step + row * wide + j, wide, last, gemm::Finish{});
+    for (Index number_of_part = 0; number_of_part < job.number_of_parts(); ++number_of_part) {
+      const float* filters_of_part = filters + group * points * matrix + number_of_part * rows.count * panel;
+      for (Index point = 0; point < points; ++point) {
+        for (Index tile = 0; tile < rows.count; ++tile) {
+          const Index row = rows.first(tile), high = rows.first(tile + 1) - row;
+          for (Index j = 0; j < wide; j += gemm::kColumns) {
+            Index last = 0;
+            const gemm::Kernel run = gemm::kernel_for<true, true>(high, std::min<Index>(gemm::kColumns, wide - j), last);
+            run(depth, filters_of_part + point * matrix + tile * panel, 1, gemm::kRows, data + point * data_step + j * depth,
+                gemm::kColumns, products + point * product_step + row * wide + j, wide, last, gemm::Finish{});
+          }
         }
       }
-    }
-    for (Index row = 0; row < job.rows; ++row) {
-      finish_row<square>(job, group, row, first, number, wide, products + row * wide, product_step, gathered);
+      for (Index row = 0; row < job.rows; ++row) {
+        finish_row<square>(job, job.parts[number_of_part], group, row, first, number, wide, products + row * wide, product_step,
+                           gathered);
+      }
     }
   });
   return done;
@@ -273,7 +340,11 @@ Tiles tiles_of(const Shape& shape, const Index* results, const Index* data, cons
           data[0], data[1], data[2], padding[0], padding[1], padding[2], shape.dilation[1], shape.dilation[2]};
 }
 
-Tiles data_tiles_of(const Shape& shape) { return tiles_of(shape, shape.out, shape.in, shape.padding); }
+Tiles data_tiles_of(const Shape& shape) {
+  Tiles made = tiles_of(shape, shape.out, shape.in, shape.padding);
+  made.stride = shape.stride[2];
+  return made;
+}
 
 bool is_switched_on() {
   static const bool on = [] {
@@ -287,6 +358,15 @@ bool is_switched_on() {
 
 namespace {
 
+// Whether windows move by 2 in both directions of images, and all taps fit into one block for each remainder.
+bool moves_by_two(const Shape& shape) {
+  for (int dim = 1; dim < kDims; ++dim) {
+    if (shape.stride[dim] != 2 || shape.dilation[dim] != 1 || shape.kernel[dim] < 4 || shape.kernel[dim] > 6) return false;
+    if (Reach(shape, dim).count > 3) return false;
+  }
+  return shape.kernel[0] == 1 && shape.stride[0] == 1;
+}
+
 // Whether transforming takes less time than it saves: in steps for each pair of channels, `filters` for each block of
 // their taps, and without transforming one for every few products. The numbers were measured.
 bool repays(const Shape& shape, double filters) {
@@ -295,7 +375,7 @@ bool repays(const Shape& shape, double filters) {
   };
   const Costs costs = is_square(shape) ? Costs{1.5, 25.0, 20.0, 1.0} : Costs{0.24, 3.0, 3.0, 0.3};
   const auto number = [](Index count) { return static_cast<double>(count); };
-  const double blocks = number(shape.kernel[0] * ((shape.kernel[1] + 2) / 3) * ((shape.kernel[2] + 2) / 3));
+  const double blocks = number(static_cast<Index>(blocks_of(shape, false).size()));
   const double of_tile = blocks * (costs.product + costs.data / number(shape.group_out())) +
                          costs.result / number(shape.group_channels());
   const double tiles = number(gemm::round_up(shape.batch * data_tiles_of(shape).of_image(), kLanes));
@@ -306,32 +386,43 @@ bool repays(const Shape& shape, double filters) {
 
 bool suits_winograd(const Shape& shape) {
   for (int dim = 0; dim < kDims; ++dim) {
-    if (shape.stride[dim] != 1 || shape.padding[dim] > (shape.kernel[dim] - 1) * shape.dilation[dim]) return false;
+    if (shape.padding[dim] > (shape.kernel[dim] - 1) * shape.dilation[dim]) return false;
+    if (shape.stride[dim] != 1 && !moves_by_two(shape)) return false;
   }
   if (shape.kernel[2] < 2 || shape.taps() > 81) return false;
   const Index depth = shape.group_channels(), rows = shape.group_out();
-  if (std::min(depth, rows) < 16 || std::max(depth, rows) * shape.taps() > 9 * 1024) return false;
+  // Of windows that move by 2 there are four blocks.
+  const Index taps = shape.stride[2] == 1 ? shape.taps() : 4 * 9;
+  if (std::min(depth, rows) < 16 || std::max(depth, rows) * taps > 9 * 1024) return false;
   return shape.batch * shape.places() >= 128 && repays(shape, 12.0) && is_switched_on();
 }
 
-// Of few channels, the products of the points are too small to be quick.
+// Of few channels, the products of the points are too small to be quick; and for few taps at even and odd places, their
+// number is not small enough.
 bool suits_winograd_weight(const Shape& shape) {
+  if (shape.stride[2] != 1 && shape.taps() < 25) return false;
   return suits_winograd(shape) && std::min(shape.group_channels(), shape.group_out()) >= 24 && repays(shape, 40.0);
 }
 
 bool winograd_forward(const Shape& shape, const float* x, const float* weight, const float* bias, float* y) {
   const Index rows = shape.group_out(), channels = shape.group_channels();
-  return filter_tiles(shape, {shape.batch, shape.groups, channels, rows, data_tiles_of(shape), blocks_of(shape, false),
+  return filter_tiles(shape, {shape.batch, shape.groups, channels, rows, data_tiles_of(shape), {{0, 0, blocks_of(shape, false)}}, 1,
                               {weight, channels * shape.taps(), shape.taps()}, rows * channels * shape.taps(), shape.out[1],
                               shape.out[2], x, bias, y});
 }
 
 bool winograd_data(const Shape& shape, const float* y, const float* weight, float* x) {
   const Index rows = shape.group_channels(), channels = shape.group_out();
-  Index padding[kDims];
-  for (int dim = 0; dim < kDims; ++dim) padding[dim] = (shape.kernel[dim] - 1) * shape.dilation[dim] - shape.padding[dim];
-  return filter_tiles(shape, {shape.batch, shape.groups, channels, rows, tiles_of(shape, shape.in, shape.out, padding),
-                              blocks_of(shape, true), {weight, shape.taps(), rows * shape.taps()}, rows * channels * shape.taps(),
+  const bool by_two = moves_by_two(shape);
+  Index padding[kDims], results[kDims];
+  for (int dim = 0; dim < kDims; ++dim) {
+    const bool halved = by_two && dim > 0;
+    padding[dim] = halved ? -Reach(shape, dim).first : (shape.kernel[dim] - 1) * shape.dilation[dim] - shape.padding[dim];
+    results[dim] = halved ? (shape.in[dim] + 1) / 2 : shape.in[dim];
+  }
+  const std::vector<Part> parts = by_two ? parts_of_data(shape) : std::vector<Part>{{0, 0, blocks_of(shape, true)}};
+  return filter_tiles(shape, {shape.batch, shape.groups, channels, rows, tiles_of(shape, results, shape.out, padding), parts,
+                              by_two ? 2 : 1, {weight, shape.taps(), rows * shape.taps()}, rows * channels * shape.taps(),
                               shape.in[1], shape.in[2], y, nullptr, x});
 }
 

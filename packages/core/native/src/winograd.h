@@ -134,6 +134,8 @@ struct Tiles {
   Index slices, rows, columns;
   Index padding_slices, padding_rows, padding_columns;
   Index step_rows, step_columns;
+  // How far apart in the data lie the windows of neighbours.
+  Index stride = 1;
 
   Index phases() const { return step_rows * step_columns; }
   Index of_image() const { return out_slices * phases() * high * wide; }
@@ -177,9 +179,18 @@ struct Tiles {
 struct TapBlock {
   Index slice, row, column;
   Index taps[9];
-  // Where nine taps begin that lie side by side, or -1; and whether they are turned round.
-  Index start;
-  bool turned;
+  // Where the first of them lies, and how many numbers from there to the last.
+  Index first, span;
+
+  void measure() {
+    Index last = -1;
+    first = -1;
+    for (const Index tap : taps) {
+      if (tap >= 0 && (first < 0 || tap < first)) first = tap;
+      last = std::max(last, tap);
+    }
+    span = last - first + 1;
+  }
 };
 
 // Elements of equal remainder modulo 4 of four vectors that lie side by side.
@@ -294,18 +305,18 @@ static void gather(const Tiles& tiles, const TapBlock& block, const float* x, In
   constexpr int step = size > kOut ? kLanes - 1 : kLanes;
   Ints next = {};
   for (int lane = 0; lane < kLanes; ++lane) next[lane] = std::min(lane + 1, kLanes - 1);
-  const Index apart = tiles.step_columns;
+  const Index apart = tiles.step_columns * tiles.stride;
   tiles.for_runs(first, number, [&](Index image, Index slice, Index top, Index left, Index run, Index at) {
     const Index depth = slice + block.slice - tiles.padding_slices;
     const bool outside = depth < 0 || depth >= tiles.slices;
-    const Index before = left + block.column - tiles.padding_columns;
+    const Index before = left * tiles.stride + block.column - tiles.padding_columns;
     const Index length = run * kOut + size - kOut;
     const Index begin = before < 0 ? (-before + apart - 1) / apart : 0;
     const Index end = std::min(length, tiles.columns > before ? (tiles.columns - before + apart - 1) / apart : 0);
     for (Index tile = 0; tile < run; tile += step) {
       const LineReader reader(apart, begin - tile * kOut, end - tile * kOut);
       for (int row = 0; row < height; ++row) {
-        const Index h = top + row * tiles.step_rows + block.row - tiles.padding_rows;
+        const Index h = (top + row * tiles.step_rows) * tiles.stride + block.row - tiles.padding_rows;
         float* row_to = to + row * size * pitch + at + tile;
         if (outside || h < 0 || h >= tiles.rows) {
           for (int column = 0; column < size; ++column) store(row_to + column * pitch, Floats{});
