@@ -24,6 +24,8 @@ constexpr int kRows = 6;
 constexpr int kColumns = 2 * kLanes;
 // Steps of the sum that one pass takes: a panel of B of this depth stays in the first cache.
 constexpr Index kDepth = 320;
+// The same where panels of B come from the second cache, and only a tile of A stays in the first.
+constexpr Index kDepthOfTiles = 512;
 // Elements of a block of B that is kept in the second cache: about half of it.
 #if defined(__AVX512F__)
 constexpr Index kBlock = Index{1} << 18;
@@ -75,7 +77,7 @@ static void interleave(const float* from, Index line, Index step, Index count, I
     return;
   }
   if (step == 1) {
-    // Squares at a time; the last lines of a square that is too high are written over by the next.
+    // Squares at a time.
     for (; k + kLanes <= depth; k += kLanes) {
       for (Index start = 0; start < width; start += kLanes) {
         Floats rows[kLanes];
@@ -83,12 +85,12 @@ static void interleave(const float* from, Index line, Index step, Index count, I
           rows[i] = start + i < count ? load(from + (start + i) * line + k) : Floats{};
         }
         transpose(rows);
-        const Index wide = std::min<Index>(width - start, kLanes);
         for (int i = 0; i < kLanes; ++i) {
-          if (wide == kLanes) {
-            store(to + (k + i) * width + start, rows[i]);
+          float* line_to = to + (k + i) * width + start;
+          if (start + kLanes <= width) {
+            store(line_to, rows[i]);
           } else {
-            store_part(to + (k + i) * width + start, rows[i], wide);
+            std::memcpy(line_to, &rows[i], width % kLanes * sizeof(float));
           }
         }
       }
@@ -131,6 +133,8 @@ static void kernel(Index depth, const float* a, Index a_row, Index a_column, con
       __builtin_prefetch(c + i * c_row + (vectors - 1) * kLanes, 1);
     }
   }
+  // Two steps at a time: fewer instructions for addresses where A is read in place.
+#pragma GCC unroll 2
   for (Index k = 0; k < depth; ++k) {
     Floats right[vectors];
     for (int j = 0; j < vectors; ++j) right[j] = load(b + k * b_row + j * kLanes);
@@ -233,8 +237,8 @@ static inline void announce(const FromMatrix& from, Index k, Index depth, Index 
 static inline Index round_up(Index size, Index step) { return (size + step - 1) / step * step; }
 
 // Passes over the depth are of about the same length.
-static inline Index depth_of_pass(Index k) {
-  const Index passes = std::max<Index>(1, (k + kDepth - 1) / kDepth);
+static inline Index depth_of_pass(Index k, Index most = kDepth) {
+  const Index passes = std::max<Index>(1, (k + most - 1) / most);
   return passes == 1 ? k : round_up((k + passes - 1) / passes, 8);
 }
 
@@ -264,7 +268,8 @@ static bool multiply_alone(Index m, Index n, Index k, const Matrix& a, const Rig
   const Order order = order_for(m, n, a);
   const bool by_tile = order == Order::tile_by_tile;
   const bool direct = by_tile && a.column == 1 && a.row * sizeof(float) % kAliased != 0;
-  const Index depth_block = std::max<Index>(1, depth_of_pass(k));
+  // Of a transposed A several tiles lie together, so that a deeper pass would fill the second cache.
+  const Index depth_block = std::max<Index>(1, depth_of_pass(k, by_tile && a.row != 1 ? kDepthOfTiles : kDepth));
   const Index most = by_tile ? std::max<Index>(kColumns, kBlock / depth_block / kColumns * kColumns) : n;
   const Index blocks = std::max<Index>(1, (n + most - 1) / most);
   const Index column_block = round_up((n + blocks - 1) / blocks, kColumns);
@@ -368,28 +373,31 @@ static bool multiply(Index m, Index n, Index k, const Matrix& a, const Right& b,
   return done;
 }
 
-// The same for small matrices, where copying would take as long as the product: A is read where it lies, and of B only
-// what has no rows of its own is copied.
+// The same for small matrices, whose B stays in the nearest cache: A is read where it lies, and of B only what has no whole
+// panels of its own is copied.
 static bool multiply_small(Index m, Index n, Index k, const Matrix& a, const Matrix& b, float* c, Index c_row, const Finish& finish) {
-  float* panel = nullptr;
-  const bool direct = b.column == 1;
-  if (!direct || n % kColumns != 0) {
-    panel = scratch<float>(Purpose::right_panels, static_cast<size_t>(k * kColumns + kLanes));
-    if (panel == nullptr) return false;
-  }
-  for (Index j = 0; j < n; j += kColumns) {
-    const Index wide = std::min<Index>(kColumns, n - j);
-    const float* right = b.at(0, j);
-    Index right_row = b.row;
-    if (!direct || wide < kColumns) {
-      FromMatrix{b}.panel(0, k, j, wide, panel);
-      right = panel;
-      right_row = kColumns;
+  const Index in_place = b.column == 1 ? n / kColumns * kColumns : 0;
+  float* copied = nullptr;
+  if (in_place < n) {
+    copied = scratch<float>(Purpose::right_panels, static_cast<size_t>(k * round_up(n - in_place, kColumns) + kLanes));
+    if (copied == nullptr) return false;
+    for (Index j = in_place; j < n; j += kColumns) {
+      FromMatrix{b}.panel(0, k, j, std::min<Index>(kColumns, n - j), copied + (j - in_place) * k);
     }
-    for (Index i = 0; i < m; i += kRows) {
+  }
+  for (Index i = 0; i < m; i += kRows) {
+    const Index high = std::min<Index>(kRows, m - i);
+    for (Index j = 0; j < n; j += kColumns) {
+      const Index wide = std::min<Index>(kColumns, n - j);
+      float* to = c + i * c_row + j;
       Index last = 0;
-      const Kernel run = kernel_for<false, false>(std::min<Index>(kRows, m - i), wide, last);
-      run(k, a.at(i, 0), a.row, a.column, right, right_row, c + i * c_row + j, c_row, last, moved(finish, i, j));
+      if (j < in_place) {
+        const Kernel run = kernel_for<false, false>(high, wide, last);
+        run(k, a.at(i, 0), a.row, a.column, b.at(0, j), b.row, to, c_row, last, moved(finish, i, j));
+      } else {
+        const Kernel run = kernel_for<false, true>(high, wide, last);
+        run(k, a.at(i, 0), a.row, a.column, copied + (j - in_place) * k, kColumns, to, c_row, last, moved(finish, i, j));
+      }
     }
   }
   return true;
@@ -407,9 +415,9 @@ static inline bool product(Index m, Index n, Index k, const Matrix& a, const Mat
     std::swap(turned.of_row, turned.of_column);
     return multiply_few_rows(n, m, k, {b.data, b.column, b.row}, {a.data, a.column, a.row}, c, 1, c_row, turned);
   }
-  // B in the nearest cache already, and too few steps of the sums to repay a copy: batches of small matrices.
-  const bool shallow = k <= 96 && b.column == 1 && k * n <= 8192 && m * n * k <= 8 * kSmall;
-  if (shallow || m * n * k <= kSmall) return multiply_small(m, n, k, a, b, c, c_row, finish);
+  // In a loop over a batch each thread has its own matrices; then even larger ones are best multiplied so.
+  const bool of_batch = threads() == 1 && k <= kDepth && k * n <= 8192 && m * n * k <= 8 * kSmall;
+  if (of_batch || m * n * k <= kSmall) return multiply_small(m, n, k, a, b, c, c_row, finish);
   return multiply(m, n, k, a, FromMatrix{b}, c, c_row, finish);
 }
 

@@ -301,7 +301,11 @@ KERNEL(matmul, "matmul(x, other): products of the last two dimensions, those bef
         if (!fine) done = false;
       };
       if (batches >= threads() && batches * m * n * k > 100000) {
-        parallel_tasks(batches, one);
+        // Neighbours on one thread, which then reads on where it is, and a few parts for each, so that none waits long.
+        const Index parts = std::min<Index>(batches, 4 * threads());
+        parallel_tasks(parts, [&](Index part) {
+          for (Index batch = batches * part / parts; batch < batches * (part + 1) / parts; ++batch) one(batch);
+        });
       } else {
         for (Index batch = 0; batch < batches; ++batch) one(batch);
       }
