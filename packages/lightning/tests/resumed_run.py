@@ -77,9 +77,9 @@ class Model(LightningModule):
 
 
 class SaveEverywhere(Callback):
-    """Saves a checkpoint after every batch, validation and epoch, each to a file of its own."""
+    """Saves a checkpoint after every batch, validation and epoch, each to a file of its own; without a folder, counts them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self.count = 0
 
@@ -92,7 +92,8 @@ class SaveEverywhere(Callback):
     def save(self, trainer, *args) -> None:
         if not trainer.sanity_checking:
             self.count += 1
-            trainer.save_checkpoint(self.folder / f"{self.count:03d}.ckpt")
+            if self.folder is not None:
+                trainer.save_checkpoint(self.folder / f"{self.count:03d}.ckpt")
 
     on_train_epoch_start = on_train_batch_end = on_validation_end = on_validation_epoch_start = save
     on_train_epoch_end = save

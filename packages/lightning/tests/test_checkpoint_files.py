@@ -389,3 +389,23 @@ def test_what_a_killed_run_had_replaced_is_deleted(tmp_path: Path) -> None:
     quiet(tmp_path, max_epochs=3, callbacks=[ModelCheckpoint(folder)]).fit(Model(), data(), ckpt_path=second)
     # The one that the run was resumed from stays.
     assert sorted(folder.iterdir()) == [second, folder / "epoch=2-step=9.ckpt"]
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, done = tmp_path / "last.ckpt", []
+    replace = os.replace
+
+    def synchronised(handle: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        done.append("folder" if path == tmp_path else "temporary file" if path.suffix == ".tmp" else path.name)
+
+    def replaced(source, path) -> None:
+        done.append("replaced")
+        replace(source, path)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs /proc to see which file a handle is")
+    monkeypatch.setattr(os, "fsync", synchronised)
+    monkeypatch.setattr(os, "replace", replaced)
+    write_checkpoint({"state_dict": {}}, target)
+    assert done == ["temporary file", "replaced", "folder"]

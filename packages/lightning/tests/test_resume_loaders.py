@@ -172,7 +172,9 @@ class Model(LightningModule):
 
 
 class Save(Callback):
-    def __init__(self, folder: Path) -> None:
+    """Saves a checkpoint where batches end, and epochs begin and end; without a folder, counts them."""
+
+    def __init__(self, folder: Path | None = None) -> None:
         self.folder, self.count = folder, 0
 
     def state_dict(self) -> dict:
@@ -183,7 +185,8 @@ class Save(Callback):
 
     def save(self, trainer, *arguments) -> None:
         self.count += 1
-        trainer.save_checkpoint(self.folder / f"{self.count:02d}.ckpt")
+        if self.folder is not None:
+            trainer.save_checkpoint(self.folder / f"{self.count:02d}.ckpt")
 
     on_train_batch_end = on_train_epoch_end = on_train_epoch_start = save
 
@@ -221,9 +224,7 @@ def test_every_loader_is_gone_on_with(name: str, limit: float, tmp_path: Path) -
     checkpoints = sorted(tmp_path.glob("*.ckpt"))
     assert len(checkpoints) >= 10
     for path in checkpoints:
-        again, trainer = fit(
-            LOADERS[name](), Save(tmp_path / "again"), ckpt_path=path, limit_train_batches=limit, max_epochs=2
-        )
+        again, trainer = fit(LOADERS[name](), Save(), ckpt_path=path, limit_train_batches=limit, max_epochs=2)
         assert again.seen == seen[len(seen) - len(again.seen) :], path.name
         assert outcome(again, trainer) == expected, path.name
 
@@ -249,7 +250,7 @@ def test_a_run_may_be_interrupted_everywhere(name: str, tmp_path: Path) -> None:
         newest = tmp_path / f"{count:02d}.ckpt"
         if count > 1 and trainer_is_done(newest):
             break
-    assert outcome(*fit(LOADERS[name](), Save(tmp_path / "rest"), ckpt_path=newest, max_epochs=2)) == expected
+    assert outcome(*fit(LOADERS[name](), Save(), ckpt_path=newest, max_epochs=2)) == expected
     assert count == 2 * (1 + BATCHES)
 
 
@@ -266,7 +267,7 @@ def test_a_scheduled_accumulation_goes_on(tmp_path: Path) -> None:
     model, trainer = fit(loader(), schedule(), Save(tmp_path))
     expected = outcome(model, trainer)
     for path in sorted(tmp_path.glob("*.ckpt")):
-        assert outcome(*fit(loader(), schedule(), Save(tmp_path / "again"), ckpt_path=path)) == expected, path.name
+        assert outcome(*fit(loader(), schedule(), Save(), ckpt_path=path)) == expected, path.name
 
 
 def test_a_run_that_was_told_to_stop_stops(tmp_path: Path) -> None:
@@ -278,7 +279,7 @@ def test_a_run_that_was_told_to_stop_stops(tmp_path: Path) -> None:
         on_validation_end = on_train_epoch_end = on_train_batch_end = save
         on_train_epoch_start = Callback.on_train_epoch_start
 
-    def callbacks(folder: Path) -> list[Callback]:
+    def callbacks(folder: Path | None = None) -> list[Callback]:
         return [EarlyStopping("val", patience=2), SaveLater(folder)]
 
     loader, val = LOADERS["shuffled"], [facula.ones(2, 4)]
@@ -286,9 +287,7 @@ def test_a_run_that_was_told_to_stop_stops(tmp_path: Path) -> None:
     expected = outcome(model, trainer)
     assert trainer.current_epoch < 9
     for path in sorted(tmp_path.glob("*.ckpt")):
-        again = fit(
-            loader(), *callbacks(tmp_path / "again"), ckpt_path=path, val=val, max_epochs=9, val_check_interval=2
-        )
+        again = fit(loader(), *callbacks(), ckpt_path=path, val=val, max_epochs=9, val_check_interval=2)
         assert outcome(*again) == expected, path.name
         assert again[1].global_step == trainer.global_step
 
