@@ -84,3 +84,41 @@ def test_streams_and_other_loaders() -> None:
     assert list(skip_first_batches([1, 2, 3], 1)) == [2, 3]
     with pytest.raises(ValueError, match="from 0 on, got -1"):
         skip_first_batches([1], -1)
+
+
+def test_a_loader_in_another_order_is_read_in_the_same_way() -> None:
+    from facula_lightning import LightningModule, Trainer
+    from facula_lightning.utilities.loaders import loader_like
+
+    def same(numbers):
+        return facula.tensor(numbers)
+
+    def prepared(worker: int) -> None:
+        pass
+
+    how = {
+        **{"num_workers": 1, "timeout": 7, "pin_memory": False, "persistent_workers": True, "prefetch_factor": 3},
+        **{"collate_fn": same, "worker_init_fn": prepared, "multiprocessing_context": "fork", "in_order": False},
+        **{"generator": facula.Generator(), "pin_memory_device": ""},
+    }
+    loader = DataLoader([1, 2, 3, 4, 5], batch_size=2, shuffle=True, drop_last=True, **how)
+    ordered = loader_like(loader, batch_size=2, drop_last=True)
+    given = skip_first_batches(loader, 1)
+    for made in (ordered, given):
+        assert {name: getattr(made, name) for name in how} == {name: getattr(loader, name) for name in how}
+
+    class Model(LightningModule):
+        def training_step(self, batch, batch_idx):
+            return None
+
+        def configure_optimizers(self):
+            return facula.optim.SGD([facula.nn.Parameter(facula.ones(1))], 0.1)
+
+    with pytest.warns(UserWarning, match="turning it off for you"):
+        trainer = Trainer(
+            overfit_batches=1, max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False, accelerator="cpu",
+        )  # fmt: skip
+        trainer.fit(Model(), loader)
+    read = trainer.train_dataloader
+    assert [batch.tolist() for batch in read] == [[1, 2], [3, 4]] and read.timeout == 7 and read.prefetch_factor == 3

@@ -16,6 +16,7 @@ from facula_lightning.trainer.call import call_data, is_overridden
 from facula_lightning.utilities.combined_loader import CombinedLoader
 from facula_lightning.utilities.data import are_loaders, as_loaders, sized_len
 from facula_lightning.utilities.exceptions import MisconfigurationException
+from facula_lightning.utilities.loaders import loader_like
 from facula_lightning.utilities.rank_zero import rank_zero_warn
 from facula_lightning.utilities.seed import pl_worker_init_function
 from facula_lightning.utilities.warnings import PossibleUserWarning
@@ -184,13 +185,4 @@ def _without_shuffling(loader: Iterable[Any]) -> Iterable[Any]:
     if not isinstance(loader, DataLoader) or not isinstance(loader.sampler, RandomSampler):
         return loader
     rank_zero_warn("You requested to overfit but enabled training dataloader shuffling. We are turning it off for you.")
-    return DataLoader(
-        loader.dataset,
-        batch_size=loader.batch_size,
-        num_workers=loader.num_workers,
-        collate_fn=loader.collate_fn,
-        drop_last=loader.drop_last,
-        worker_init_fn=loader.worker_init_fn,
-        generator=loader.generator,
-        persistent_workers=loader.persistent_workers,
-    )
+    return loader_like(loader, batch_size=loader.batch_size, drop_last=loader.drop_last)

@@ -1,11 +1,11 @@
-"""What a loader and its samplers have that a resumed run needs: generators, workers, an epoch."""
+"""What a loader and its samplers have that a resumed run needs, generators, workers, an epoch; and a loader like another."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from facula import Generator, Tensor
-from facula.utils.data import IterableDataset
+from facula.utils.data import DataLoader, IterableDataset
 
 from facula_lightning.utilities.rank_zero import rank_zero_warn
 
@@ -62,3 +62,26 @@ def restore_generators(loader: object, states: list[Tensor]) -> None:
     """Take back what `generator_states` returned."""
     for generator, state in zip(generators(loader), states):
         generator.set_state(state)
+
+
+def loader_like(loader: DataLoader[Any], **order: Any) -> DataLoader[Any]:
+    """Return a loader of the same data, read in the same way, with another ``order``: a sampler, or batches.
+
+    >>> loader_like(DataLoader([1, 2, 3], timeout=5), batch_size=3).timeout
+    5
+    """
+    return DataLoader(
+        loader.dataset,
+        num_workers=loader.num_workers,
+        collate_fn=loader.collate_fn,
+        pin_memory=loader.pin_memory,
+        timeout=loader.timeout,
+        worker_init_fn=loader.worker_init_fn,
+        multiprocessing_context=loader.multiprocessing_context,
+        generator=loader.generator,
+        prefetch_factor=loader.prefetch_factor,
+        persistent_workers=loader.persistent_workers,
+        pin_memory_device=loader.pin_memory_device,
+        in_order=loader.in_order,
+        **order,
+    )

@@ -10,6 +10,8 @@ import facula
 from facula import Generator
 from facula.utils.data import DataLoader, Sampler
 
+from facula_lightning.utilities.loaders import loader_like
+
 
 class LengthGroupedSampler(Sampler[int]):
     """A random order in which samples of about the same length are in a batch, so that little is padding; the longest first.
@@ -122,17 +124,5 @@ def skip_first_batches(dataloader: Any, num_batches: int = 0) -> Any:
     if not isinstance(dataloader, DataLoader) or dataloader._is_stream:
         return _RestOfStream(dataloader, num_batches)
     if dataloader.batch_sampler is None:
-        how: dict[str, Any] = {"sampler": _Rest(dataloader.sampler, num_batches), "batch_size": None}
-    else:
-        how = {"batch_sampler": _Rest(dataloader.batch_sampler, num_batches)}
-    return DataLoader(
-        dataloader.dataset,
-        num_workers=dataloader.num_workers,
-        collate_fn=dataloader.collate_fn,
-        pin_memory=dataloader.pin_memory,
-        timeout=dataloader.timeout,
-        worker_init_fn=dataloader.worker_init_fn,
-        generator=dataloader.generator,
-        persistent_workers=dataloader.persistent_workers,
-        **how,
-    )
+        return loader_like(dataloader, sampler=_Rest(dataloader.sampler, num_batches), batch_size=None)
+    return loader_like(dataloader, batch_sampler=_Rest(dataloader.batch_sampler, num_batches))
