@@ -257,6 +257,12 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
             return
         if rank_zero_only and not self._trainer.is_global_zero:
             return
+        if self._trainer.barebones:
+            rank_zero_warn(
+                "You are trying to `self.log()` but `Trainer(barebones=True)` is configured."
+                " Logging can impact raw speed so it is disabled under this setting."
+            )
+            return
         self._trainer._logging.log(
             name, value, prog_bar, True if logger is None else logger, on_step, on_epoch, reduce_fx, enable_graph,
             add_dataloader_idx, batch_size, sync_dist, sync_dist_group, metric_attribute,

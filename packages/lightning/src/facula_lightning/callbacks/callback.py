@@ -20,6 +20,8 @@ class Callback:
     # Whether a checkpoint saved while a batch is under way lets a resumed run do that batch again, exactly. That costs a
     # copy of the generators' states for every batch.
     repeats_interrupted_batches: bool = False
+    # Whether predictions are kept for on_predict_epoch_end, also where `predict` is not to return them.
+    keeps_predictions: bool = False
 
     @property
     def state_key(self) -> str:

@@ -209,6 +209,11 @@ class ModelCheckpoint(Checkpoint):
         elif not self._saves_on_train_epoch_end(trainer):
             self._save_by_epoch(trainer)
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the last checkpoint where none was saved."""
+        if self.save_last and not self._last_checkpoint_saved and not trainer.fast_dev_run:
+            self._save_last(trainer, self._candidates(trainer))
+
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Save what there is, when told to."""
         if not self.save_on_exception or trainer.training_stage != "fit" or trainer.sanity_checking:

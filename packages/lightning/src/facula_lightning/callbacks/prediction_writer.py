@@ -32,6 +32,7 @@ class BasePredictionWriter(Callback):
                 f"`write_interval` should be one of {list(_INTERVALS)}, got {write_interval!r}."
             )
         self.interval = write_interval
+        self.keeps_predictions = write_interval != "batch"
 
     def write_on_batch_end(
         self,

@@ -30,7 +30,7 @@ class Timer(Callback):
             raise MisconfigurationException(
                 f"Unsupported parameter value `Timer(interval={interval})`, expected step or epoch"
             )
-        limit = resolve_time(duration)
+        limit = resolve_time(duration, "duration")
         self._duration = None if limit is None else limit.total_seconds()
         self._interval = interval
         self._verbose = verbose

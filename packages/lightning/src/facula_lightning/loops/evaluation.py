@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from facula import Tensor
 
 from facula_lightning.loops.modes import inference_context, restored_modes, step_context
-from facula_lightning.loops.state import VALIDATION_END, Pending
+from facula_lightning.loops.progress import VALIDATION_END
+from facula_lightning.loops.state import Pending
 from facula_lightning.loops.table import print_results
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module, is_overridden
 from facula_lightning.trainer.data import number_of_batches
@@ -34,6 +35,8 @@ class EvaluationLoop:
         self.batches: list[int | float] = []
         self.sanity_batches: list[int | float] = []
         self.verbose = True
+        #: How many batches of each loader were evaluated so far, which is what numbers by step are logged at.
+        self.batches_seen: list[int] = []
         self._loaded_epoch: int | None = None
         self._end_hook = Pending(trainer, f"on_{stage}_end")
 
@@ -46,6 +49,7 @@ class EvaluationLoop:
         limit = getattr(self.trainer, f"limit_{self.kind}_batches")
         self.loaders = self.trainer._data.loaders(self.kind)
         self.batches = [number_of_batches(loader, limit, self.kind) for loader in self.loaders]
+        self.batches_seen += [0] * (len(self.loaders) - len(self.batches_seen))
         self.sanity_batches = [min(self.trainer.num_sanity_val_steps, count) for count in self.batches]
 
     def run(self) -> list[dict[str, float]]:
@@ -130,7 +134,10 @@ class EvaluationLoop:
             if self.results and not trainer.sanity_checking:
                 metrics = self.results.metrics(on_step=True)
                 if metrics["log"] or metrics["pbar"]:
-                    logging.publish(metrics, to_loggers=trainer.training_stage != "fit")
+                    # Callbacks see numbers of evaluation by epoch only.
+                    logging.publish({**metrics, "callback": {}}, step=self.batches_seen[index])
+            if not trainer.sanity_checking:
+                self.batches_seen[index] += 1
             if not distributed:
                 requeue_if_asked(trainer)
                 stop_if_terminated(trainer)
@@ -141,6 +148,9 @@ class EvaluationLoop:
 
     def _end(self) -> list[dict[str, float]]:
         trainer = self.trainer
+        if trainer.strategy.is_distributed:
+            # Hooks see what was logged of the epoch; of several processes only where all of them compute it.
+            trainer._logging.publish(self.results.metrics(on_step=False), to_loggers=False)
         call_both(trainer, f"on_{self.stage}_epoch_end")
         metrics = self.results.metrics(on_step=False)
         trainer._logging.publish(metrics, to_loggers=False)
@@ -152,7 +162,7 @@ class EvaluationLoop:
         if not trainer.sanity_checking:
             trainer._logging.write(metrics["log"])
         trainer.fit_loop.pending = None
-        found = self._by_loader(metrics["callback"])
+        found = self._by_loader(metrics["log"])
         if self.verbose and trainer.training_stage != "fit" and trainer.is_global_zero:
             print_results(found, self.stage)
         return found

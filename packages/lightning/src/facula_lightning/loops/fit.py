@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import facula
 
 from facula_lightning.loops.evaluation import EvaluationLoop
 from facula_lightning.loops.fetcher import Fetcher
-from facula_lightning.loops.progress import Progress
-from facula_lightning.loops.state import (
+from facula_lightning.loops.progress import (
     BATCH_END,
     BATCH_START,
     EPOCH_END,
@@ -19,6 +20,9 @@ from facula_lightning.loops.state import (
     FINISHED,
     VALIDATION_END,
     VALIDATION_START,
+    Progress,
+)
+from facula_lightning.loops.state import (
     Pending,
     generators_state,
     logger_states,
@@ -30,6 +34,7 @@ from facula_lightning.loops.state import (
 )
 from facula_lightning.trainer.call import accepts, call_both
 from facula_lightning.trainer.data import number_of_batches, weight_of
+from facula_lightning.trainer.flags import resolve_epochs_and_steps
 from facula_lightning.trainer.requeue import requeue_if_asked
 from facula_lightning.trainer.results import Results
 from facula_lightning.trainer.signals import stop_if_terminated
@@ -55,6 +60,9 @@ class FitLoop:
         self.validation = EvaluationLoop(trainer, "validation")
         self.fetcher: Fetcher | None = None
         self.max_batches: int | float = math.inf
+        self.val_check_batch: int | float = math.inf
+        #: When the last validation of the run ended, or its training began, on the monotonic clock.
+        self._validated_at = 0.0
         self.position = EPOCH_START
         self._restored: dict[str, Any] | None = None
         self._loaded_epoch: int | None = None
@@ -69,6 +77,44 @@ class FitLoop:
         self._steps_before = 0
         #: Where the generators were when validation began.
         self.before_validation: dict[str, Any] = {}
+
+    # The trainer's limits, which may be moved between two fits.
+
+    @property
+    def max_epochs(self) -> int:
+        """After how many epochs a fit ends; -1 for never by epochs."""
+        return self.trainer.max_epochs
+
+    @max_epochs.setter
+    def max_epochs(self, value: int) -> None:
+        self.trainer.max_epochs, _ = resolve_epochs_and_steps(value, self.trainer.max_steps, True)
+
+    @property
+    def min_epochs(self) -> int | None:
+        """How many epochs a fit has at least."""
+        return self.trainer.min_epochs
+
+    @min_epochs.setter
+    def min_epochs(self, value: int | None) -> None:
+        self.trainer.min_epochs = value
+
+    @property
+    def max_steps(self) -> int:
+        """After how many steps a fit ends; -1 for never by steps."""
+        return self.trainer.max_steps
+
+    @max_steps.setter
+    def max_steps(self, value: int) -> None:
+        _, self.trainer.max_steps = resolve_epochs_and_steps(self.trainer.max_epochs, value, True)
+
+    @property
+    def min_steps(self) -> int | None:
+        """How many steps a fit has at least."""
+        return self.trainer.min_steps
+
+    @min_steps.setter
+    def min_steps(self, value: int | None) -> None:
+        self.trainer.min_steps = value
 
     @property
     def resuming(self) -> bool:
@@ -101,8 +147,10 @@ class FitLoop:
         if any(each.repeats_interrupted_batches for each in trainer.callbacks):
             self.fetcher.before_batch = self._keep_state_before_batch
         interval = trainer.val_check_interval
-        if isinstance(interval, int):
-            self.val_check_batch: int | float = interval
+        if isinstance(interval, timedelta):
+            self.val_check_batch = math.inf
+        elif isinstance(interval, int):
+            self.val_check_batch = interval
             if interval > self.max_batches and trainer.check_val_every_n_epoch is not None:
                 raise ValueError(
                     f"`val_check_interval` ({interval}) must be less than or equal to the number of the training batches"
@@ -112,8 +160,8 @@ class FitLoop:
         elif math.isinf(self.max_batches):
             if interval != 1.0:
                 raise MisconfigurationException(
-                    "When using an IterableDataset for `train_dataloader`, `Trainer(val_check_interval)` must be `1.0` or"
-                    " an int. An int k specifies checking validation every k training batches."
+                    "When using an IterableDataset for `train_dataloader`, `Trainer(val_check_interval)` must be a time,"
+                    " `1.0` or an int. An int k specifies checking validation every k training batches."
                 )
             self.val_check_batch = math.inf
         else:
@@ -157,13 +205,17 @@ class FitLoop:
         if self._is_epoch_to_validate() and trainer.enable_validation:
             self.validation.setup_data(trainer.current_epoch)
         restored, self._restored = self._restored, None
+        self._validated_at = time.monotonic() - (restored or {}).get("seconds_since_validation", 0.0)
         logging = trainer._logging
-        logging.results = self.results
-        if restored is None:
+        begins = restored is None or self.batch_progress.total.ready == 0
+        if begins:
             self.results.reset()
+        # What is logged where training starts belongs to its first epoch, and was logged before a resume.
+        logging.results = self.results if begins else Results()
         call_both(trainer, "on_train_start")
+        logging.results = self.results
         if restored is not None:
-            self._take_up(restored)
+            self._take_up(restored, begins)
         while not self._is_done():
             self.setup_data()
             self._run_epoch()
@@ -201,7 +253,6 @@ class FitLoop:
         trainer = self.trainer
         self.position = EPOCH_START
         trainer._module.zero_grad()
-        self.results.reset()
         self.batch_progress.reset()
         self.epoch_progress.current.ready += 1
         set_epoch(self._batches.loader, trainer.current_epoch)
@@ -331,6 +382,7 @@ class FitLoop:
         self.position = VALIDATION_START
         self.validation.run()
         self.position = VALIDATION_END
+        self._validated_at = time.monotonic()
         trainer.validating = False
         requeue_if_asked(trainer)
 
@@ -340,10 +392,12 @@ class FitLoop:
 
     def _validation_is_due(self) -> bool:
         trainer = self.trainer
-        if trainer.is_last_batch and self.max_batches == math.inf:
+        interval = trainer.val_check_interval
+        if trainer.should_stop and self._may_stop_early():
             due = True
-        elif trainer.should_stop and self._may_stop_early():
-            due = True
+        elif isinstance(interval, timedelta):
+            passed = time.monotonic() - self._validated_at >= interval.total_seconds()
+            due = trainer.strategy.broadcast(passed) if trainer.strategy.is_distributed else passed
         elif self.val_check_batch == math.inf:
             due = trainer.is_last_batch
         else:
@@ -360,7 +414,7 @@ class FitLoop:
         # Step values of the last batch are no news at the end of the epoch.
         self.results.begin_batch()
         # Hooks see the metrics of this epoch; those that watch metrics also see what the others logged.
-        trainer._logging.callback_metrics.update(self.results.metrics(on_step=False)["callback"])
+        trainer._logging.publish(self.results.metrics(on_step=False), to_loggers=False)
         first = [each for each in trainer.callbacks if not each.watches_metrics]
         watching = [each for each in trainer.callbacks if each.watches_metrics]
         self.pending = self._epoch_end
@@ -376,6 +430,7 @@ class FitLoop:
         trainer._optimization.step_schedulers("epoch", True, trainer.current_epoch + 1)
         self.batches_that_stepped -= 1
         trainer._logging.publish(metrics)
+        self.results.reset()
         self.batches_that_stepped += 1
         self.epoch_progress.current.completed += 1
         self.position = FINISHED
@@ -389,7 +444,11 @@ class FitLoop:
             for counts in batches.values():
                 counts["ready"], counts["started"] = counts["ready"] - 1, counts["processed"]
         return {
-            "state_dict": {"position": self.position, "stopped": told_to_stop(self.trainer)},
+            "state_dict": {
+                "position": self.position,
+                "stopped": told_to_stop(self.trainer),
+                "seconds_since_validation": time.monotonic() - self._validated_at if self._validated_at else 0.0,
+            },
             "epoch_progress": self.epoch_progress.state_dict(),
             "epoch_loop.batch_progress": {
                 **batches,
@@ -410,8 +469,8 @@ class FitLoop:
         self.results.find_metrics(self.trainer._module)
         self._restored = {**state["state_dict"], **own}
 
-    def _take_up(self, state: dict[str, Any]) -> None:
-        """Do what was left to do of the epoch in which a checkpoint was saved."""
+    def _take_up(self, state: dict[str, Any], begins: bool) -> None:
+        """Do what was left to do of the epoch in which a checkpoint was saved; ``begins`` where no batch was trained on before."""
         trainer = self.trainer
         position = state["position"]
         place = state["fetcher"]
@@ -427,6 +486,7 @@ class FitLoop:
         restore_buffers(trainer, state["buffers"])
         trainer._optimization.weight = state["weight"]
         self.validation.restore_generators(state["validation_generators"])
+        self.validation.batches_seen = list(state.get("validation_batches", self.validation.batches_seen))
         trainer.should_stop = trainer.should_stop or state["stopped"]
         if state["rng"] is not None:
             set_rng_states(state["rng"])
@@ -440,6 +500,7 @@ class FitLoop:
                 self._validate()
             elif position == VALIDATION_END:
                 self._finish_validation(state)
+                self._validated_at = time.monotonic()
             if position != BATCH_START:
                 self._after_batch(BATCH_END if position == BATCH_END else VALIDATION_END)
             if self._epoch_is_over():
@@ -452,6 +513,9 @@ class FitLoop:
             self._epoch_end.finish(state["pending"])
             self.pending = None
             self._complete_epoch()
+        elif not begins:
+            # What was logged where the epoch started will be logged again.
+            self.results.reset()
         self.position = FINISHED
 
     def _finish_validation(self, state: dict[str, Any]) -> None:
@@ -469,4 +533,4 @@ class _EpochEnd(Pending):
     def after_module(self) -> None:
         """Publish what was logged."""
         loop = self.trainer.fit_loop
-        self.trainer._logging.callback_metrics.update(loop.results.metrics(on_step=False)["callback"])
+        self.trainer._logging.publish(loop.results.metrics(on_step=False), to_loggers=False)

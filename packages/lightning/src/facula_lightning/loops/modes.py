@@ -22,8 +22,12 @@ def restored_modes(module: facula.nn.Module | None) -> Iterator[None]:
 
 
 def inference_context(trainer: Trainer) -> AbstractContextManager[Any]:
-    """Return the context without gradients that the trainer was told to evaluate in."""
-    return facula.inference_mode() if trainer.inference_mode else facula.no_grad()
+    """Return the context without gradients that the trainer was told to evaluate in.
+
+    Within fit that is never `inference_mode`: what validation keeps may be trained with.
+    """
+    with_inference = trainer.inference_mode and trainer.training_stage != "fit"
+    return facula.inference_mode() if with_inference else facula.no_grad()
 
 
 def step_context(trainer: Trainer, stage: str) -> AbstractContextManager[Any]:

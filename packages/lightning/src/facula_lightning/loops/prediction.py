@@ -79,6 +79,7 @@ class PredictionLoop:
         trainer = self.trainer
         several = len(self.loaders) > 1
         takes_index = accepts(trainer._module.predict_step, "batch_idx", 2)
+        keeps = self.return_predictions or any(each.keeps_predictions for each in trainer.callbacks)
         predictions: list[Any] = []
         self._found.append(predictions)
         self._indices.append([])
@@ -97,7 +98,7 @@ class PredictionLoop:
                 output = call_module(trainer, "predict_step", batch, *(position if takes_index else ()))
             call_callbacks(trainer, "on_predict_batch_end", output, batch, batch_idx, index)
             call_module(trainer, "on_predict_batch_end", output, batch, *position)
-            if self.return_predictions:
+            if keeps:
                 predictions.append(output)
             requeue_if_asked(trainer)
             if batch_idx + 1 >= limit:

@@ -1,8 +1,17 @@
-"""Counters of what was begun and what was finished."""
+"""Counters of what was begun and what was finished, and where in an epoch a loop is."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+
+# Where in an epoch a loop is: what a checkpoint taken there leaves to be done.
+EPOCH_START = "epoch_start"
+BATCH_START = "batch_start"
+BATCH_END = "batch_end"
+VALIDATION_START = "validation_start"
+VALIDATION_END = "validation_end"
+EPOCH_END = "epoch_end"
+FINISHED = "finished"
 
 
 @dataclass

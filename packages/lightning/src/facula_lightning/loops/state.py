@@ -10,6 +10,7 @@ import facula
 from facula_lightning.callbacks.callback import Callback
 from facula_lightning.callbacks.timer import Timer
 from facula_lightning.checkpointing.plain import NotPlain, plain
+from facula_lightning.loops.progress import VALIDATION_START
 from facula_lightning.trainer.call import is_overridden, recorded
 from facula_lightning.utilities.data import apply_to_collection
 from facula_lightning.utilities.rank_zero import rank_zero_warn
@@ -19,16 +20,6 @@ if TYPE_CHECKING:
     from facula_lightning.loops.fit import FitLoop
     from facula_lightning.module import LightningModule
     from facula_lightning.trainer.trainer import Trainer
-
-
-# Where in an epoch a loop is: what a checkpoint taken there leaves to be done.
-EPOCH_START = "epoch_start"
-BATCH_START = "batch_start"
-BATCH_END = "batch_end"
-VALIDATION_START = "validation_start"
-VALIDATION_END = "validation_end"
-EPOCH_END = "epoch_end"
-FINISHED = "finished"
 
 
 class Pending:
@@ -195,7 +186,11 @@ def _copy(tensor: facula.Tensor) -> facula.Tensor:
 
 def generators_state(loop: FitLoop) -> dict[str, Any]:
     """Return where the program's generators are, and those of the validation loaders."""
-    return {"rng": collect_rng_states(), "validation_generators": loop.validation.generator_states()}
+    return {
+        "rng": collect_rng_states(),
+        "validation_generators": loop.validation.generator_states(),
+        "validation_batches": list(loop.validation.batches_seen),
+    }
 
 
 def rank_state(loop: FitLoop) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import facula
@@ -117,6 +118,8 @@ def make_plan(
         )
     if recorder.monitors:
         plan.notes.append(f"{', '.join(map(repr, recorder.monitors))} is taken to become better every time")
+    if isinstance(trainer.val_check_interval, timedelta) and recorder.validates:
+        plan.notes.append(f"validation is due after {trainer.val_check_interval} each, which no plan can foresee")
     if shadow.max_epochs != trainer.max_epochs:
         plan.notes.append(f"only the first {shadow.max_epochs} of {trainer.max_epochs} epochs are shown")
     return plan

@@ -59,6 +59,11 @@ def attach_model_callbacks(trainer: Trainer, own: list[Callback]) -> list[Callba
     from_model = [from_model] if isinstance(from_model, Callback) else list(from_model)
     types = {type(each) for each in from_model}
     callbacks = [each for each in own if type(each) not in types] + from_model
+    for each in callbacks:
+        # A callback logs as the module does.
+        for name in ("log", "log_dict"):
+            if not hasattr(type(each), name):
+                setattr(each, name, getattr(trainer.lightning_module, name))
     _check_keys(callbacks)
     return _checkpoints_last(callbacks)
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from facula_lightning.trainer.data import DataSource
     from facula_lightning.trainer.logging import Logging
     from facula_lightning.trainer.optimization import Optimization
+    from facula_lightning.trainer.states import TrainerState
 
 
 class RunFacts:
@@ -60,6 +61,17 @@ class RunFacts:
     _logging: Logging
     _optimization: Optimization
     _profiler: Profiler | None
+    #: How far `_method`, the method that runs or ran last, is.
+    _status: str
+    _method: str | None
+
+    @property
+    def state(self) -> TrainerState:
+        """What the trainer is doing: its status, its method that runs or ran last, and the stage within it."""
+        from facula_lightning.trainer.states import state_of
+
+        running = self.training_stage is not None
+        return state_of(self._status, self._method, running, self.validating, self.sanity_checking)
 
     @property
     def _module(self) -> LightningModule:
@@ -133,8 +145,8 @@ class RunFacts:
 
     @property
     def evaluating(self) -> bool:
-        """Whether the trainer is validating or testing."""
-        return self.training_stage in ("validate", "test") or self.validating
+        """Whether the trainer is validating, the sanity check included, or testing."""
+        return self.training_stage in ("validate", "test") or self.validating or self.sanity_checking
 
     @property
     def num_training_batches(self) -> int | float:

@@ -57,7 +57,7 @@ def resolve_clipping(value: object, algorithm: object) -> tuple[float | None, st
     return value, algorithm
 
 
-def resolve_time(value: object) -> timedelta | None:
+def resolve_time(value: object, name: str) -> timedelta | None:
     """Return a duration given as timedelta, dictionary of its parts or text "DD:HH:MM:SS"."""
     if value is None or isinstance(value, timedelta):
         return value
@@ -69,16 +69,23 @@ def resolve_time(value: object) -> timedelta | None:
             days, hours, minutes, seconds = map(int, parts)
             return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
     raise MisconfigurationException(
-        f"`max_time` should be 'DD:HH:MM:SS', a timedelta or a dictionary of its arguments, got {value!r}"
+        f"`{name}` should be 'DD:HH:MM:SS', a timedelta or a dictionary of its arguments, got {value!r}"
     )
 
 
-def resolve_interval(value: object, every_n_epoch: int | None) -> int | float:
-    """Return after how many batches, or which fraction of an epoch, validation is due."""
+def resolve_interval(value: object, every_n_epoch: int | None) -> int | float | timedelta:
+    """Return after how many batches, which fraction of an epoch or what time validation is due."""
     if value is None:
         value = 1.0
+    if isinstance(value, (str, dict, timedelta)):
+        duration = resolve_time(value, "val_check_interval")
+        assert duration is not None
+        if duration <= timedelta(0):
+            raise MisconfigurationException(f"`val_check_interval` as a time should be above 0, got {value!r}")
+        _check_every_n_epoch(every_n_epoch)
+        return duration
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise MisconfigurationException(f"`val_check_interval` should be an int or a float, got {value!r}")
+        raise MisconfigurationException(f"`val_check_interval` should be an int, a float or a time, got {value!r}")
     if isinstance(value, float) and not 0 <= value <= 1:
         raise MisconfigurationException(f"`val_check_interval` as a float should be from 0.0 to 1.0, got {value}")
     if every_n_epoch is None and isinstance(value, float):
@@ -86,9 +93,13 @@ def resolve_interval(value: object, every_n_epoch: int | None) -> int | float:
             "`val_check_interval` should be an integer when `check_val_every_n_epoch=None`, got `val_check_interval="
             f"{value}`."
         )
-    if every_n_epoch is not None and not isinstance(every_n_epoch, int):
-        raise MisconfigurationException(f"`check_val_every_n_epoch` should be an integer, got {every_n_epoch!r}")
+    _check_every_n_epoch(every_n_epoch)
     return value
+
+
+def _check_every_n_epoch(value: object) -> None:
+    if value is not None and not isinstance(value, int):
+        raise MisconfigurationException(f"`check_val_every_n_epoch` should be an integer, got {value!r}")
 
 
 def resolve_profiler(value: object) -> Profiler | None:

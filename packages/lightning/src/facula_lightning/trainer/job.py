@@ -53,7 +53,7 @@ class TrainerJob(Job):
             "steps": (trainer.fit_loop.batches_that_stepped, trainer.global_step),
             "loggers": [logger.state_dict() for logger in trainer.loggers],
             "rng": collect_rng_states(),
-            "state": (trainer.state, trainer.interrupted, trainer.should_stop),
+            "state": (trainer._status, trainer._method, trainer.interrupted, trainer.should_stop),
         }
 
     def take_over(self, answer: dict[str, Any]) -> Any:
@@ -75,5 +75,5 @@ class TrainerJob(Job):
             if state:
                 logger.load_state_dict(state)
         set_rng_states(answer["rng"])
-        trainer.state, trainer.interrupted, trainer.should_stop = answer["state"]
+        trainer._status, trainer._method, trainer.interrupted, trainer.should_stop = answer["state"]
         return answer["returned"]

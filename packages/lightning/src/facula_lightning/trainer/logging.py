@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import facula
 from facula import Tensor
 
+from facula_lightning.loops.progress import EPOCH_END, EPOCH_START, FINISHED
 from facula_lightning.trainer.results import REDUCTIONS, LoggedMetric, LoggedNumber, Results
 from facula_lightning.utilities.data import extract_batch_size
 from facula_lightning.utilities.exceptions import MisconfigurationException
@@ -44,9 +45,55 @@ class Logging:
         self.results: Results | None = None
         self.batch: object = None
         self.dataloader_idx: int | None = None
-        self.callback_metrics: dict[str, Tensor] = {}
-        self.logged_metrics: dict[str, Tensor | float] = {}
-        self.progress_bar_metrics: dict[str, float] = {}
+        self._callback: dict[str, Tensor] = {}
+        self._logged: dict[str, Tensor | float] = {}
+        self._progress_bar: dict[str, float] = {}
+
+    # Looking
+
+    @property
+    def callback_metrics(self) -> dict[str, Tensor]:
+        """The newest value of everything that was logged."""
+        self._look()
+        return self._callback
+
+    @property
+    def logged_metrics(self) -> dict[str, Tensor | float]:
+        """The newest value of everything that was logged for the loggers, whether a row was due or not."""
+        self._look()
+        return self._logged
+
+    @property
+    def progress_bar_metrics(self) -> dict[str, float]:
+        """The newest value of everything that was logged for the progress bar."""
+        self._look()
+        return self._progress_bar
+
+    def _look(self) -> None:
+        """Take in what was logged since metrics were last published: hooks are to see it at once.
+
+        What takes all processes to compute is published where all of them are, and not looked for here.
+        """
+        results = self.results
+        if not results:
+            return
+        loop = self.trainer.fit_loop
+        if results is loop.results:
+            on_step = loop.position not in (EPOCH_START, EPOCH_END, FINISHED)
+        elif self.batch is None:
+            on_step = False
+        else:
+            return  # callbacks see numbers of evaluation by epoch only
+        if on_step or results.gather is None:
+            self._take(results.metrics(on_step, alone=True))
+
+    def _take(self, metrics: dict[str, dict[str, Tensor]]) -> None:
+        self._callback.update(metrics["callback"])
+        self._logged.update(metrics["log"])
+        if metrics["pbar"]:
+            self._progress_bar.update({key: value.item() for key, value in metrics["pbar"].items()})
+
+    # Taking in
 
     def log(
         self,
@@ -138,7 +185,6 @@ class Logging:
         hook, name = key[:2]
         item = self.results.items.get(key)
         if item is None:
-            self._check_unused(hook, name, index)
             item = LoggedNumber(name, prog_bar, logger, on_step, on_epoch, reduction, index)
             self.results.items[key] = item
         elif item.settings() != (prog_bar, logger, on_step, on_epoch, reduction):
@@ -164,9 +210,7 @@ class Logging:
     def _take_metric(self, key: tuple[str | int, ...], metric: object, given: LoggedMetric) -> None:
         assert self.results is not None
         known = self.results.objects.setdefault(key, given)
-        if known is given:
-            self._check_unused(str(key[0]), given.name, given.dataloader_idx)
-        elif known.settings() != given.settings():
+        if known.settings() != given.settings():
             raise MisconfigurationException(
                 f"You called `self.log({given.name}, ...)` twice in `{key[0]}` with different arguments. This is not allowed"
             )
@@ -187,30 +231,19 @@ class Logging:
             f"`self.log({name}, {value})` was called, but `{type(value).__name__}` values cannot be logged"
         )
 
-    def _check_unused(self, hook: str, name: str, index: int | None) -> None:
-        assert self.results is not None
-        for other in (*self.results.items, *self.results.objects):
-            if other[1] == name and other[0] != hook:
-                raise MisconfigurationException(
-                    f"You called `self.log({name}, ...)` in `{hook}`, but it was already logged in `{other[0]}`:"
-                    " a name belongs to one hook."
-                )
-
     # Handing on
 
-    def publish(self, metrics: dict[str, dict[str, Tensor]], to_loggers: bool = True) -> None:
+    def publish(self, metrics: dict[str, dict[str, Tensor]], to_loggers: bool = True, step: int | None = None) -> None:
         """Give metrics to callbacks, progress bar and, if asked, loggers."""
-        self.callback_metrics.update(metrics["callback"])
-        if metrics["pbar"]:
-            self.progress_bar_metrics.update({key: value.item() for key, value in metrics["pbar"].items()})
+        self._take(metrics)
         if to_loggers:
-            self.write(metrics["log"])
+            self.write(metrics["log"], step)
 
     def write(self, metrics: Mapping[str, Tensor | float], step: int | None = None) -> None:
         """Give metrics to the loggers, at the number of batches whose optimizer stepped."""
         if not metrics:
             return
-        self.logged_metrics.update(metrics)
+        self._logged.update(metrics)
         if not self.trainer.loggers:
             return
         numbers = {key: value.item() if isinstance(value, Tensor) else value for key, value in metrics.items()}
@@ -226,22 +259,22 @@ class Logging:
     def state_dict(self) -> dict[str, Any]:
         """Return the newest metrics of each kind."""
         return {
-            "callback": dict(self.callback_metrics),
-            "logged": dict(self.logged_metrics),
-            "progress_bar": dict(self.progress_bar_metrics),
+            "callback": dict(self._callback),
+            "logged": dict(self._logged),
+            "progress_bar": dict(self._progress_bar),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what `state_dict` returned."""
-        self.callback_metrics = dict(state["callback"])
-        self.logged_metrics = dict(state["logged"])
-        self.progress_bar_metrics = dict(state["progress_bar"])
+        self._callback = dict(state["callback"])
+        self._logged = dict(state["logged"])
+        self._progress_bar = dict(state["progress_bar"])
 
     def reset(self) -> None:
         """Forget all metrics."""
-        self.callback_metrics = {}
-        self.logged_metrics = {}
-        self.progress_bar_metrics = {}
+        self._callback = {}
+        self._logged = {}
+        self._progress_bar = {}
 
 
 def _reduction_name(reduce_fx: str | Callable[[Tensor], Tensor]) -> str:

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 class Optimization:
     """The optimizers and schedulers of a run, and how they are called."""
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: Trainer, steps: int = 0) -> None:
         self.trainer = trainer
         self.optimizers: list[Optimizer] = []
         self.wrapped: list[LightningOptimizer] = []
         self.schedulers: list[LRSchedulerConfig] = []
-        self.steps = 0
+        #: Of all fits of the trainer.
+        self.steps = steps
         #: By how much the loss of a batch counts: not 1 where processes have parts of different sizes of it.
         self.weight = 1.0
         #: Whether there are other processes.
@@ -76,10 +77,16 @@ class Optimization:
             self.backward(loss)
             return loss
 
-        if accumulating or not self.optimizers:
+        if accumulating:
             closure()
-        else:
+            return outputs
+        steps = self.steps
+        if self.optimizers:
             call_module(trainer, "optimizer_step", epoch, batch_idx, self.wrapped[0], closure)
+        else:
+            closure()
+        # What counts is that it was time for a step, also where the module made none.
+        self.steps = steps + 1
         return outputs
 
     def training_step(self, arguments: tuple[Any, ...]) -> Any:
@@ -149,15 +156,15 @@ class Optimization:
             trainer.precision_plugin.clip_gradients(optimizer, value, algorithm)
 
     def step_schedulers_by_step(self) -> None:
-        """Step the schedulers that go by optimizer steps."""
-        self.step_schedulers("step", False, self.trainer.fit_loop.batches_that_stepped + 1)
+        """Step the schedulers that go by optimizer steps; their frequency is one of batches in the epoch."""
+        self.step_schedulers("step", False, self.trainer.fit_loop.batch_progress.current.ready)
 
     def step_plateau_schedulers_by_step(self) -> None:
         """Step those of them that wait for a metric, after validation."""
-        self.step_schedulers("step", True, self.trainer.fit_loop.batches_that_stepped + 1)
+        self.step_schedulers("step", True, self.trainer.fit_loop.batch_progress.current.ready)
 
     def step_schedulers(self, interval: str, plateau: bool, count: int) -> None:
-        """Step the schedulers of an interval whose turn it is at ``count`` epochs or steps."""
+        """Step the schedulers of an interval whose turn it is at ``count`` epochs or batches."""
         trainer = self.trainer
         module = trainer._module
         if not module.automatic_optimization:

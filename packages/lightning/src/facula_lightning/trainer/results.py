@@ -80,9 +80,14 @@ class LoggedMetric:
         """Return what has to stay the same from call to call."""
         return (self.prog_bar, self.logger, self.on_step, self.on_epoch, self.attribute)
 
+    @property
+    def batch_value(self) -> Any:
+        """The result of the batch, where the metric keeps it."""
+        return getattr(self.metric, "_forward_cache", None)
+
     def of_step(self) -> Tensor:
         """Return the result of the batch, where the metric keeps it, else that of all so far."""
-        batch_value = getattr(self.metric, "_forward_cache", None)
+        batch_value = self.batch_value
         return _as_number(self.metric.compute() if batch_value is None else batch_value)
 
 
@@ -120,8 +125,11 @@ class Results:
         for each in self.objects.values():
             each.fresh = False
 
-    def metrics(self, on_step: bool) -> dict[str, dict[str, Tensor]]:
-        """Return what goes to the callbacks, to the loggers and to the progress bar: of this step, or of the epoch."""
+    def metrics(self, on_step: bool, alone: bool = False) -> dict[str, dict[str, Tensor]]:
+        """Return what goes to the callbacks, to the loggers and to the progress bar: of this step, or of the epoch.
+
+        A process that asks ``alone`` is not told of a step what the others would have to be asked for.
+        """
         found: dict[str, dict[str, Tensor]] = {"callback": {}, "log": {}, "pbar": {}}
         items = self.items if on_step or self.gather is None else merged(self.gather(self.state_dict()))
         for item in items.values():
@@ -136,6 +144,8 @@ class Results:
             _put(found, item, value, on_step)
         for each in self.objects.values():
             if on_step and each.on_step and each.fresh:
+                if alone and self.gather is not None and each.batch_value is None:
+                    continue
                 _put(found, each, each.of_step(), on_step)
             elif not on_step and each.on_epoch and each.metric is not None:
                 _put(found, each, _as_number(each.metric.compute()), on_step)

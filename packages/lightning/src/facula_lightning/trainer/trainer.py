@@ -80,7 +80,7 @@ class Trainer(RunFacts):
         limit_test_batches: int | float | None = None,
         limit_predict_batches: int | float | None = None,
         overfit_batches: int | float = 0.0,
-        val_check_interval: int | float | None = None,
+        val_check_interval: int | float | str | timedelta | dict[str, int] | None = None,
         check_val_every_n_epoch: int | None = 1,
         num_sanity_val_steps: int | None = None,
         log_every_n_steps: int | None = None,
@@ -112,10 +112,16 @@ class Trainer(RunFacts):
             raise MisconfigurationException(
                 f"`accumulate_grad_batches` should be a positive integer, got {accumulate_grad_batches!r}"
             )
+        if reload_dataloaders_every_n_epochs < 0:
+            raise MisconfigurationException(
+                f"`reload_dataloaders_every_n_epochs` should be an int >= 0, got {reload_dataloaders_every_n_epochs!r}."
+            )
         if barebones:
             on = {
                 "logger": logger, "enable_checkpointing": enable_checkpointing, "enable_progress_bar": enable_progress_bar,
                 "enable_model_summary": enable_model_summary, "fast_dev_run": fast_dev_run, "profiler": profiler,
+                "log_every_n_steps": log_every_n_steps, "num_sanity_val_steps": num_sanity_val_steps,
+                "detect_anomaly": detect_anomaly,
             }  # fmt: skip
             for name, value in on.items():
                 if value:
@@ -141,7 +147,7 @@ class Trainer(RunFacts):
         )
         self.default_root_dir = os.fspath(default_root_dir) if default_root_dir is not None else os.getcwd()
         self.fast_dev_run = fast_dev_run
-        duration = flags.resolve_time(max_time)
+        duration = flags.resolve_time(max_time, "max_time")
         self.max_epochs, self.max_steps = flags.resolve_epochs_and_steps(max_epochs, max_steps, duration is not None)
         self.min_epochs, self.min_steps = min_epochs, min_steps
         self.limit_train_batches = flags.resolve_limit(limit_train_batches, "limit_train_batches")
@@ -163,7 +169,7 @@ class Trainer(RunFacts):
         self.reload_dataloaders_every_n_epochs = reload_dataloaders_every_n_epochs
         self.enable_autolog_hparams = enable_autolog_hparams
         if fast_dev_run:
-            logger, enable_checkpointing = self._apply_fast_dev_run(int(fast_dev_run), logger)
+            self._apply_fast_dev_run(int(fast_dev_run))
 
         self.training_stage: str | None = None
         self.sanity_checking = False
@@ -172,7 +178,7 @@ class Trainer(RunFacts):
         self.interrupted = False
         self.received_sigterm = self.received_requeue = False
         self.is_last_batch = False
-        self.state = "initializing"
+        self._status, self._method = "initializing", None
         self.lightning_module: LightningModule | None = None
         self.datamodule: LightningDataModule | None = None
         self.ckpt_path: str | None = None
@@ -191,7 +197,7 @@ class Trainer(RunFacts):
         self._own_callbacks = list(self.callbacks)
         self.loggers: list[Logger] = self._make_loggers(logger)
 
-    def _apply_fast_dev_run(self, batches: int, logger: object) -> tuple[Logger | None, bool]:
+    def _apply_fast_dev_run(self, batches: int) -> None:
         if batches < 0:
             raise MisconfigurationException(
                 f"fast_dev_run={batches!r} is not a valid configuration. It should be >= 0."
@@ -204,11 +210,12 @@ class Trainer(RunFacts):
         rank_zero_info(
             f"Running in `fast_dev_run` mode: will run one loop of {batches} batch(es). Logging is suppressed."
         )
-        return (DummyLogger() if logger else None), False
 
     def _make_loggers(self, logger: object) -> list[Logger]:
-        if logger is False or (self.fast_dev_run and logger is None):
+        if logger is False or logger == []:
             return []
+        if self.fast_dev_run:
+            return [DummyLogger()]
         if logger is None or logger is True:
             from facula_lightning.loggers.csv_logs import CSVLogger
 
@@ -325,7 +332,7 @@ class Trainer(RunFacts):
         """Attach the model, and let callbacks know of an exception."""
         if not isinstance(model, LightningModule):
             raise TypeError(f"`model` must be a `LightningModule`, got `{type(model).__qualname__}`")
-        self.state = "running"
+        self._status, self._method = "running", name
         self.training_stage = name
         self.lightning_module = model
         self.datamodule = datamodule
@@ -335,11 +342,11 @@ class Trainer(RunFacts):
         try:
             with noting_signals(self):
                 yield
-            self.state = "finished"
+            self._status = "finished"
         except TunerExit:
             self.strategy.teardown()
             self._call_stage_hook("teardown", name)
-            self.state = "finished"
+            self._status = "finished"
         except KeyboardInterrupt as error:
             rank_zero_info("Detected KeyboardInterrupt, attempting graceful shutdown ...")
             self._interrupt(error)
@@ -355,7 +362,7 @@ class Trainer(RunFacts):
             self._logging.current_hook = None
 
     def _interrupt(self, error: BaseException) -> None:
-        self.state = "interrupted"
+        self._status = "interrupted"
         if self._profiler is not None:
             self._profiler.teardown(self.training_stage)
         self.interrupted = True
@@ -394,7 +401,7 @@ class Trainer(RunFacts):
             self._checkpoints.restore_module(checkpoint)
             self._checkpoints.restore_callbacks(checkpoint)
         if name == "fit":
-            self._optimization = Optimization(self)
+            self._optimization = Optimization(self, self.global_step)
             self._optimization.configure()
             if checkpoint is not None:
                 self._checkpoints.restore_training(checkpoint)
@@ -463,13 +470,22 @@ class Trainer(RunFacts):
     def _log_hyperparams(self) -> None:
         if not self.enable_autolog_hparams:
             return
-        found: dict[str, Any] = {}
-        for owner in (self.datamodule, self.lightning_module):
-            if owner is not None and getattr(owner, "_log_hyperparams", False):
-                found.update(owner.hparams_initial)
-        found.pop("_class_path", None)  # how a command line keeps the model's class
+        owners = [self.lightning_module, self.datamodule]
+        all_given = [dict(each.hparams_initial) for each in owners if each is not None and each._log_hyperparams]
+        for given in all_given:
+            given.pop("_class_path", None)  # how a command line keeps the model's class
+        if len(all_given) == 2 and self.loggers:
+            of_model, of_data = all_given
+            differing = sorted(key for key in of_model.keys() & of_data.keys() if _differ(of_model[key], of_data[key]))
+            if differing:
+                raise RuntimeError(
+                    f"Error while merging hparams: the keys {differing} are present in both the LightningModule's and"
+                    " LightningDataModule's hparams but have different values."
+                )
         for logger in self.loggers:
-            logger.log_hyperparams(found)
+            if all_given:
+                logger.log_hyperparams({key: value for given in all_given for key, value in given.items()})
+            logger.log_graph(self.lightning_module)
             logger.save()
 
     # Checks
@@ -576,3 +592,10 @@ class Trainer(RunFacts):
     def init_module(self, empty_init: bool | None = None) -> AbstractContextManager[None]:
         """Return the context in which new layers get the trainer's type; with ``empty_init`` no weights are drawn."""
         return new_layers(self.precision_plugin, empty_init)
+
+
+def _differ(value: object, other: object) -> bool:
+    """Return whether two hyper-parameters of the same name are not the same; tensors are where they are one object."""
+    if type(value) is not type(other):
+        return True
+    return value is not other if isinstance(value, facula.Tensor) else bool(value != other)
