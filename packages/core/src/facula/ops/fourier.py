@@ -16,84 +16,88 @@ from facula.types import Tensor
 
 __all__ = ["istft", "stft"]
 
-# Four primitives, none scaled: the complex transform and its inverse, each the gradient of the other; the transform of
-# real numbers, whose gradient is the inverse of a spectrum with zeros in its other half; and the one back to real numbers.
-# All else is scaling, padding and cutting. NumPy computes in double precision for float64 only.
+# Four primitives, with a factor that norms and lengths ask for: the complex transform along some dimensions and its inverse,
+# each the gradient of the other; the transform of real numbers, whose gradient is the inverse of a spectrum with zeros in its
+# other half; and the one back to real numbers. All else is padding and cutting. NumPy computes in double precision for
+# float64 only.
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, axis: _backward(g, axis=axis)})
-def _forward(xp, x, *, axis):
-    return xp.fft.fft(x, axis=axis).astype(_complex(x.dtype), copy=False)
+@primitive(dtype=to_float, vjp={"x": lambda g, axes, scale: _backward(g, axes=axes, scale=scale)})
+def _forward(xp, x, *, axes, scale):
+    return _times(xp.fft.fftn(x, axes=axes).astype(_complex(x.dtype), copy=False), scale)
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, axis: _forward(g, axis=axis)})
-def _backward(xp, x, *, axis):
-    return xp.fft.ifft(x, axis=axis, norm="forward").astype(_complex(x.dtype), copy=False)
+@primitive(dtype=to_float, vjp={"x": lambda g, axes, scale: _forward(g, axes=axes, scale=scale)})
+def _backward(xp, x, *, axes, scale):
+    return _times(xp.fft.ifftn(x, axes=axes, norm="forward").astype(_complex(x.dtype), copy=False), scale)
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, x_shape, axis: _real_gradient(g, x_shape[axis], axis)})
-def _real_forward(xp, x, *, axis):
-    return xp.fft.rfft(x, axis=axis).astype(_complex(x.dtype), copy=False)
+@primitive(dtype=to_float, vjp={"x": lambda g, x_shape, axis, scale: _real_gradient(g, x_shape[axis], axis, scale)})
+def _real_forward(xp, x, *, axis, scale):
+    return _times(xp.fft.rfft(x, axis=axis).astype(_complex(x.dtype), copy=False), scale)
 
 
-@primitive(dtype=to_float, vjp={"x": lambda g, x_shape, length, axis: _half_gradient(g, length, axis)})
-def _real_backward(xp, x, *, length, axis):
+@primitive(dtype=to_float, vjp={"x": lambda g, length, axis, scale: _half_gradient(g, length, axis, scale)})
+def _real_backward(xp, x, *, length, axis, scale):
     """Return the real numbers whose transform starts as ``x``; what no real signal has, imaginary parts at frequency 0
     and in the middle, counts for nothing.
     """
-    return xp.fft.irfft(x, n=length, axis=axis, norm="forward").astype(_real(x.dtype), copy=False)
+    return _times(xp.fft.irfft(x, n=length, axis=axis, norm="forward").astype(_real(x.dtype), copy=False), scale)
 
 
 @primitive(
     dtype=to_float,
     vjp={
-        "x": lambda g, x_shape, window: _real_gradient(g, x_shape[-1], g.dim() - 1) * window,
-        "window": lambda g, x, x_shape: _sum_to_row(_real_gradient(g, x_shape[-1], g.dim() - 1) * x),
+        "x": lambda g, x_shape, window, scale: _real_gradient(g, x_shape[-1], g.dim() - 1, scale) * window,
+        "window": lambda g, x, x_shape, scale: _sum_to_row(_real_gradient(g, x_shape[-1], g.dim() - 1, scale) * x),
     },
 )
-def _short_time(xp, x, window):
+def _short_time(xp, x, window, *, scale):
     """Return the transforms of the last dimension of real numbers, first times a window."""
-    return xp.fft.rfft(x * window).astype(_complex(x.dtype), copy=False)
+    return _times(xp.fft.rfft(x * window).astype(_complex(x.dtype), copy=False), scale)
 
 
-_short_time.native("rfft")
+def _times(x, scale):
+    if scale != 1.0:
+        x *= scale
+    return x
 
 
 def _sum_to_row(rows: Tensor) -> Tensor:
     return rows.reshape(-1, rows.shape[-1]).sum(0)
 
 
-# The kernels transform along the last dimension.
+# The kernels of real numbers transform along the last dimension.
 
 
 @_forward.kernel("native")
-def _forward_native(x, *, axis):
-    return _complex_native(x, axis, False)
+def _forward_native(x, *, axes, scale):
+    return native.kernels.fft(x, False, axes, scale)
 
 
 @_backward.kernel("native")
-def _backward_native(x, *, axis):
-    return _complex_native(x, axis, True)
-
-
-def _complex_native(x, axis, inverse):
-    found = NotImplemented if axis == x.ndim - 1 else native.kernels.fft_along(x, inverse, axis)
-    return _along_last(x, axis, native.kernels.fft, inverse) if found is NotImplemented else found
+def _backward_native(x, *, axes, scale):
+    return native.kernels.fft(x, True, axes, scale)
 
 
 @_real_forward.kernel("native")
-def _real_forward_native(x, *, axis):
-    return _along_last(x, axis, native.kernels.rfft)
+def _real_forward_native(x, *, axis, scale):
+    return _along_last(x, axis, native.kernels.rfft, scale)
 
 
 @_real_backward.kernel("native")
-def _real_backward_native(x, *, length, axis):
-    return _along_last(x, axis, native.kernels.irfft, length)
+def _real_backward_native(x, *, length, axis, scale):
+    return _along_last(x, axis, native.kernels.irfft, length, scale)
+
+
+@_short_time.kernel("native")
+def _short_time_native(x, window, *, scale):
+    return native.kernels.rfft(x, scale, window)
 
 
 def _along_last(x, axis, kernel, *options):
     if axis == x.ndim - 1:
-        return kernel(x, *options)
+        return kernel(x if x.strides[-1] == x.itemsize else np.ascontiguousarray(x), *options)
     result = kernel(np.ascontiguousarray(np.moveaxis(x, axis, -1)), *options)
     return result if result is NotImplemented else np.moveaxis(result, -1, axis)
 
@@ -106,12 +110,12 @@ def _real(dtype: np.dtype) -> type:
     return np.float64 if dtype in (np.float64, np.complex128) else np.float32
 
 
-def _real_gradient(g: Tensor, length: int, axis: int) -> Tensor:
+def _real_gradient(g: Tensor, length: int, axis: int, scale: float) -> Tensor:
     """Return the gradient of the real input: the real part of the transform back, of the half that was kept."""
-    return _backward(_resized(g, axis, length), axis=axis).real
+    return _backward(_resized(g, axis, length), axes=(axis,), scale=scale).real
 
 
-def _half_gradient(g: Tensor, length: int, axis: int) -> Tensor:
+def _half_gradient(g: Tensor, length: int, axis: int, scale: float) -> Tensor:
     """Return the gradient of the half spectrum that gave real numbers: points between the first and the middle stand for
     two each.
     """
@@ -120,7 +124,7 @@ def _half_gradient(g: Tensor, length: int, axis: int) -> Tensor:
     if length % 2 == 0:
         weights[-1] = 1.0
     shape = [-1 if at == axis else 1 for at in range(g.dim())]
-    return _real_forward(g, axis=axis) * wrap(weights.reshape(shape)).to(device=g.device)
+    return _real_forward(g, axis=axis, scale=scale) * wrap(weights.reshape(shape)).to(device=g.device)
 
 
 def _resized(input: Tensor, axis: int, length: int) -> Tensor:
@@ -176,10 +180,6 @@ def _length(input: Tensor, n: int | None, axis: int) -> int:
     return _check_points(input.shape[axis] if n is None else n)
 
 
-def _scaled(result: Tensor, factor: float) -> Tensor:
-    return result if factor == 1.0 else result * factor
-
-
 def _given(result: Tensor, out: Tensor | None, name: str) -> Tensor:
     """Return the result, in ``out`` where that is given; a spectrum does not go into a real tensor, nor a signal into a
     complex one.
@@ -206,8 +206,8 @@ def fft(
     """
     axis = _axis(input, dim)
     length = _length(input, n, axis)
-    result = _scaled(_forward(_resized(_as_complex(input), axis, length), axis=axis), _scale(norm, length, False))
-    return _given(result, out, "fft")
+    scale = _scale(norm, length, False)
+    return _given(_forward(_resized(_as_complex(input), axis, length), axes=(axis,), scale=scale), out, "fft")
 
 
 def ifft(
@@ -220,8 +220,8 @@ def ifft(
     """
     axis = _axis(input, dim)
     length = _length(input, n, axis)
-    result = _scaled(_backward(_resized(_as_complex(input), axis, length), axis=axis), _scale(norm, length, True))
-    return _given(result, out, "ifft")
+    scale = _scale(norm, length, True)
+    return _given(_backward(_resized(_as_complex(input), axis, length), axes=(axis,), scale=scale), out, "ifft")
 
 
 def rfft(
@@ -240,7 +240,7 @@ def _half_spectrum(input: Tensor, n: int | None, axis: int, norm: str | None, na
         raise RuntimeError(f"{name} expects a real input tensor, but got {input.dtype.name.title()}")
     _check_precision(input)
     length = _length(input, n, axis)
-    return _scaled(_real_forward(_resized(input, axis, length), axis=axis), _scale(norm, length, False))
+    return _real_forward(_resized(input, axis, length), axis=axis, scale=_scale(norm, length, False))
 
 
 def irfft(
@@ -254,8 +254,7 @@ def irfft(
     axis = _axis(input, dim)
     length = _check_points(2 * (input.shape[axis] - 1) if n is None else n)
     half = _resized(_as_complex(input), axis, length // 2 + 1)
-    result = _scaled(_real_backward(half, length=length, axis=axis), _scale(norm, length, True))
-    return _given(result, out, "irfft")
+    return _given(_real_backward(half, length=length, axis=axis, scale=_scale(norm, length, True)), out, "irfft")
 
 
 #: A transform of conjugate-symmetric tensors is the real inverse one with the scaling on the other side.
@@ -314,12 +313,16 @@ def _several(input: Tensor, s: Sizes, dim: Sizes, name: str | None = None) -> tu
     return dims, sizes
 
 
-def _along_each(
-    transform: Callable[..., Tensor], input: Tensor, dims: list[int], sizes: list[int | None], norm: str | None
-) -> Tensor:
+def _along_all(input: Tensor, dims: list[int], sizes: list[int | None], norm: str | None, inverse: bool) -> Tensor:
+    """Return the complex transform along dimensions, of so many points each."""
+    scale = _scale(norm, 1, inverse)
     for axis, n in zip(dims, sizes):
-        input = transform(input, n, axis, norm)
-    return input
+        length = _length(input, n, axis)
+        input = _resized(input, axis, length)
+        scale *= _scale(norm, length, inverse)
+    if not dims:
+        return input
+    return (_backward if inverse else _forward)(input, axes=tuple(dims), scale=scale)
 
 
 def fftn(
@@ -332,7 +335,7 @@ def fftn(
             [0., 0.]])
     """
     dims, sizes = _several(input, s, dim)
-    return _given(_along_each(fft, _as_complex(input), dims, sizes, norm), out, "fftn")
+    return _given(_along_all(_as_complex(input), dims, sizes, norm, False), out, "fftn")
 
 
 def ifftn(
@@ -345,7 +348,7 @@ def ifftn(
             [0., 0.]])
     """
     dims, sizes = _several(input, s, dim)
-    return _given(_along_each(ifft, _as_complex(input), dims, sizes, norm), out, "ifftn")
+    return _given(_along_all(_as_complex(input), dims, sizes, norm, True), out, "ifftn")
 
 
 def rfftn(
@@ -358,7 +361,7 @@ def rfftn(
     """
     dims, sizes = _several(input, s, dim, "rfftn")
     half = _half_spectrum(input, sizes[-1], dims[-1], norm, "rfftn")
-    return _given(_along_each(fft, half, dims[:-1], sizes[:-1], norm), out, "rfftn")
+    return _given(_along_all(half, dims[:-1], sizes[:-1], norm, False), out, "rfftn")
 
 
 def irfftn(
@@ -370,7 +373,7 @@ def irfftn(
     facula.Size([2, 4])
     """
     dims, sizes = _several_of_half(input, s, dim, "irfftn")
-    result = irfft(_along_each(ifft, _as_complex(input), dims[:-1], sizes[:-1], norm), sizes[-1], dims[-1], norm)
+    result = irfft(_along_all(_as_complex(input), dims[:-1], sizes[:-1], norm, True), sizes[-1], dims[-1], norm)
     return _given(result, out, "irfftn")
 
 
@@ -390,7 +393,7 @@ def hfftn(
     facula.Size([2, 4])
     """
     dims, sizes = _several_of_half(input, s, dim, "hfftn")
-    result = hfft(_along_each(fft, _as_complex(input), dims[:-1], sizes[:-1], norm), sizes[-1], dims[-1], norm)
+    result = hfft(_along_all(_as_complex(input), dims[:-1], sizes[:-1], norm, False), sizes[-1], dims[-1], norm)
     return _given(result, out, "hfftn")
 
 
@@ -404,7 +407,7 @@ def ihfftn(
     """
     dims, sizes = _several(input, s, dim, "ihfftn")
     half = _half_spectrum(input, sizes[-1], dims[-1], _SWAPPED.get(norm, norm), "ihfftn").conj()
-    return _given(_along_each(ifft, half, dims[:-1], sizes[:-1], norm), out, "ihfftn")
+    return _given(_along_all(half, dims[:-1], sizes[:-1], norm, True), out, "ihfftn")
 
 
 def fft2(
@@ -516,11 +519,12 @@ def stft(
     if not 0 < width <= n_fft:
         raise RuntimeError(f"stft: expected 0 < win_length <= n_fft, but got win_length={width}")
     frames, factors = signal.unfold(-1, n_fft, hop), _window(window, width, n_fft, input)
+    norm = "ortho" if normalized else None
     if onesided and not input.is_complex() and not factors.is_complex():
-        spectrum = _short_time(frames, factors)
+        spectrum = _short_time(frames, factors, scale=_scale(norm, n_fft, False))
     else:
-        spectrum = rfft(frames * factors) if onesided else fft(frames * factors)
-    spectrum = _scaled(spectrum, _scale("ortho" if normalized else None, n_fft, False)).transpose(-2, -1)
+        spectrum = (rfft if onesided else fft)(frames * factors, norm=norm)
+    spectrum = spectrum.transpose(-2, -1)
     spectrum = spectrum if input.dim() == 2 else spectrum.squeeze(0)
     return spectrum if return_complex else spectrum.view_as_real()
 
