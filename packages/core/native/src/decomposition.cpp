@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "matrices.h"
+#include "reflectors.h"
+#include "small_matrices.h"
 #include "triangular.h"
 
 namespace facula {
@@ -88,7 +90,9 @@ PyObject* cholesky_of(const Array& x, const Matrices& shape) {
   bool done;
   {
     WithoutGil unlocked;
-    done = for_each_matrix(shape.count, shape.rows * shape.size(),
+    done = is_small_batch(shape.count, shape.rows, shape.rows)
+               ? factor_small(result.data<T>(), shape.count, shape.rows)
+               : for_each_matrix(shape.count, shape.rows * shape.size(),
                            [&](Index at) { return factor_positive(*known, result.data<T>() + at * shape.size(), shape.rows); });
   }
   return done ? result.release() : declined();
@@ -128,6 +132,23 @@ bool orthogonalize(const lapack::Functions<T>& known, const T* x, Integer rows, 
   return info == 0;
 }
 
+// The same for larger matrices, by blocks of reflections.
+template <class T>
+bool orthogonalize_by_blocks(const T* x, Index rows, Index columns, Index wide, T* q, T* r) {
+  Blocks<T> blocks;
+  std::vector<T> a(x, x + rows * columns);
+  if (!factor_orthogonal(a.data(), columns, rows, columns, &blocks)) return false;
+  for (Index i = 0; i < wide; ++i) {
+    for (Index j = 0; j < columns; ++j) r[i * columns + j] = i <= j && i < rows ? a[static_cast<size_t>(i * columns + j)] : T(0);
+  }
+  std::fill(q, q + rows * wide, T(0));
+  for (Index i = 0; i < std::min(rows, wide); ++i) q[i * wide + i] = 1;
+  return reflect_all(blocks, q, wide, wide, false, true);
+}
+
+// From how many columns and rows on blocks repay.
+constexpr Index kSideOfBlocks = 48;
+
 template <class T>
 PyObject* qr_of(const Array& x, const Matrices& shape, bool complete) {
   const auto* known = lapack::functions<T>();
@@ -139,39 +160,41 @@ PyObject* qr_of(const Array& x, const Matrices& shape, bool complete) {
   {
     WithoutGil unlocked;
     done = for_each_matrix(shape.count, shape.size() * wide, [&](Index at) {
-      return orthogonalize(*known, x.data<T>() + at * shape.size(), rows, columns, wide, q.data<T>() + at * rows * wide,
-                           r.data<T>() + at * wide * columns, wide);
+      const T* from = x.data<T>() + at * shape.size();
+      T *own_q = q.data<T>() + at * rows * wide, *own_r = r.data<T>() + at * wide * columns;
+      return (std::min(rows, columns) >= kSideOfBlocks && orthogonalize_by_blocks(from, rows, columns, wide, own_q, own_r)) ||
+             orthogonalize(*known, from, rows, columns, wide, own_q, own_r, wide);
     });
   }
   return done ? Py_BuildValue("(NN)", q.release(), r.release()) : declined();
 }
 
-// Eigenvalues and eigenvectors as syevd takes its way, but with the turn back from the tridiagonal form on two threads, each
-// with half of the vectors. False where syevd would scale the matrix first.
+// Eigenvalues and eigenvectors (as rows' columns) as syevd takes its way, but with the turn back from the tridiagonal form by
+// blocks. False where syevd would scale the matrix first.
 template <class T>
 bool decompose_symmetric(const lapack::Functions<T>& known, T* a, bool lower, Integer size, T* values, T* vectors) {
   T largest = 0;
   for (Index i = 0; i < size * size; ++i) largest = std::max(largest, std::abs(a[i]));
   const T small = std::sqrt(std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon());
   if (!(largest > small && largest < 1 / small)) return false;
+  // LAPACK's lower triangle, by columns, is the upper one by rows: its reflections come in order.
+  if (lower) {
+    for (Index i = 0; i < size; ++i) {
+      for (Index j = 0; j < i; ++j) a[j * size + i] = a[i * size + j];
+    }
+  }
   const Integer work_size = std::max<Integer>(1 + 4 * size + size * size, 64 * size), integers = 3 + 5 * size;
   Room<T> room;
-  T* work = room.at_least(2 * size + 2 * work_size);
-  T *beside = work + 2 * work_size, *factors = beside + size;
+  T* work = room.at_least(2 * size + work_size + size * size);
+  T *beside = work + work_size, *factors = beside + size, *by_columns = factors + size;
   room.integers.resize(static_cast<size_t>(integers));
-  const char* triangle = lower ? "U" : "L";  // by columns
   Integer info = 0;
-  known.sytrd(triangle, &size, a, &size, values, beside, factors, work, &work_size, &info);
+  known.sytrd("L", &size, a, &size, values, beside, factors, work, &work_size, &info);
   if (info != 0) return false;
-  known.stedc("I", &size, values, beside, vectors, &size, work, &work_size, room.integers.data(), &integers, &info);
+  known.stedc("I", &size, values, beside, by_columns, &size, work, &work_size, room.integers.data(), &integers, &info);
   if (info != 0) return false;
-  parallel_tasks(2, [&](Index half) {
-    const Integer first = half == 0 ? 0 : size / 2, count = half == 0 ? size / 2 : size - size / 2;
-    Integer failed = 0;
-    known.ormtr("L", triangle, "N", &size, &count, a, &size, factors, vectors + first * size, &size, work + half * work_size,
-                &work_size, &failed);
-  });
-  return true;
+  turn(by_columns, size, size, size, vectors, size);
+  return reflect_all(blocks_of(a, size, size, size - 1, 1, factors), vectors, size, size, false);
 }
 
 // Eigenvalues of a symmetric matrix of which one triangle is looked at, and eigenvectors as columns where wanted.
@@ -183,11 +206,7 @@ bool eigenvalues_of(const lapack::Functions<T>& known, const T* x, Integer size,
   T* a = room.at_least(size * size + work_size);
   std::copy_n(x, size * size, a);
   if (vectors != nullptr && size > 64) {
-    T* by_columns = a + size * size;
-    if (decompose_symmetric(known, a, lower, size, values, by_columns)) {
-      turn(by_columns, size, size, size, vectors, size);
-      return true;
-    }
+    if (decompose_symmetric(known, a, lower, size, values, vectors)) return true;
     std::copy_n(x, size * size, a);
   }
   room.integers.resize(static_cast<size_t>(integers));
@@ -219,33 +238,26 @@ PyObject* eigh_of(const Array& x, const Matrices& shape, bool lower, bool with_v
 }
 
 // Singular values and vectors of a square matrix by columns, as gesdd takes its way, but with the two turns back from the
-// bidiagonal form at the same time. False where gesdd would scale the matrix first.
+// bidiagonal form by blocks; U by rows and V^T by columns, which is V by rows. False where gesdd would scale the matrix first.
 template <class T>
-bool decompose_square(const lapack::Functions<T>& known, T* a, Integer size, T* values, T* u, T* vt) {
+bool decompose_square(const lapack::Functions<T>& known, T* a, Integer size, T* values, T* u, T* v) {
   T largest = 0;
   for (Index i = 0; i < size * size; ++i) largest = std::max(largest, std::abs(a[i]));
   const T small = std::sqrt(std::numeric_limits<T>::min()) / std::numeric_limits<T>::epsilon();
   if (!(largest > small && largest < 1 / small)) return false;
   const Integer work_size = std::max<Integer>(3 * size * size + 4 * size, 128 * size);
   Room<T> room;
-  T* work = room.at_least(3 * size + 2 * work_size);
-  T *beside = work + 2 * work_size, *left = beside + size, *right = left + size;
+  T* work = room.at_least(3 * size + work_size + size * size);
+  T *beside = work + work_size, *left = beside + size, *right = left + size, *by_columns = right + size;
   room.integers.resize(static_cast<size_t>(8 * size));
   Integer info = 0;
   known.gebrd(&size, &size, a, &size, values, beside, left, right, work, &work_size, &info);
   if (info != 0) return false;
-  known.bdsdc("U", "I", &size, values, beside, u, &size, vt, &size, nullptr, nullptr, work, room.integers.data(), &info);
+  known.bdsdc("U", "I", &size, values, beside, by_columns, &size, v, &size, nullptr, nullptr, work, room.integers.data(), &info);
   if (info != 0) return false;
-  parallel_tasks(2, [&](Index side) {
-    Integer failed = 0;
-    T* own = work + side * work_size;
-    if (side == 0) {
-      known.ormbr("Q", "L", "N", &size, &size, &size, a, &size, left, u, &size, own, &work_size, &failed);
-    } else {
-      known.ormbr("P", "R", "T", &size, &size, &size, a, &size, right, vt, &size, own, &work_size, &failed);
-    }
-  });
-  return true;
+  turn(by_columns, size, size, size, u, size);
+  return reflect_all(blocks_of(a, size, size, size, 0, left), u, size, size, false) &&
+         reflect_all(blocks_of(a, size, size, size - 1, 1, right, true), v, size, size, false);
 }
 
 template <class T>
@@ -260,7 +272,10 @@ bool singular_values_of(const lapack::Functions<T>& known, const T* x, Integer r
   room.integers.resize(static_cast<size_t>(8 * count));
   turn(x, columns, rows, columns, a, rows);
   const bool in_parts = u != nullptr && rows == columns && count > 32;
-  if (!in_parts || !decompose_square(known, a, count, values, left, right)) {
+  if (in_parts && decompose_square(known, a, count, values, u, right)) {
+    turn(right, count, count, count, vh, count);
+    return true;
+  } else {
     if (in_parts) turn(x, columns, rows, columns, a, rows);
     Integer info = 0;
     known.gesdd(u == nullptr ? "N" : full ? "A" : "S", &rows, &columns, a, &rows, values, left, &rows, right, &v_high, work, &work_size,
@@ -294,6 +309,49 @@ PyObject* svd_of(const Array& x, const Matrices& shape, bool full, bool with_vec
   return with_vectors ? Py_BuildValue("(NNN)", u.release(), values.release(), vh.release()) : values.release();
 }
 
+// The X for which A X is nearest to B, by a QR decomposition whose Q is never made: in place of the first rows of B. False
+// where columns of A may depend on each other: singular values lie between 1 / |inverse of R| and |R|, of which the
+// Frobenius norm is a bound.
+template <class T>
+bool least_squares_of(const T* x, Index rows, Index columns, T* b, Index wide, double tolerance) {
+  std::vector<T> a(x, x + rows * columns);
+  Blocks<T> blocks;
+  if (!factor_orthogonal(a.data(), columns, rows, columns, &blocks)) return false;
+  std::vector<T> inverse(static_cast<size_t>(columns * columns));
+  for (Index i = 0; i < columns; ++i) inverse[static_cast<size_t>(i * columns + i)] = 1;
+  const Triangle<T> upper = {{a.data(), columns, 1}, true, false};
+  if (!substitute(upper, columns, inverse.data(), columns, columns)) return false;
+  double largest = 0, least = 0;
+  for (Index i = 0; i < columns; ++i) {
+    for (Index j = i; j < columns; ++j) {
+      const double value = a[static_cast<size_t>(i * columns + j)], other = inverse[static_cast<size_t>(i * columns + j)];
+      largest += value * value;
+      least += other * other;
+    }
+  }
+  if (!(1 / std::sqrt(least) > tolerance * std::sqrt(largest))) return false;
+  return reflect_all(blocks, b, wide, wide, true) && substitute(upper, columns, b, wide, wide);
+}
+
+template <class T>
+PyObject* least_squares_of_all(const Array& x, const Array& b, const Matrices& shape, double tolerance) {
+  const Index rows = shape.rows, columns = shape.columns, wide = b.shape(-1);
+  Array result = with_last(b, columns, wide);
+  if (!result) return nullptr;
+  bool done;
+  {
+    WithoutGil unlocked;
+    done = for_each_matrix(shape.count, 2 * shape.size() * columns, [&](Index at) {
+      const T* right = b.data<T>() + at * rows * wide;
+      std::vector<T> room(right, right + rows * wide);
+      if (!least_squares_of(x.data<T>() + at * shape.size(), rows, columns, room.data(), wide, tolerance)) return false;
+      std::copy_n(room.data(), columns * wide, result.data<T>() + at * columns * wide);
+      return true;
+    });
+  }
+  return done ? result.release() : declined();
+}
+
 // Calls `body(dense, shape, number)` for matrices in a type LAPACK has, with a 0 of that type.
 template <class Function>
 PyObject* of_matrices(PyObject* object, bool square, const Function& body) {
@@ -311,6 +369,17 @@ KERNEL(cholesky, "cholesky(a): the lower triangular l with l @ l.T = a") {
   return of_matrices(args[0], true, [](const Array& x, const Matrices& shape, auto zero) {
     return cholesky_of<decltype(zero)>(x, shape);
   });
+}
+
+KERNEL(least_squares, "least_squares(a, b, tolerance): the x with a @ x nearest to b, of independent columns") {
+  Matrices shape, right;
+  if (count != 3 || !read_matrices(args[0], &shape) || !read_matrices(args[1], &right) || !PyFloat_Check(args[2])) return declined();
+  if (shape.rows < shape.columns || right.rows != shape.rows || !same_batch(Array(args[0]), Array(args[1]))) return declined();
+  const Dense a(args[0]), b(args[1]);
+  if (!a || !b) return nullptr;
+  const double tolerance = PyFloat_AS_DOUBLE(args[2]);
+  return a->type() == Type::float32 ? least_squares_of_all<float>(*a, *b, shape, tolerance)
+                                    : least_squares_of_all<double>(*a, *b, shape, tolerance);
 }
 
 KERNEL(qr, "qr(a, complete): orthonormal q and upper triangular r with q @ r = a") {

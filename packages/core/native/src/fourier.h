@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "array.h"
+#include "squares.h"
 #include "vector.h"
 
 namespace facula {
@@ -430,96 +431,6 @@ void transform_lanes_to(const Plan<T>& plan, const From& from, V* u, V* v, const
   passes.next(from, ToLanes<V>{u});
   for (; passes.left() > 1; std::swap(u, v)) passes.next(FromLanes<V>{u}, ToLanes<V>{v});
   passes.next(FromLanes<V>{u}, to);
-}
-
-// Rows and columns of a square of vectors change places: blocks of half its side, then within those blocks.
-template <class T, int width, class V>
-ALWAYS_INLINE void turn_blocks(V* rows) {
-  constexpr int lanes = VectorOf<T>::lanes;
-  using Places = std::conditional_t<sizeof(T) == 4, Ints, Longs>;
-  Places low, high;
-  for (int lane = 0; lane < lanes; ++lane) {
-    low[lane] = (lane & width) == 0 ? lane : lanes + (lane - width);
-    high[lane] = (lane & width) == 0 ? lane + width : lanes + lane;
-  }
-#pragma GCC unroll 16
-  for (int row = 0; row < lanes; ++row) {
-    if ((row & width) != 0) continue;
-    const V a = rows[row], b = rows[row + width];
-    rows[row] = __builtin_shuffle(a, b, low);
-    rows[row + width] = __builtin_shuffle(a, b, high);
-  }
-}
-
-template <class T, class V>
-ALWAYS_INLINE void turn_square(V* rows) {
-  constexpr int lanes = VectorOf<T>::lanes;
-  if constexpr (lanes >= 16) turn_blocks<T, 8>(rows);
-  if constexpr (lanes >= 8) turn_blocks<T, 4>(rows);
-  if constexpr (lanes >= 4) turn_blocks<T, 2>(rows);
-  if constexpr (lanes >= 2) turn_blocks<T, 1>(rows);
-}
-
-// From rows to those of the next group, which is asked for while this one is worked on, as if all lay equally far apart.
-template <class T, class Pointer>
-ALWAYS_INLINE Index distance_to_next(const Pointer* rows, int count) {
-  return count < 2 ? 0 : (rows[1] - rows[0]) * VectorOf<T>::lanes;
-}
-
-// The numbers of `count` rows, at most one a lane, as vectors: to[i] is element i of all rows, times that of a window. Other
-// lanes hold what nobody reads.
-template <class T, class V>
-void rows_to_lanes(const T* const* rows, int count, Index length, V* to, const T* window = nullptr) {
-  constexpr int lanes = VectorOf<T>::lanes;
-  const T* from[lanes];
-  for (int row = 0; row < lanes; ++row) from[row] = rows[row < count ? row : 0];
-  const Index next = distance_to_next<T>(rows, count);
-  Index i = 0;
-  for (; i < length && length >= lanes; i += lanes) {
-    i = std::min(i, length - lanes);  // the last square overlaps the one before
-    V square[lanes];
-#pragma GCC unroll 16
-    for (int row = 0; row < lanes; ++row) {
-      square[row] = load(from[row] + i);
-      __builtin_prefetch(from[row] + i + next, 0, 2);
-    }
-    if (window != nullptr) {
-      const V factors = load(window + i);
-#pragma GCC unroll 16
-      for (int row = 0; row < lanes; ++row) square[row] *= factors;
-    }
-    turn_square<T>(square);
-#pragma GCC unroll 16
-    for (int row = 0; row < lanes; ++row) to[i + row] = square[row];
-  }
-  for (; i < length; ++i) {
-    V value{};
-    for (int row = 0; row < count; ++row) value[row] = rows[row][i];
-    to[i] = window == nullptr ? value : value * window[i];
-  }
-}
-
-template <class T, class V>
-void lanes_to_rows(const V* from, T* const* rows, int count, Index length) {
-  constexpr int lanes = VectorOf<T>::lanes;
-  const Index next = distance_to_next<T>(rows, count);
-  Index i = 0;
-  for (; i < length && length >= lanes; i += lanes) {
-    i = std::min(i, length - lanes);
-    V square[lanes];
-#pragma GCC unroll 16
-    for (int row = 0; row < lanes; ++row) square[row] = from[i + row];
-    turn_square<T>(square);
-#pragma GCC unroll 16
-    for (int row = 0; row < lanes; ++row) {
-      if (row >= count) continue;
-      store(rows[row] + i, square[row]);
-      __builtin_prefetch(rows[row] + i + next, 0, 2);
-    }
-  }
-  for (; i < length; ++i) {
-    for (int row = 0; row < count; ++row) rows[row][i] = from[i][row];
-  }
 }
 
 }  // namespace facula

@@ -63,12 +63,56 @@ ALWAYS_INLINE bool fits(int64_t index, Index length) { return static_cast<uint64
 // Rows of as many elements that one thread takes.
 Index rows_of_grain(Index length) { return std::max<Index>(1, kGrain / std::max<Index>(1, length)); }
 
+// Elements of a row at indices, as `to[i] = row[index[i] * step + i * own]`; false where an index is none of `length` places.
+template <class T>
+__attribute__((noinline)) bool take_elements(const T* row, const int64_t* index, Index number, Index length, Index step, Index own, T* to) {
+  Index i = 0;
+  bool inside = true;
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  if constexpr (sizeof(T) >= 4) {
+    const __m512i most = _mm512_set1_epi64(length), steps = _mm512_set1_epi64(step), further = _mm512_set1_epi64(8 * own);
+    __m512i places = _mm512_mullo_epi64(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi64(own));
+    for (; i + 8 <= number; i += 8) {
+      const __m512i at = _mm512_loadu_si512(index + i);
+      const __mmask8 fit = _mm512_cmplt_epu64_mask(at, most);
+      inside = inside && fit == 0xff;
+      const __m512i where = step == 1 && own == 0 ? at : _mm512_add_epi64(_mm512_mullo_epi64(at, steps), places);
+      if constexpr (sizeof(T) == 4) {
+        const __m256i found = _mm512_mask_i64gather_epi32(_mm256_setzero_si256(), fit, where, row, 4);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), found);
+      } else {
+        _mm512_storeu_si512(to + i, _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), fit, where, row, 8));
+      }
+      places = _mm512_add_epi64(places, further);
+    }
+  }
+#endif
+  // Without a way out of the loop, so that several elements are under way.
+  for (; i < number; ++i) {
+    const bool fit = fits(index[i], length);
+    inside = inside && fit;
+    to[i] = row[(fit ? index[i] : 0) * step + i * own];
+  }
+  return inside;
+}
+
 // The slices of x, `outer` blocks of `length` slices of `inner` bytes, at indices.
 bool take_slices(const char* x, const int64_t* index, Index number, Index outer, Index length, Index inner, char* y) {
   std::atomic<bool> inside{true};
   const auto work = [&](auto fixed) {
     constexpr Index bytes = decltype(fixed)::value;
     const Index wide = bytes == 0 ? inner : bytes;
+    if constexpr (bytes != 0) {
+      using T = std::conditional_t<bytes == 1, uint8_t, std::conditional_t<bytes == 2, uint16_t, std::conditional_t<bytes == 4, uint32_t, uint64_t>>>;
+      if (outer == 1) {
+        parallel_for(number, kGrain, [&](Index begin, Index end) {
+          if (!take_elements(reinterpret_cast<const T*>(x), index + begin, end - begin, length, 1, 0, reinterpret_cast<T*>(y) + begin)) {
+            inside = false;
+          }
+        });
+        return;
+      }
+    }
     parallel_for(outer * number, rows_of_grain(std::max<Index>(1, wide / 16)), [&](Index begin, Index end) {
       Index block = begin / number, at = begin % number;
       for (Index i = begin; i < end; ++i) {
@@ -169,10 +213,23 @@ KERNEL(gather, "gather(x, index, axis): for each index, the element of x there a
       using T = decltype(zero);
       const T* source = x.data<T>();
       T* to = y.data<T>();
-      inside = from.outer * from.inner == 1
-                   ? take_slices(x.data<char>(), index.data<int64_t>(), index.size(), 1, from.length, sizeof(T), y.data<char>())
-                   : for_each_place(index.data<int64_t>(), from.outer, index.shape(static_cast<int>(axis)), from.length, from.inner,
-                                    [=](Index place, Index i) { to[i] = source[place]; });
+      const int64_t* places = index.data<int64_t>();
+      if (from.outer * from.inner == 1) {
+        inside = take_slices(x.data<char>(), places, index.size(), 1, from.length, sizeof(T), y.data<char>());
+        return;
+      }
+      // Rows of the index: along the last dimension each is of one row of x, else of places side by side.
+      const Index number = index.shape(static_cast<int>(axis)), wide = from.inner == 1 ? number : from.inner;
+      std::atomic<bool> fit{true};
+      parallel_for(index.size() / wide, rows_of_grain(wide), [&](Index begin, Index end) {
+        for (Index row = begin; row < end; ++row) {
+          const T* own = source + (from.inner == 1 ? row : row / number) * from.length * from.inner;
+          if (!take_elements(own, places + row * wide, wide, from.length, from.inner, from.inner == 1 ? 0 : 1, to + row * wide)) {
+            fit = false;
+          }
+        }
+      });
+      inside = fit;
     });
   }
   return inside ? y.release() : declined();

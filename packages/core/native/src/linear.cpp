@@ -1,6 +1,7 @@
 // Systems of linear equations, inverses, determinants and triangular factors of float32 and float64, by Gaussian
 // elimination with partial pivoting (Golub and Van Loan, Matrix Computations, 3.4).
 #include "matrices.h"
+#include "small_matrices.h"
 #include "triangular.h"
 
 namespace facula {
@@ -35,6 +36,7 @@ bool solve_one(const T* a, Index size, T* x, Index columns) {
 template <class T>
 bool solve_all(const Array& a, const Matrices& shape, T* x, Index columns) {
   const Index size = shape.rows;
+  if (is_small_batch(shape.count, size, columns)) return solve_small(a.data<T>(), shape.count, size, x, columns, false);
   return for_each_matrix(shape.count, size * size * (size + columns), [&](Index at) {
     return solve_one(a.data<T>() + at * size * size, size, x + at * size * columns, columns);
   });
@@ -43,6 +45,8 @@ bool solve_all(const Array& a, const Matrices& shape, T* x, Index columns) {
 template <class T>
 bool invert_all(const Array& a, const Matrices& shape, T* x) {
   const Index size = shape.rows;
+  if (is_small_batch(shape.count, size, size)) return solve_small(a.data<T>(), shape.count, size, x, size, true);
+  std::memset(x, 0, static_cast<size_t>(shape.count * size * size) * sizeof(T));
   for (Index at = 0; at < shape.count; ++at) {
     for (Index i = 0; i < size; ++i) x[(at * size + i) * size + i] = T(1);
   }
@@ -53,6 +57,9 @@ bool invert_all(const Array& a, const Matrices& shape, T* x) {
 template <class T>
 bool determinants(const Array& a, const Matrices& shape, T* result, T* logarithm) {
   const Index size = shape.rows;
+  if (logarithm == nullptr && is_small_batch(shape.count, size, size)) {
+    return determinants_of_small(a.data<T>(), shape.count, size, result);
+  }
   return for_each_matrix(shape.count, size * size * size, [&](Index at) {
     T* factors = working_copy(a.data<T>() + at * size * size, size * size);
     std::vector<int32_t> pivots(static_cast<size_t>(size));
@@ -137,7 +144,6 @@ KERNEL(inverse, "inverse(a): the inverses of regular matrices") {
   bool done;
   {
     WithoutGil unlocked;
-    std::memset(x.data<char>(), 0, static_cast<size_t>(x.size() * x.item_bytes()));
     done = x.type() == Type::float32 ? invert_all(*a, shape, x.data<float>()) : invert_all(*a, shape, x.data<double>());
   }
   return done ? x.release() : declined();

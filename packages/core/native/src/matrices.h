@@ -23,7 +23,7 @@ struct Matrices {
   Index size() const { return rows * columns; }
 };
 
-bool read_matrices(PyObject* object, Matrices* found) {
+inline bool read_matrices(PyObject* object, Matrices* found) {
   if (!is_array(object)) return false;
   const Array x(object);
   if ((x.type() != Type::float32 && x.type() != Type::float64) || x.dims() < 2 || x.size() == 0) return false;
@@ -31,7 +31,7 @@ bool read_matrices(PyObject* object, Matrices* found) {
   return true;
 }
 
-bool same_batch(const Array& a, const Array& b) {
+inline bool same_batch(const Array& a, const Array& b) {
   return a.type() == b.type() && a.dims() == b.dims() &&
          std::memcmp(a.shape(), b.shape(), sizeof(npy_intp) * (a.dims() - 2)) == 0;
 }
@@ -55,7 +55,7 @@ bool for_each_matrix(Index count, Index work, const Function& body) {
 }
 
 // A new array with the elements of another.
-Array copy_of(const Array& x) {
+inline Array copy_of(const Array& x) {
   Array copy = Array::like(x);
   if (copy) std::memcpy(copy.data<char>(), x.data<char>(), static_cast<size_t>(x.size() * x.item_bytes()));
   return copy;

@@ -1,5 +1,7 @@
 """Exponentials and what is made of them."""
 
+import math
+
 import numpy as np
 import pytest
 from facula.ops import elementary, pointwise
@@ -41,6 +43,51 @@ def test_sines(held, name) -> None:
         found = held(getattr(elementary, name), SPECIAL)
         expected = function(SPECIAL)
     np.testing.assert_array_equal(np.signbit(found[:2]), np.signbit(expected[:2]))
+
+
+#: Functions in double precision, where arguments are, and how far off results may be, relative to each.
+FUNCTIONS = {
+    "_tan": (np.tan, [(-1e-3, 1e-3), (-10, 10), (-1e4, 1e4), (-1e7, 1e7)], 3e-7),
+    "_asin": (np.arcsin, [(-1e-3, 1e-3), (-1, 1), (0.9999, 1)], 4e-7),
+    "_acos": (np.arccos, [(-1, 1), (0.9999, 1)], 3e-7),
+    "_atan": (np.arctan, [(-0.1, 0.1), (-4, 4), (-1e6, 1e6)], 3e-7),
+    "_exp2": (np.exp2, [(-1, 1), (-126, 127)], 1.5e-7),
+    "_erfc": (np.vectorize(math.erfc), [(-0.1, 0.1), (-1, 3), (3, 9)], 6e-7),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_other_functions(held, name) -> None:
+    function, ranges, tolerance = FUNCTIONS[name]
+    random = np.random.default_rng(0)
+    for low, high in ranges:
+        x = random.uniform(low, high, 10_007).astype(np.float32)
+        found = held(getattr(elementary, name), x, tolerance=1e-6)
+        np.testing.assert_allclose(found, function(x.astype(np.float64)), rtol=tolerance)
+    with np.errstate(all="ignore"):
+        edges = np.concatenate([SPECIAL, np.array([1, -1, 1.5, 150, -150, 1e30], np.float32)])
+        found = held(getattr(elementary, name), edges)
+        expected = getattr(elementary, name).forward(np, edges)
+    np.testing.assert_array_equal(np.signbit(found[:2]), np.signbit(expected[:2]))
+
+
+def test_the_inverse_of_the_error_function(held) -> None:
+    x = np.random.default_rng(0).uniform(-4, 4, 10_007)
+    y = np.vectorize(math.erf)(x)
+    near = y.astype(np.float32)
+    found = held(elementary._erfinv, near[np.abs(near) < 1], tolerance=2e-6)
+    slope = 2 / math.sqrt(math.pi) * np.exp(-np.square(found.astype(np.float64)))
+    # To as many digits as the argument has, of which few tell numbers near 1 apart.
+    error = np.abs(np.vectorize(math.erf)(found.astype(np.float64)) - near[np.abs(near) < 1])
+    assert (error < 4e-7 * np.abs(found) * slope + 1e-12).all()
+    edges = np.array([0.0, -0.0, 1.0, -1.0, 1.5, np.nan, np.inf, 1e-40], np.float32)
+    with np.errstate(all="ignore"):
+        held(elementary._erfinv, edges)
+
+
+def test_powers_of_two_are_exact(held) -> None:
+    whole = np.arange(-149, 128, dtype=np.float32)
+    np.testing.assert_array_equal(held(elementary._exp2, whole, tolerance=1.0), np.ldexp(1.0, whole.astype(int)))
 
 
 def test_powers(held) -> None:

@@ -33,6 +33,28 @@ def test_systems_inverses_and_determinants(held, shape, dtype) -> None:
     held(linear_algebra._det, scaled, tolerance=10 * tolerance)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("count", [8, 33, 700])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_many_small_matrices(held, size, count, dtype) -> None:
+    matrix, tolerance = regular(count, size, size, dtype=dtype), TOLERANCE[dtype]
+    for columns in (1, 3, 8):
+        held(linear_algebra._solve, matrix, numbers(count, size, columns, seed=1, dtype=dtype), tolerance=tolerance)
+    held(linear_algebra._inv, matrix, tolerance=tolerance)
+    held(linear_algebra._det, matrix / np.sqrt(9.0 * size).astype(dtype), tolerance=10 * tolerance)
+    positive = matrix @ matrix.swapaxes(1, 2)
+    held(decompositions._cholesky, positive, tolerance=tolerance)
+
+
+@pytest.mark.parametrize("wrong", [0.0, np.nan, np.inf])
+def test_one_small_matrix_that_is_not_regular_is_for_the_array_code(held, wrong) -> None:
+    matrix = regular(40, 3, 3)
+    matrix[39] = wrong
+    for primitive in (linear_algebra._inv, linear_algebra._det, decompositions._cholesky):
+        assert primitive.kernels["native"](matrix) is NotImplemented
+    assert linear_algebra._solve.kernels["native"](matrix, numbers(40, 3, 1)) is NotImplemented
+
+
 @pytest.mark.parametrize("dtype", TYPES)
 def test_strides(held, dtype) -> None:
     matrix, right = regular(70, 70, dtype=dtype), numbers(5, 70, dtype=dtype)

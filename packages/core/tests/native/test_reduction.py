@@ -143,4 +143,17 @@ def test_distances(held) -> None:
     random = np.random.default_rng(0)
     x, y = random.random((70, 9)).astype(np.float32), random.random((33, 9)).astype(np.float32)
     held(norms._euclidean, x, y, tolerance=2e-6)
-    held(norms._euclidean, x[None], y[None], accepts=False)
+    held(norms._euclidean, np.stack([x, x + 1]), np.stack([y, y]), tolerance=2e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 3), (25, 30, 17), (2, 9, 4, 64), (300, 20, 3)])
+def test_distances_by_differences(held, shape, dtype) -> None:
+    *batch, rows, others, columns = shape
+    random = np.random.default_rng(0)
+    x = random.standard_normal((*batch, rows, columns)).astype(dtype)
+    y = random.standard_normal((*batch, others, columns)).astype(dtype)
+    y[..., 0, :] = x[..., 0, :]
+    found = held(norms._euclidean_apart, x, y, tolerance=1e-6 if dtype is np.float32 else 1e-14)
+    assert (found[..., 0, 0] == 0).all()
+    held(norms._euclidean_apart, x, y[..., :0], accepts=False)

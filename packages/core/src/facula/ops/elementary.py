@@ -43,6 +43,9 @@ def _exp2(xp, x):
     return xp.exp2(x)
 
 
+_exp2.native("exp2")
+
+
 def exp2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return 2 raised to each element."""
     return _exp2(input, out=out)
@@ -133,6 +136,9 @@ def _tan(xp, x):
     return xp.tan(x)
 
 
+_tan.native("tan")
+
+
 def tan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the tangent of each angle in radians."""
     return _tan(input, out=out)
@@ -191,6 +197,9 @@ def _asin(xp, x):
     return xp.arcsin(x)
 
 
+_asin.native("asin")
+
+
 def asin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the angle whose sine is each element."""
     return _asin(input, out=out)
@@ -201,6 +210,9 @@ def _acos(xp, x):
     return xp.arccos(x)
 
 
+_acos.native("acos")
+
+
 def acos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the angle whose cosine is each element."""
     return _acos(input, out=out)
@@ -209,6 +221,9 @@ def acos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj(x * x + 1)})
 def _atan(xp, x):
     return xp.arctan(x)
+
+
+_atan.native("atan")
 
 
 def atan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -387,6 +402,9 @@ def _erfc(xp, x):
     return special_functions.erfc(xp, x)
 
 
+_erfc.native("erfc")
+
+
 def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``1 - erf(input)``, exact for large elements."""
     return _erfc(input, out=out)
@@ -398,6 +416,9 @@ def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 )
 def _erfinv(xp, x):
     return special_functions.erfinv(xp, x)
+
+
+_erfinv.native("erfinv")
 
 
 def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:

@@ -45,6 +45,7 @@ def _places(xp, index: Array, axis: int) -> tuple[Any, ...]:
 
 @primitive(vjp={"x": lambda g, index, x_shape, axis: _scatter_sum(g, index, shape=x_shape, axis=axis)})
 def _gather(xp, x, index, *, axis):
+    _bounds(index, x.shape[axis], "gather", axis)
     if all(have == wanted for at, (have, wanted) in enumerate(zip(x.shape, index.shape)) if at != axis):
         return xp.take_along_axis(x, index, axis=axis)
     return x[_places(xp, index, axis)]
@@ -96,10 +97,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
                 f"{list(input.shape)} apart from dimension {axis}"
             )
     if input.dim() == 0 or index.dim() == 0:
-        _bounds(index._array, input.numel(), "gather", 0)
         result = _gather(input.reshape(-1), index.reshape(-1), axis=0).reshape(index.shape)
         return result if out is None else write_out(result, out, "gather")
-    _bounds(index._array, input.shape[axis], "gather", axis)
     return _gather(input, index, axis=axis, out=out)
 
 

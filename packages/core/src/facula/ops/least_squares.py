@@ -78,28 +78,11 @@ def _least_squares(xp, x, other, *, rtol, rank_rtol):
 
 @_least_squares.kernel("native")
 def _least_squares_native(x, other, *, rtol, rank_rtol):
-    """Return the same by a QR decomposition, where all columns are independent beyond doubt.
-
-    Singular values lie between 1 / |inverse of R| and |R|, of which the Frobenius norm is a bound.
-    """
-    columns = x.shape[-1]
-    if x.shape[-2] < columns or x.shape[:-2] != other.shape[:-2]:
+    """Return the same by a QR decomposition, where all columns are independent beyond doubt."""
+    solution = native.kernels.least_squares(x, other, 2 * float(max(rtol, rank_rtol)))
+    if solution is NotImplemented:
         return NotImplemented
-    factors = native.kernels.qr(x, False)
-    if factors is NotImplemented:
-        return NotImplemented
-    q, r = factors
-    with np.errstate(all="ignore"):
-        eye = np.broadcast_to(np.eye(columns, dtype=x.dtype), r.shape)
-        inverse = native.kernels.solve_triangular(r, eye, True, False)
-        if inverse is NotImplemented:
-            return NotImplemented
-        largest, least = np.linalg.norm(r, axis=(-2, -1)), 1 / np.linalg.norm(inverse, axis=(-2, -1))
-        if not np.all(least > 2 * max(rtol, rank_rtol) * largest):
-            return NotImplemented
-        right = np.swapaxes(q, -1, -2) @ other
-        solution = native.kernels.solve_triangular(r, right, True, False)
-    return solution, np.full(x.shape[:-2], columns, np.int64)
+    return solution, np.full(x.shape[:-2], x.shape[-1], np.int64)
 
 
 def _rank(A: Tensor) -> Tensor:

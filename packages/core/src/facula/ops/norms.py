@@ -252,8 +252,8 @@ def cdist(
     by_products = compute_mode == "use_mm_for_euclid_dist" or (
         compute_mode == "use_mm_for_euclid_dist_if_necessary" and builtins.max(x1.shape[-2], x2.shape[-2]) > 25
     )
-    if p == 2 and by_products and x1.numel() and x2.numel():
-        return _euclidean(x1, x2)
+    if p == 2 and x1.numel() and x2.numel():
+        return _euclidean(x1, x2) if by_products else _euclidean_apart(x1, x2)
     return _vector_norm(
         x1.unsqueeze(-2) - x2.unsqueeze(-3),
         order=builtins.float(p),
@@ -277,7 +277,27 @@ def _euclidean(xp, x, other):
 @_euclidean.kernel("native")
 def _euclidean_native(x, other):
     products = native.kernels.mm_nt(x, other) if x.ndim == other.ndim == 2 else NotImplemented
-    return NotImplemented if products is NotImplemented else _from_products(np, x, other, products)
+    if products is NotImplemented:
+        products = x @ np.swapaxes(other, -1, -2)
+    found = native.kernels.distances_of_products(x, other, products)
+    return _from_products(np, x, other, products) if found is NotImplemented else found
+
+
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, x, other, out: _apart(g / out, x, other, out),
+        "other": lambda g, x, other, out: _apart((g / out).mT, other, x, out.mT),
+    },
+)
+def _euclidean_apart(xp, x, other):
+    """Return the same by differences, which is exact for rows that lie close together."""
+    difference = x[..., :, None, :] - other[..., None, :, :]
+    difference *= difference
+    return xp.sqrt(difference.sum(-1))
+
+
+_euclidean_apart.native("distances")
 
 
 def _from_products(xp, x, other, products):
