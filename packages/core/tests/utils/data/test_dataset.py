@@ -16,6 +16,45 @@ def test_rows_of_tensors():
         data.TensorDataset(facula.zeros(3), facula.zeros(2))
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_rows_of_tensors_are_read_together_as_if_one_by_one(workers):
+    tensors = facula.randn(11, 2, 3), facula.arange(11), facula.arange(22.0).reshape(11, 2).t()[1]
+    rows = data.TensorDataset(*tensors)
+    for dataset in (rows, data.Subset(rows, [3, -1, 0, 7, 7]), data.Subset(data.Subset(rows, range(2, 9)), [4, 0])):
+        batches = list(data.DataLoader(dataset, batch_size=3, num_workers=workers))
+        apart = [dataset[each] for each in range(len(dataset))]
+        for at, batch in enumerate(batches):
+            expected = data.default_collate(apart[at * 3 : at * 3 + 3])
+            assert type(batch) is list
+            for have, want in zip(batch, expected, strict=True):
+                assert have.dtype is want.dtype and have.tolist() == want.tolist()
+        assert sum(len(batch[1]) for batch in batches) == len(dataset)
+
+
+def test_rows_of_tensors_that_are_no_usual_ones():
+    class Doubled(data.TensorDataset):
+        def __getitem__(self, index):
+            return tuple(2 * each for each in super().__getitem__(index))
+
+    assert next(iter(data.DataLoader(Doubled(facula.arange(4)), batch_size=4)))[0].tolist() == [0, 2, 4, 6]
+    rows = data.TensorDataset(facula.arange(4.0, requires_grad=True))
+    (batch,) = next(iter(data.DataLoader(rows, batch_size=2)))
+    batch.sum().backward()
+    assert rows.tensors[0].grad.tolist() == [1, 1, 0, 0]
+    with pytest.raises(IndexError):
+        list(data.DataLoader(rows, batch_sampler=[[0, 9]]))
+    with pytest.raises(IndexError):
+        list(data.DataLoader(rows, batch_sampler=[[]]))
+    (batch,) = next(iter(data.DataLoader(rows, batch_sampler=[[np.int64(2), -1]])))
+    assert batch.tolist() == [2, 3]
+    assert next(iter(data.DataLoader(rows, collate_fn=len, batch_size=4))) == 4
+
+
+def test_a_changed_table_counts_for_rows_of_tensors_too(monkeypatch):
+    monkeypatch.setitem(data.collate.default_collate_fn_map, facula.Tensor, lambda batch, *, collate_fn_map: len(batch))
+    assert next(iter(data.DataLoader(data.TensorDataset(facula.arange(4)), batch_size=4))) == [4]
+
+
 def test_side_by_side():
     assert data.StackDataset([1, 2], [3, 4])[1] == (2, 4)
     assert data.StackDataset(a=[1, 2], b=[3, 4])[0] == {"a": 1, "b": 3}

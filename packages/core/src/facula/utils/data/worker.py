@@ -15,7 +15,9 @@ import numpy as np
 from facula.creation import from_numpy
 from facula.ops.random import get_rng_state, manual_seed, set_rng_state
 from facula.settings import set_num_threads
-from facula.utils.data.dataset import Dataset, IterableDataset
+from facula.tensor import Tensor
+from facula.utils.data.collate import collate_tensor_fn, default_collate, default_collate_fn_map
+from facula.utils.data.dataset import Dataset, IterableDataset, Subset, TensorDataset
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -101,6 +103,10 @@ class Fetcher:
         """Return the batch of the samples at some indices, or one sample."""
         if not self.batched:
             return self.collate(self.dataset[request])
+        if self.collate is default_collate and default_collate_fn_map.get(Tensor) is collate_tensor_fn:
+            rows = _rows_together(self.dataset, request)
+            if rows is not None:
+                return rows
         together = getattr(self.dataset, "__getitems__", None)
         return self.collate(together(request) if together else [self.dataset[index] for index in request])
 
@@ -114,6 +120,20 @@ class Fetcher:
         if not batch or (self.drop_last and len(batch) < len(request)):
             return End()
         return self.collate(batch)
+
+
+def _rows_together(dataset: object, indices: list[int]) -> list[Tensor] | None:
+    """Return what stacking samples of tensors gives, read in one piece; None where the dataset may do something else."""
+    while type(dataset) is Subset and all(type(index) is int for index in indices):
+        chosen = dataset.indices
+        indices = [chosen[index] for index in indices]
+        dataset = dataset.dataset
+    if type(dataset) is not TensorDataset or any(type(each) is not Tensor for each in dataset.tensors):
+        return None
+    if not indices or any(type(index) is not int for index in indices):
+        return None
+    where = from_numpy(np.array(indices, np.int64))
+    return [each[where] for each in dataset.tensors]
 
 
 @dataclass
