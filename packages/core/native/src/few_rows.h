@@ -28,8 +28,8 @@ static void dots(Index depth, const float* const* left, const typename Right::Nu
   for (; k + kLanes <= depth; k += kLanes) {
     for (int j = 0; j < columns; ++j) {
       const auto* at = right + j * apart + k;
-      // The same place of the columns that come next; an address past the end is harmless.
-      __builtin_prefetch(at + columns * apart);
+      // A little ahead, which is in the columns that come next where these are short; an address past the end is harmless.
+      __builtin_prefetch(at + 256);
       const Floats x = Right::load(at);
       for (int i = 0; i < rows; ++i) found[i][j] += x * load(left[i] + k);
     }
