@@ -32,11 +32,10 @@ constexpr Index kBlock = Index{1} << 18;
 #else
 constexpr Index kBlock = Index{1} << 16;
 #endif
-// Up to so many panels of B do not repay a copy of A, and up to so many tiles of A stay in the second cache themselves.
-constexpr Index kFewPanels = 8;
+// Up to so many tiles of A stay in the second cache themselves.
 constexpr Index kFewTiles = 20;
-// Bytes after which addresses share the places of the first cache: rows of A so far apart would drive each other out.
-constexpr Index kAliased = 4096;
+// Elements of A that, copied, leave room for what goes past them in the second cache.
+constexpr Index kTurned = kBlock + kBlock / 2;
 // Tiles of a transposed A that are copied together, so that its lines of memory are read whole.
 constexpr Index kTilesTogether = 4;
 
@@ -114,6 +113,26 @@ static inline void interleave_together(const float* from, Index step, Index dept
   }
 }
 
+static inline Finish moved(Finish finish, Index i, Index j) {
+  if (finish.of_row != nullptr) finish.of_row += i;
+  if (finish.of_column != nullptr) finish.of_column += j;
+  return finish;
+}
+
+// What `finish` makes of `count` sums of a row of C, of which it is the `row`th.
+ALWAYS_INLINE void finish_line(const Finish& finish, Index row, Index count, Floats sum, float* to) {
+  const bool whole = count == kLanes;
+  if (finish.add) sum += whole ? load(to) : load_part(to, count);
+  if (finish.of_column != nullptr) sum += whole ? load(finish.of_column) : load_part(finish.of_column, count);
+  if (finish.of_row != nullptr) sum += finish.of_row[row];
+  if (finish.relu) sum = sum <= 0.0f ? Floats{} : sum;
+  if (whole) {
+    store(to, sum);
+  } else {
+    store_part(to, sum, count);
+  }
+}
+
 // Sums of `rows` x (`vectors` vectors): A's element (i, k) at a[i * a_row + k * a_column], B's row k at b + k * b_row.
 // The last vector of each row counts `last` elements.
 template <int rows, int vectors, bool left_packed, bool right_packed>
@@ -152,20 +171,8 @@ static void kernel(Index depth, const float* a, Index a_row, Index a_column, con
   }
   for (int i = 0; i < rows; ++i) {
     for (int j = 0; j < vectors; ++j) {
-      float* to = c + i * c_row + j * kLanes;
-      const bool whole = j + 1 < vectors || last == kLanes;
-      Floats sum = sums[i][j];
-      if (finish.add) sum += whole ? load(to) : load_part(to, last);
-      if (finish.of_column != nullptr) {
-        sum += whole ? load(finish.of_column + j * kLanes) : load_part(finish.of_column + j * kLanes, last);
-      }
-      if (finish.of_row != nullptr) sum += finish.of_row[i];
-      if (finish.relu) sum = sum <= 0.0f ? Floats{} : sum;
-      if (whole) {
-        store(to, sum);
-      } else {
-        store_part(to, sum, last);
-      }
+      const Index count = j + 1 < vectors ? kLanes : last;
+      finish_line(moved(finish, 0, j * kLanes), i, count, sums[i][j], c + i * c_row + j * kLanes);
     }
   }
 }
@@ -190,12 +197,6 @@ static inline Kernel kernel_for(Index rows, Index columns, Index& last) {
   const bool two = columns > kLanes;
   last = two ? columns - kLanes : columns;
   return Kernels<left_packed, right_packed, kRows>::of(rows, two);
-}
-
-static inline Finish moved(Finish finish, Index i, Index j) {
-  if (finish.of_row != nullptr) finish.of_row += i;
-  if (finish.of_column != nullptr) finish.of_column += j;
-  return finish;
 }
 
 // Only the first pass over the depth may store without adding, only the last may finish.
@@ -245,37 +246,23 @@ static inline Index depth_of_pass(Index k, Index most = kDepth) {
 // Room for all rows of A as panels, pass by pass and in each pass tile by tile, and for the last vector.
 static inline size_t packed_size(Index m, Index k) { return static_cast<size_t>(round_up(m, kRows) * k + kLanes); }
 
-// How `multiply_alone` goes through the matrices.
-enum class Order {
-  // Few columns: A is read where it lies, and panels of B pass by it.
-  in_place,
-  // Few rows: all of A is copied, and each panel of B goes past it from the nearest cache.
-  panel_by_panel,
-  // A block of B is kept in the second cache, and each tile of A goes past it from the nearest, so that C is written along
-  // its rows.
-  tile_by_tile
-};
-
-static inline Order order_for(Index m, Index n, const Matrix& a) {
-  if (n <= kFewPanels * kColumns && a.column == 1) return Order::in_place;
-  return m <= kFewTiles * kRows ? Order::panel_by_panel : Order::tile_by_tile;
-}
-
 // C (m x n, rows `c_row` apart) from A (m x k) and B (k x n), on the calling thread. False where memory is short.
+//
+// A is read where it lies if its rows are in one piece. A block of B is kept in the second cache, and each tile of A goes past
+// it from the nearest, so that C is written along its rows. If A is copied and has few rows, all of it is kept in the second
+// cache, and each panel of B goes past it from the nearest.
 template <class Right>
 static bool multiply_alone(Index m, Index n, Index k, const Matrix& a, const Right& b, Index b_from, float* c, Index c_row,
                            const Finish& finish) {
-  const Order order = order_for(m, n, a);
-  const bool by_tile = order == Order::tile_by_tile;
-  const bool direct = by_tile && a.column == 1 && a.row * sizeof(float) % kAliased != 0;
-  // Of a transposed A several tiles lie together, so that a deeper pass would fill the second cache.
-  const Index depth_block = std::max<Index>(1, depth_of_pass(k, by_tile && a.row != 1 ? kDepthOfTiles : kDepth));
-  const Index most = by_tile ? std::max<Index>(kColumns, kBlock / depth_block / kColumns * kColumns) : n;
+  const bool in_place = a.column == 1;
+  const bool by_panel = !in_place && m <= kFewTiles * kRows;
+  const Index depth_block = std::max<Index>(1, depth_of_pass(k, in_place ? kDepthOfTiles : kDepth));
+  const Index most = by_panel ? n : std::max<Index>(kColumns, kBlock / depth_block / kColumns * kColumns);
   const Index blocks = std::max<Index>(1, (n + most - 1) / most);
   const Index column_block = round_up((n + blocks - 1) / blocks, kColumns);
-  const Index copied_columns = by_tile ? column_block : kColumns;
-  const Index together = by_tile && a.row == 1 ? kTilesTogether : 1;
-  const Index copied_rows = by_tile ? together * kRows : order == Order::panel_by_panel ? round_up(m, kRows) : 0;
+  const Index copied_columns = by_panel ? kColumns : column_block;
+  const Index together = by_panel || a.row != 1 ? 1 : kTilesTogether;
+  const Index copied_rows = in_place ? 0 : by_panel ? round_up(m, kRows) : together * kRows;
   float* right = scratch<float>(Purpose::right_panels, static_cast<size_t>((depth_block + kLanes) * copied_columns + kLanes));
   float* left = scratch<float>(Purpose::left_panels, static_cast<size_t>(depth_block * copied_rows + kLanes));
   if (right == nullptr || left == nullptr) return false;
@@ -304,25 +291,15 @@ static bool multiply_alone(Index m, Index n, Index k, const Matrix& a, const Rig
         const Index wide = std::min<Index>(kColumns, columns - j);
         float* to = c + i * c_row + j0 + j;
         Index last = 0;
-        if (order == Order::in_place || direct) {
-          kernel_for<false, true>(high, wide, last)(depth, a.at(i, k0), a.row, a.column, panel, kColumns, to, c_row, last,
+        if (in_place) {
+          kernel_for<false, true>(high, wide, last)(depth, a.at(i, k0), a.row, 1, panel, kColumns, to, c_row, last,
                                                     moved(pass, i, j0 + j));
         } else {
           kernel_for<true, true>(high, wide, last)(depth, from, 1, kRows, panel, kColumns, to, c_row, last,
                                                    moved(pass, i, j0 + j));
         }
       };
-      if (by_tile) {
-        for (Index i = 0; i < m; i += kRows) {
-          const Index number = i / kRows % together;
-          if (!direct && number == 0) copy_tiles(i, left);
-          for (Index j = 0; j < columns; j += kColumns) {
-            float* panel = right + j * depth;
-            if (i == 0) copy_panel(j, panel);
-            tile(i, j, left + number * kRows * depth, panel);
-          }
-        }
-      } else {
+      if (by_panel) {
         for (Index i = 0; i < copied_rows; i += kRows) copy_tile(i, left + i * depth);
         for (Index j = 0; j < columns; j += kColumns) {
           copy_panel(j, right);
@@ -330,6 +307,16 @@ static bool multiply_alone(Index m, Index n, Index k, const Matrix& a, const Rig
           for (Index i = 0; i < m; i += kRows) {
             if (next_wide > 0) announce(b, k0, depth, b_from + j0 + j + kColumns, next_wide, i / kRows, (m + kRows - 1) / kRows);
             tile(i, j, left + i * depth, right);
+          }
+        }
+      } else {
+        for (Index i = 0; i < m; i += kRows) {
+          const Index number = i / kRows % together;
+          if (!in_place && number == 0) copy_tiles(i, left);
+          for (Index j = 0; j < columns; j += kColumns) {
+            float* panel = right + j * depth;
+            if (i == 0) copy_panel(j, panel);
+            tile(i, j, left + number * kRows * depth, panel);
           }
         }
       }
@@ -403,6 +390,63 @@ static bool multiply_small(Index m, Index n, Index k, const Matrix& a, const Mat
   return true;
 }
 
+// The same for fewer rows of A than B has columns, each in one piece: the transposed product, for which only A is copied.
+// B's columns are read where they lie, and sums are turned on their way to C.
+static bool multiply_turned(Index m, Index n, Index k, const Matrix& a, const Matrix& b, float* c, Index c_row, const Finish& finish) {
+  const Index depth_block = depth_of_pass(k, kDepthOfTiles);
+  const Index width = round_up(m, kColumns);
+  float* panels = scratch<float>(Purpose::right_panels, static_cast<size_t>(width * k + kLanes));
+  if (panels == nullptr) return false;
+  parallel_for(width / kColumns, std::max<Index>(1, 32768 / (kColumns * k)), [&](Index begin, Index end) {
+    for (Index k0 = 0; k0 < k; k0 += depth_block) {
+      const Index depth = std::min(depth_block, k - k0);
+      for (Index j = begin * kColumns; j < end * kColumns; j += kColumns) {
+        interleave<kColumns>(a.at(j, k0), a.row, 1, std::min<Index>(kColumns, m - j), depth, panels + k0 * width + j * depth);
+      }
+    }
+  });
+  // Rows of the transposed product, whole vectors of C, for which a pass over the depth is made before the next begins: few
+  // where all panels stay in the second cache, else as many as have their sums there beside the panels of one pass.
+  constexpr Index kGroup = 4 * kRows;
+  static_assert(kGroup % kLanes == 0, "tiles fill vectors of C");
+  const Index most = width * k <= kBlock ? kGroup : std::max<Index>(1, kBlock / 4 / width / kGroup) * kGroup;
+  bool done = true;
+  parallel_tasks((n + most - 1) / most, [&](Index task) {
+    const Index first = task * most;
+    const Index rows = std::min(most, n - first);
+    float* sums = scratch<float>(Purpose::accumulated, static_cast<size_t>(round_up(rows, kLanes) * width));
+    if (sums == nullptr) {
+      done = false;
+      return;
+    }
+    for (Index k0 = 0; k0 < k; k0 += depth_block) {
+      const Index depth = std::min(depth_block, k - k0);
+      Finish pass;
+      pass.add = k0 > 0;
+      for (Index i = 0; i < rows; i += kRows) {
+        for (Index j = 0; j < m; j += kColumns) {
+          Index last = 0;
+          const Kernel run = kernel_for<false, true>(std::min<Index>(kRows, rows - i), std::min<Index>(kColumns, m - j), last);
+          run(depth, b.at(k0, first + i), b.column, 1, panels + k0 * width + j * depth, kColumns, sums + i * width + j, width, last,
+              pass);
+        }
+      }
+    }
+    for (Index j = 0; j < m; j += kLanes) {
+      for (Index i = 0; i < rows; i += kLanes) {
+        Floats lines[kLanes];
+        for (int at = 0; at < kLanes; ++at) lines[at] = load(sums + (i + at) * width + j);
+        transpose(lines);
+        const Finish here = moved(finish, j, first + i);
+        for (Index at = 0; at < std::min<Index>(kLanes, m - j); ++at) {
+          finish_line(here, at, std::min<Index>(kLanes, rows - i), lines[at], c + (j + at) * c_row + first + i);
+        }
+      }
+    }
+  });
+  return done;
+}
+
 constexpr Index kSmall = 64 * 64 * 64;
 
 // C = A B on one thread or several, whichever way suits the sizes.
@@ -418,6 +462,8 @@ static inline bool product(Index m, Index n, Index k, const Matrix& a, const Mat
   // In a loop over a batch each thread has its own matrices; then even larger ones are best multiplied so.
   const bool of_batch = threads() == 1 && k <= kDepth && k * n <= 8192 && m * n * k <= 8 * kSmall;
   if (of_batch || m * n * k <= kSmall) return multiply_small(m, n, k, a, b, c, c_row, finish);
+  // Copies of B's columns would be most of the work for few rows of A.
+  if (b.row == 1 && a.column == 1 && 2 * m <= n && m * k <= kTurned) return multiply_turned(m, n, k, a, b, c, c_row, finish);
   return multiply(m, n, k, a, FromMatrix{b}, c, c_row, finish);
 }
 

@@ -43,6 +43,15 @@ def test_linear(held, rows, features) -> None:
     held(matmul._linear, x, weight, bias.repeat(2)[::2], accepts=False)
 
 
+@pytest.mark.parametrize(("rows", "n", "k"), [(5, 1200, 100), (20, 333, 600), (33, 70, 513), (100, 250, 3000), (130, 261, 70)])
+def test_linear_of_few_rows(held, rows, n, k) -> None:
+    """The weights are read where they lie, and the sums turned: in one pass over them, and in several."""
+    x, weight, bias = numbers(rows, k), numbers(n, k), numbers(n)
+    held(matmul._linear, x, weight, bias, tolerance=4e-6)
+    held(matmul._linear, numbers(rows, 2 * k)[:, ::2], weight, bias, tolerance=4e-6)
+    held(matmul._mm_nt, numbers(2 * rows, k)[::2], numbers(n, k + 3)[:, 3:], tolerance=4e-6)
+
+
 @pytest.mark.parametrize(
     ("left", "right"),
     [
