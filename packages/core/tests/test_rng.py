@@ -409,3 +409,23 @@ def test_cuda_draws_repeat_and_resume() -> None:
     assert sorted(rng.permutation(generator, 50).get().tolist()) == list(range(50))
     assert abs(float(rng.bernoulli(generator, 100_000, 0.25).mean()) - 0.25) < 0.01
     assert set(rng.random_integers(generator, 1000, -2, 3).get().tolist()) == {-2, -1, 0, 1, 2}
+
+
+@pytest.mark.parametrize("drawn", [0, 1, 7, 623, 624, 625, 2000])
+def test_the_state_is_the_engines_own(drawn, monkeypatch):
+    from facula.rng import generator as module
+    from facula.rng.generator import Generator
+
+    quick, slow = Generator().manual_seed(5), Generator().manual_seed(5)
+    quick.position()  # looks where the engine keeps its words
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_memory_of", lambda engine: np.empty(0, np.uint32))
+        slow.position()  # reads NumPy's copy ever after
+    for each in (quick, slow):
+        each.raw(drawn)
+    assert np.array_equal(quick.get_state_array(), slow.get_state_array())
+    words = quick.position()[0]
+    quick.raw(700)
+    assert np.array_equal(words, slow.position()[0])  # a copy, which further draws leave alone
+    quick.set_state_array(slow.get_state_array())
+    assert np.array_equal(quick.raw(9), slow.raw(9))

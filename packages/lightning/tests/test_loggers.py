@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -255,3 +256,18 @@ def test_an_absent_package_is_named(monkeypatch, logger, package) -> None:
     monkeypatch.setitem(sys.modules, f"{package}.tracking", None)
     with pytest.raises(ModuleNotFoundError, match=f"pip install {package}"):
         logger().log_metrics({"x": 1.0}, 0)
+
+
+def test_hyperparameters_are_written_when_there_are_new_ones(tmp_path: Path) -> None:
+    logger = CSVLogger(tmp_path)
+    file = Path(logger.log_dir) / "hparams.yaml"
+    logger.log_hyperparams({"rate": 1})
+    logger.save()
+    written = file.stat().st_mtime_ns
+    os.utime(file, ns=(written - 10**9, written - 10**9))
+    logger.log_metrics({"loss": 1.0}, step=0)
+    logger.save()
+    assert file.stat().st_mtime_ns == written - 10**9
+    logger.log_hyperparams({"width": 2})
+    logger.save()
+    assert file.read_text() == "rate: 1\nwidth: 2\n"

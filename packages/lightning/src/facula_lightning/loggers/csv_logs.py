@@ -28,6 +28,7 @@ class ExperimentWriter:
         self.metrics_keys: list[str] = []
         self.rows = 0
         self.hparams: dict[str, object] = {}
+        self._hparams_wait = True
         self.metrics_file_path = os.path.join(log_dir, self.NAME_METRICS_FILE)
         if position is not None:
             self._go_to(position)
@@ -70,6 +71,7 @@ class ExperimentWriter:
     def log_hparams(self, params: Mapping[str, object]) -> None:
         """Take in hyper-parameters."""
         self.hparams.update(params)
+        self._hparams_wait = True
 
     def log_metrics(self, metrics_dict: Mapping[str, Tensor | float], step: int | None = None) -> None:
         """Take in a row."""
@@ -79,8 +81,11 @@ class ExperimentWriter:
 
     def save(self) -> None:
         """Write what waits: new rows are appended; a new column makes the file be written again."""
-        with open(os.path.join(self.log_dir, self.NAME_HPARAMS_FILE), "w", encoding="utf-8") as file:
-            file.write(to_yaml(self.hparams))
+        if self._hparams_wait:
+            # Once only: closing a file that was written over may wait for the disk.
+            with open(os.path.join(self.log_dir, self.NAME_HPARAMS_FILE), "w", encoding="utf-8") as file:
+                file.write(to_yaml(self.hparams))
+            self._hparams_wait = False
         if not self.metrics:
             return
         new = {key for row in self.metrics for key in row} - set(self.metrics_keys)

@@ -14,7 +14,7 @@ from facula_lightning.utilities.loaders import (
     is_stateless_stream,
     restore_generators,
 )
-from facula_lightning.utilities.seed import collect_rng_states, set_rng_states
+from facula_lightning.utilities.seed import collect_rng_states, note_rng_states, plain_rng_states, set_rng_states
 
 _NOTHING = object()
 
@@ -33,6 +33,8 @@ class Fetcher:
         self.count = 0
         self._ahead: object = _NOTHING
         self._iterator: Iterator[Any] | None = None
+        #: Where the program's generators were when the epoch began: as they said it, or as a checkpoint did.
+        self._noted_rng: dict[str, Any] | None = None
         self._epoch_rng: dict[str, Any] | None = None
         self._ahead_rng: dict[str, Any] | None = None
         self._epoch_generators: list[Tensor] = []
@@ -44,7 +46,7 @@ class Fetcher:
 
     def begin(self) -> None:
         """Start an epoch."""
-        self._epoch_rng = collect_rng_states()
+        self._noted_rng, self._epoch_rng = note_rng_states(), None
         self._epoch_generators = generator_states(self.loader)
         self._position = self._ended = None
         self._start()
@@ -55,7 +57,7 @@ class Fetcher:
         Random numbers that a loader draws when it begins are drawn here, before the caller restores the generators.
         """
         batches = state["batches"]
-        self._epoch_rng = state["epoch_rng"]
+        self._epoch_rng, self._noted_rng = state["epoch_rng"], None
         if self._epoch_rng is not None:
             set_rng_states(self._epoch_rng)
         restore_generators(self.loader, state["epoch_generators"])
@@ -132,7 +134,7 @@ class Fetcher:
     @property
     def begun(self) -> bool:
         """Whether an epoch was begun."""
-        return self._epoch_rng is not None
+        return self._epoch_rng is not None or self._noted_rng is not None
 
     @property
     def is_last(self) -> bool:
@@ -143,6 +145,9 @@ class Fetcher:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place in the epoch."""
+        if self._noted_rng is not None:
+            # Plain data take a while, and most epochs are never asked for them.
+            self._epoch_rng, self._noted_rng = plain_rng_states(self._noted_rng), None
         return {
             "batches": self.count,
             "loader": self._position if self.length is None else self._loader_state(),

@@ -61,6 +61,7 @@ class FitLoop:
         self.fetcher: Fetcher | None = None
         self.max_batches: int | float = math.inf
         self.val_check_batch: int | float = math.inf
+        self._takes_index = True
         #: When the last validation of the run ended, or its training began, on the monotonic clock.
         self._validated_at = 0.0
         self.position = EPOCH_START
@@ -206,6 +207,7 @@ class FitLoop:
             self.validation.setup_data(trainer.current_epoch)
         restored, self._restored = self._restored, None
         self._validated_at = time.monotonic() - (restored or {}).get("seconds_since_validation", 0.0)
+        self._takes_index = accepts(trainer._module.training_step, "batch_idx", 2)
         logging = trainer._logging
         begins = restored is None or self.batch_progress.total.ready == 0
         if begins:
@@ -272,7 +274,7 @@ class FitLoop:
 
     def _train_batches(self, batches: Iterable[object]) -> None:
         trainer = self.trainer
-        takes_index = accepts(trainer._module.training_step, "batch_idx", 2)
+        takes_index = self._takes_index
         distributed = trainer.strategy.is_distributed
         if self._epoch_is_over():
             return

@@ -71,15 +71,11 @@ def _of_gpus(name: str) -> Callable[..., Any] | None:
     return getattr(facula.cuda, name, None) if facula.cuda.is_available() else None
 
 
-def collect_rng_states() -> dict[str, Any]:
-    """Return the states of Python's, NumPy's and facula's generators as tensors and plain data."""
-    version, words, gauss = random.getstate()
-    legacy = np.random.get_state(legacy=True)
-    assert isinstance(legacy, tuple)
-    kind, key, position, has_gauss, cached = legacy
+def note_rng_states() -> dict[str, Any]:
+    """Return the states of Python's, NumPy's and facula's generators as they are: `plain_rng_states` says them plainly."""
     states: dict[str, Any] = {
-        "python": [version, facula.from_numpy(np.array(words, dtype=np.int64)), gauss],
-        "numpy": [kind, facula.from_numpy(key.astype(np.int64)), position, has_gauss, cached],
+        "python": random.getstate(),
+        "numpy": np.random.get_state(legacy=True),
         "facula": facula.get_rng_state(),
     }
     # Before CuPy is there nothing was drawn on a GPU; to look for it in vain would take longer than all of this.
@@ -87,6 +83,22 @@ def collect_rng_states() -> dict[str, Any]:
     if read is not None:
         states["cuda"] = read()
     return states
+
+
+def plain_rng_states(noted: dict[str, Any]) -> dict[str, Any]:
+    """Return what `note_rng_states` returned as tensors and plain data, for a checkpoint."""
+    version, words, gauss = noted["python"]
+    kind, key, position, has_gauss, cached = noted["numpy"]
+    return {
+        **noted,
+        "python": [version, facula.from_numpy(np.array(words, dtype=np.int64)), gauss],
+        "numpy": [kind, facula.from_numpy(key.astype(np.int64)), position, has_gauss, cached],
+    }
+
+
+def collect_rng_states() -> dict[str, Any]:
+    """Return the states of Python's, NumPy's and facula's generators as tensors and plain data."""
+    return plain_rng_states(note_rng_states())
 
 
 def set_rng_states(states: dict[str, Any]) -> None:

@@ -268,7 +268,7 @@ class _Position:
         #: How many batches must be read again to get back to where a stream was.
         self.reread = self.batches if loader._is_stream and not has_state(loader.dataset) else 0
         generator = loader.generator
-        now = get_rng_state()
+        now = get_rng_state() if resume["random_state"] is not None and generator is None else None
         if resume["random_state"] is not None:
             (set_rng_state if generator is None else generator.set_state)(resume["random_state"])
         self._start = get_rng_state() if generator is None else generator.get_state()
@@ -293,7 +293,7 @@ class _Position:
             self.requests = self._watched(asked)
         else:
             self.requests = asked if loader._is_stream or self.batches else self._begun(asked)
-        if resume["random_state"] is not None and generator is None:
+        if now is not None:
             set_rng_state(now)
 
     def _watched(self, requests: Iterator[Any]) -> Iterator[Any]:
