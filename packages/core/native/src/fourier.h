@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "array.h"
+#include "complex.h"
 #include "squares.h"
 #include "vector.h"
 
@@ -103,19 +104,6 @@ static inline std::shared_ptr<const Plan<T>> plan_of(Index n) {
   return kept_for<Plan<T>>(n, [n] { return std::make_shared<const Plan<T>>(n); });
 }
 
-// A complex number in every lane.
-template <class V>
-struct Complex {
-  V re, im;
-};
-
-template <class V>
-ALWAYS_INLINE Complex<V> operator+(Complex<V> a, Complex<V> b) { return {a.re + b.re, a.im + b.im}; }
-template <class V>
-ALWAYS_INLINE Complex<V> operator-(Complex<V> a, Complex<V> b) { return {a.re - b.re, a.im - b.im}; }
-template <class V, class T>
-ALWAYS_INLINE Complex<V> scaled_by(Complex<V> a, T factor) { return {a.re * factor, a.im * factor}; }
-
 // Times -i: a quarter of the circle back.
 template <class V>
 ALWAYS_INLINE Complex<V> turned(Complex<V> a) { return {a.im, -a.re}; }
@@ -126,11 +114,6 @@ ALWAYS_INLINE Complex<V> times(Complex<V> a, const T* factor) {
   const T re = factor[0], im = conjugate ? -factor[1] : factor[1];
   return {a.re * re - a.im * im, a.re * im + a.im * re};
 }
-template <class V>
-ALWAYS_INLINE Complex<V> times(Complex<V> a, Complex<V> b) {
-  return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
-}
-
 template <class V>
 ALWAYS_INLINE Complex<V> get(const V* x, Index at) { return {x[2 * at], x[2 * at + 1]}; }
 template <class V>
@@ -239,33 +222,6 @@ ALWAYS_INLINE void butterfly(Complex<V> (&a)[radix]) {
     }
     a[0] = first;
   }
-}
-
-// Complex numbers side by side in memory, as a vector of their real and one of their imaginary parts; and back. With
-// `swapped`, real and imaginary parts are exchanged.
-template <bool swapped, class T>
-ALWAYS_INLINE Complex<typename VectorOf<T>::type> read_pairs(const T* from) {
-  constexpr int lanes = VectorOf<T>::lanes;
-  using Places = std::conditional_t<sizeof(T) == 4, Ints, Longs>;
-  Places even, odd;
-  for (int lane = 0; lane < lanes; ++lane) {
-    even[lane] = 2 * lane + swapped;
-    odd[lane] = 2 * lane + !swapped;
-  }
-  const auto a = load(from), b = load(from + lanes);
-  return {__builtin_shuffle(a, b, even), __builtin_shuffle(a, b, odd)};
-}
-template <bool swapped, class T, class V>
-ALWAYS_INLINE void write_pairs(Complex<V> a, T* to) {
-  constexpr int lanes = VectorOf<T>::lanes;
-  using Places = std::conditional_t<sizeof(T) == 4, Ints, Longs>;
-  Places first, second;
-  for (int lane = 0; lane < lanes; ++lane) {
-    first[lane] = lane / 2 + (lane % 2 != swapped) * lanes;
-    second[lane] = lanes / 2 + lane / 2 + (lane % 2 != swapped) * lanes;
-  }
-  store(to, __builtin_shuffle(a.re, a.im, first));
-  store(to + lanes, __builtin_shuffle(a.re, a.im, second));
 }
 
 // Begins to fetch memory for a vector of complex numbers: what lies far apart the processor does not foresee.

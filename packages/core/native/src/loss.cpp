@@ -125,4 +125,65 @@ KERNEL(cross_entropy_of_logits, "cross_entropy_of_logits(x, target): max(x, 0) -
   });
 }
 
+KERNEL(count_classes, "count_classes(target, classes, ignore_index): how many are not ignored; declined where one is no class") {
+  if (count != 3 || !is_array(args[0])) return declined();
+  const Array target(args[0]);
+  if (target.type() != Type::int64 || !target.contiguous()) return declined();
+  const int64_t classes = PyLong_AsLongLong(args[1]), ignored = PyLong_AsLongLong(args[2]);
+  if (PyErr_Occurred()) return nullptr;
+  const int64_t* wanted = target.data<int64_t>();
+  Index counted = 0;
+  for (Index i = 0; i < target.size(); ++i) {
+    if (wanted[i] == ignored) continue;
+    ++counted;
+    if (wanted[i] < 0 || wanted[i] >= classes) return declined();
+  }
+  return PyLong_FromLongLong(counted);
+}
+
+KERNEL(pick, "pick(x, target, ignore_index): of each row its score of the class, 0 where ignored") {
+  if (count != 3 || !are_scores(args[0], args[1])) return declined();
+  const Array x(args[0]), target(args[1]);
+  const int64_t ignored = PyLong_AsLongLong(args[2]);
+  if (ignored == -1 && PyErr_Occurred()) return nullptr;
+  Array y = Array::empty(1, x.shape(), Type::float32);
+  if (!y) return nullptr;
+  const Index classes = x.shape(1);
+  const int64_t* wanted = target.data<int64_t>();
+  for (Index row = 0; row < x.shape(0); ++row) {
+    const bool counts = wanted[row] != ignored;
+    if (counts && (wanted[row] < 0 || wanted[row] >= classes)) return declined();
+    y.data<float>()[row] = counts ? x.data<float>()[row * classes + wanted[row]] : 0.0f;
+  }
+  return y.release();
+}
+
+KERNEL(put_picked, "put_picked(x, target, classes, ignore_index): rows of zeros, with x at each row's class unless ignored") {
+  if (count != 4 || !is_array(args[0]) || !is_array(args[1])) return declined();
+  const Array x(args[0]), target(args[1]);
+  if (x.type() != Type::float32 || x.dims() != 1 || target.type() != Type::int64 || !target.contiguous() || !target.same_shape(x)) {
+    return declined();
+  }
+  const npy_intp shape[2] = {x.shape(0), static_cast<npy_intp>(PyLong_AsLongLong(args[2]))};
+  const int64_t ignored = PyLong_AsLongLong(args[3]);
+  if (PyErr_Occurred()) return nullptr;
+  Array y = Array::empty(2, shape, Type::float32);
+  if (!y) return nullptr;
+  const int64_t* wanted = target.data<int64_t>();
+  for (Index row = 0; row < shape[0]; ++row) {
+    if (wanted[row] != ignored && (wanted[row] < 0 || wanted[row] >= shape[1])) return declined();
+  }
+  const char* from = x.data<char>();
+  const Index step = x.stride(0);
+  float* to = y.data<float>();
+  WithoutGil unlocked(y.size() > kGrain);
+  parallel_for(shape[0], std::max<Index>(1, 2 * kGrain / std::max<Index>(1, shape[1])), [&](Index begin, Index end) {
+    std::fill(to + begin * shape[1], to + end * shape[1], 0.0f);
+    for (Index row = begin; row < end; ++row) {
+      if (wanted[row] != ignored) to[row * shape[1] + wanted[row]] = *reinterpret_cast<const float*>(from + row * step);
+    }
+  });
+  return y.release();
+}
+
 }  // namespace facula

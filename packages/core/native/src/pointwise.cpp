@@ -1,4 +1,8 @@
 // Arithmetic of two arrays, or an array and a number, with broadcasting; choosing between arrays.
+#include <cmath>
+#include <type_traits>
+
+#include "complex.h"
 #include "map.h"
 
 namespace facula {
@@ -49,9 +53,38 @@ ALWAYS_INLINE float computed(float value) { return value; }
 ALWAYS_INLINE double computed(double value) { return value; }
 ALWAYS_INLINE float computed(Brain value) { return value; }
 
+// Functions that have a quick way for nearly all numbers, `function(x, y)`, say for which, `function.is_quick(x, y)`, and do
+// others by `function.exact(x, y)`.
+struct WithQuickWay {};
+
+// Rows of such functions, a block at a time, so that the loops have no branches.
+template <class T, class R, class Function>
+void run_quick_row(const T* left, Index left_step, const T* right, Index right_step, R* to, Index size, const Function& function) {
+  constexpr Index block = 256;
+  for (Index first = 0; first < size; first += block) {
+    const Index count = std::min(block, size - first);
+    const T *x = left + first * left_step, *y = right + first * right_step;
+    R found[block];
+    bool quick = true;
+    if (left_step == 1 && right_step == 1) {
+      for (Index i = 0; i < count; ++i) found[i] = function(computed(x[i]), computed(y[i]));
+      for (Index i = 0; i < count; ++i) quick &= function.is_quick(computed(x[i]), computed(y[i]));
+    } else {
+      for (Index i = 0; i < count; ++i) found[i] = function(computed(x[i * left_step]), computed(y[i * right_step]));
+      for (Index i = 0; i < count; ++i) quick &= function.is_quick(computed(x[i * left_step]), computed(y[i * right_step]));
+    }
+    if (!quick) {
+      for (Index i = 0; i < count; ++i) found[i] = function.exact(computed(x[i * left_step]), computed(y[i * right_step]));
+    }
+    std::copy_n(found, count, to + first);
+  }
+}
+
 template <class T, class R, class Function>
 void run_row(const T* left, Index left_step, const T* right, Index right_step, R* to, Index size, const Function& function) {
-  if (left_step == 1 && right_step == 1) {
+  if constexpr (std::is_base_of<WithQuickWay, Function>::value) {
+    run_quick_row(left, left_step, right, right_step, to, size, function);
+  } else if (left_step == 1 && right_step == 1) {
     for (Index i = 0; i < size; ++i) to[i] = function(computed(left[i]), computed(right[i]));
   } else if (left_step == 1 && right_step == 0) {
     const auto value = computed(*right);
@@ -115,6 +148,99 @@ bool read_number(PyObject* object, Type type, Number& number) {
     return false;  // the number itself is not rounded to bfloat16
   }
   return true;
+}
+
+// Remainders and quotients of float32 by double precision, where a quotient below 2^28 is exact once it is cut off: two
+// floats' quotient is a whole number or at least 2^-24 away from one. Others are left to the library.
+struct Division : WithQuickWay {
+  static bool is_quick(double, double) { return false; }
+  static bool is_quick(float x, float y) { return std::abs(x) < 268435456.0f * std::abs(y) && std::abs(y) <= 3.4028234664e38f; }
+};
+struct RemainderOfCut : Division {
+  float operator()(float x, float y) const {
+    const double quotient = std::trunc(static_cast<double>(x) / static_cast<double>(y));
+    return std::copysign(static_cast<float>(static_cast<double>(x) - quotient * static_cast<double>(y)), x);
+  }
+  double operator()(double, double) const { return 0; }
+  template <class A>
+  static A exact(A x, A y) { return std::fmod(x, y); }
+};
+struct RemainderOfFloor : Division {
+  float operator()(float x, float y) const {
+    const double wide = y, quotient = std::floor(static_cast<double>(x) / wide);
+    const float rest = static_cast<float>(static_cast<double>(x) - quotient * wide);
+    return rest == 0.0f ? std::copysign(0.0f, y) : rest;
+  }
+  double operator()(double, double) const { return 0; }
+  template <class A>
+  static A exact(A x, A y) {
+    const A rest = std::fmod(x, y);
+    if (rest == 0) return std::copysign(A(0), y);
+    return (rest < 0) != (y < 0) ? rest + y : rest;
+  }
+};
+struct QuotientOfFloor : Division {
+  float operator()(float x, float y) const { return static_cast<float>(std::floor(static_cast<double>(x) / static_cast<double>(y))); }
+  double operator()(double, double) const { return 0; }
+  template <class A>
+  static A exact(A x, A y) {
+    if (y == 0) return x / y;
+    const A rest = std::fmod(x, y);
+    A quotient = (x - rest) / y;
+    if (rest != 0 && (rest < 0) != (y < 0)) quotient -= 1;
+    if (quotient == 0) return std::copysign(A(0), x / y);
+    const A below = std::floor(quotient);
+    return quotient - below > A(0.5) ? below + 1 : below;
+  }
+};
+
+// function(x, y, z, size) of complex numbers of one layout, part by part.
+template <class Function>
+PyObject* combine_complex(PyObject* const* args, Py_ssize_t count, const Function& function) {
+  if (count != 2 || !is_array(args[0]) || !is_array(args[1])) return declined();
+  const Array x(args[0]), y(args[1]);
+  const Type type = x.type();
+  if ((type != Type::complex64 && type != Type::complex128) || y.type() != type || !is_dense(x) || !same_layout(x, y)) return declined();
+  Array z = laid_out_like(x, type);
+  if (!z) return nullptr;
+  WithoutGil unlocked(z.size() > kCheapGrain);
+  parallel_for(z.size(), kCheapGrain / 2, [&](Index begin, Index end) {
+    if (type == Type::complex64) {
+      function(x.data<float>() + 2 * begin, y.data<float>() + 2 * begin, z.data<float>() + 2 * begin, end - begin);
+    } else {
+      function(x.data<double>() + 2 * begin, y.data<double>() + 2 * begin, z.data<double>() + 2 * begin, end - begin);
+    }
+  });
+  return z.release();
+}
+// Products, the last few by way of a whole vector, so that all have the same roundings.
+template <class T>
+__attribute__((noinline)) void multiply_vectors(const T* x, const T* y, T* z, Index vectors) {
+  constexpr Index wide = 2 * VectorOf<T>::lanes;
+  for (Index i = 0; i < vectors * wide; i += wide) write_pairs<false>(times(read_pairs<false>(x + i), read_pairs<false>(y + i)), z + i);
+}
+template <class T>
+void multiply_complex(const T* x, const T* y, T* z, Index size) {
+  constexpr Index lanes = VectorOf<T>::lanes;
+  const Index vectors = size / lanes, done = 2 * lanes * vectors, rest = 2 * size - done;
+  multiply_vectors(x, y, z, vectors);
+  if (rest == 0) return;
+  T left[2 * lanes] = {}, right[2 * lanes] = {}, found[2 * lanes];
+  std::copy_n(x + done, rest, left);
+  std::copy_n(y + done, rest, right);
+  multiply_vectors(left, right, found, 1);
+  std::copy_n(found, rest, z + done);
+}
+template <bool minus, class T>
+void add_complex(const T* x, const T* y, T* z, Index size) {
+  constexpr Index lanes = VectorOf<T>::lanes;
+  Index i = 0;
+  for (; i + lanes <= 2 * size; i += lanes) store(z + i, minus ? load(x + i) - load(y + i) : load(x + i) + load(y + i));
+  for (; i < 2 * size; ++i) z[i] = minus ? x[i] - y[i] : x[i] + y[i];
+}
+
+bool are_complex(PyObject* const* args, Py_ssize_t count) {
+  return count == 2 && is_array(args[0]) && PyArray_ISCOMPLEX(reinterpret_cast<PyArrayObject*>(args[0]));
 }
 
 // Whether a result of this type and shape can be written to `out`.
@@ -236,14 +362,23 @@ KERNEL(reciprocal, "reciprocal(x)") {
 }
 
 KERNEL(add, "add(x, y)") {
+  if (are_complex(args, count)) {
+    return combine_complex(args, count, [](const auto* x, const auto* y, auto* z, Index size) { add_complex<false>(x, y, z, size); });
+  }
   return combine<false>(args, count, [](auto a, auto b) { return a + b; });
 }
 
 KERNEL(sub, "sub(x, y)") {
+  if (are_complex(args, count)) {
+    return combine_complex(args, count, [](const auto* x, const auto* y, auto* z, Index size) { add_complex<true>(x, y, z, size); });
+  }
   return combine<false>(args, count, [](auto a, auto b) { return a - b; });
 }
 
 KERNEL(mul, "mul(x, y)") {
+  if (are_complex(args, count)) {
+    return combine_complex(args, count, [](const auto* x, const auto* y, auto* z, Index size) { multiply_complex(x, y, z, size); });
+  }
   return combine<false>(args, count, [](auto a, auto b) { return a * b; });
 }
 
@@ -274,6 +409,50 @@ KERNEL(lt, "lt(x, y)") {
 
 KERNEL(le, "le(x, y)") {
   return combine<true>(args, count, [](auto a, auto b) { return a <= b; });
+}
+
+KERNEL(fmod, "fmod(x, y): the remainder of the quotient cut off") {
+  return combine<false>(args, count, RemainderOfCut());
+}
+
+KERNEL(remainder, "remainder(x, y): the remainder of the quotient rounded down") {
+  return combine<false>(args, count, RemainderOfFloor());
+}
+
+KERNEL(floor_divide, "floor_divide(x, y): the quotient rounded down") {
+  return combine<false>(args, count, QuotientOfFloor());
+}
+
+KERNEL(hypot, "hypot(x, y): the root of the sum of squares") {
+  return combine<false>(args, count, [](auto a, auto b) {
+    if constexpr (sizeof a == 4) {
+      const double x = a, y = b;
+      const float root = static_cast<float>(std::sqrt(x * x + y * y));
+      return std::abs(a) == INFINITY || std::abs(b) == INFINITY ? INFINITY : root;
+    } else {
+      return std::hypot(a, b);
+    }
+  });
+}
+
+KERNEL(copysign, "copysign(x, y): the size of x with the sign of y") {
+  return combine<false>(args, count, [](auto a, auto b) { return std::copysign(a, b); });
+}
+
+KERNEL(logaddexp, "logaddexp(x, y): log(exp(x) + exp(y))") {
+  return map_pairs(args, count, [](Floats x, Floats y) {
+    const Floats larger = maximum(x, y), difference = absolute(x - y);
+    const Floats result = larger + log1p(exp(-difference));
+    // Equal infinities have no difference.
+    return x == y ? x + 0.693147180559945309417f : x != x ? x : y != y ? y : result;
+  });
+}
+
+KERNEL(nan_to_num, "nan_to_num(x, nan, posinf, neginf): x with other numbers for those that are not finite") {
+  return map_with<3>(args, count, [](Floats x, const float* numbers) {
+    const Floats finite = x == INFINITY ? all(numbers[1]) : x == -INFINITY ? all(numbers[2]) : x;
+    return x == x ? finite : all(numbers[0]);
+  });
 }
 
 KERNEL(where, "where(condition, x, y): elements of x or of y, all of one shape, or either a number") {

@@ -3,6 +3,7 @@
 import facula
 import numpy as np
 import pytest
+from facula import native
 from facula.ops import loss
 
 
@@ -51,3 +52,20 @@ def test_cross_entropy_of_certain_logits_is_exact(held) -> None:
         found = held(loss._cross_entropy_of_logits, x, targets)
         exact = np.logaddexp(0, np.where(target == 1, -x, x).astype(np.float64))
         np.testing.assert_allclose(found, exact, rtol=1e-6, atol=1e-37)
+
+
+@pytest.mark.parametrize(("rows", "classes"), [(1, 1), (5, 3), (300, 70), (64, 1000)])
+def test_scores_of_classes(held, rows, classes) -> None:
+    random = np.random.default_rng(0)
+    x, g = random.standard_normal((rows, classes)).astype(np.float32), random.standard_normal(rows).astype(np.float32)
+    target = random.integers(0, classes, rows)
+    target[::3] = -100
+    held(loss._pick, x, target, ignore_index=-100)
+    held(loss._put, g, target, dims=(rows, classes), ignore_index=-100)
+    held(loss._put, np.broadcast_to(g[:1], rows), target, dims=(rows, classes), ignore_index=-100)
+    target[-1] = classes
+    assert loss._pick.kernels["native"](x, target, ignore_index=-100) is NotImplemented
+    assert loss._put.kernels["native"](g, target, dims=(rows, classes), ignore_index=-100) is NotImplemented
+    assert native.kernels.count_classes(target, classes, -100) is NotImplemented
+    target[-1] = -100
+    assert native.kernels.count_classes(target, classes, -100) == (target != -100).sum()

@@ -3,7 +3,7 @@
 import facula
 import numpy as np
 import pytest
-from facula.ops import comparison, indexing, pointwise, selection
+from facula.ops import comparison, elementary, indexing, pointwise, rounding, selection
 
 PRIMITIVES = [pointwise._add, pointwise._sub, pointwise._mul, pointwise._div]
 PRIMITIVES += [selection._maximum, selection._minimum]
@@ -131,3 +131,48 @@ def test_one_number_expanded(held, name) -> None:
     condition = x > 0
     for left, right in [(one, x), (x, one), (one, 0.0), (one, one)]:
         held(selection._where, condition, left, right)
+
+
+EDGES = np.array([0.0, -0.0, 1.0, -1.0, 3.5, -7.25, 1e-40, 1e30, -1e30, np.inf, -np.inf, np.nan], np.float32)
+
+
+@pytest.mark.parametrize("name", ["_fmod", "_remainder", "_floor_divide", "_hypot"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_remainders_and_quotients(held, name, dtype) -> None:
+    function, random = getattr(pointwise, name), np.random.default_rng(0)
+    x, y = (10 * random.standard_normal((37, 129)).astype(dtype) for _ in range(2))
+    tolerance = 1e-6 if name == "_hypot" else 0
+    held(function, x, y, tolerance=tolerance)
+    held(function, x, y[0], tolerance=tolerance)
+    held(function, x, 2.5, tolerance=tolerance)
+    held(function, np.round(x), np.round(y) + 0.5, tolerance=tolerance)
+    held(function, 3 * np.round(x), np.full_like(y, 3), tolerance=tolerance)
+    first, second = (np.ascontiguousarray(each.astype(dtype)) for each in np.meshgrid(EDGES, EDGES))
+    with np.errstate(all="ignore"):
+        found = held(function, first, second)
+        if name in ("_fmod", "_remainder"):
+            np.testing.assert_array_equal(
+                np.signbit(found[:6, :6]), np.signbit(function.forward(np, first, second)[:6, :6])
+            )
+
+
+def test_signs_and_logarithms_of_sums(held) -> None:
+    first, second = (np.ascontiguousarray(each) for each in np.meshgrid(EDGES, EDGES))
+    x, y = (10 * np.random.default_rng(seed).standard_normal((37, 129)).astype(np.float32) for seed in (0, 1))
+    with np.errstate(all="ignore"):
+        held(rounding._copysign, first, second)
+        held(elementary._logaddexp, first, second)
+    held(rounding._copysign, x, -1.0)
+    held(elementary._logaddexp, x, y)
+    held(rounding._nan_to_num, EDGES, nan=1.5, posinf=10.0, neginf=-3.0)
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+@pytest.mark.parametrize("shape", [(0,), (1,), (37, 129), (300, 400)])
+def test_complex_numbers(held, shape, dtype) -> None:
+    random = np.random.default_rng(0)
+    x, y = ((random.standard_normal(shape) + 1j * random.standard_normal(shape)).astype(dtype) for _ in range(2))
+    for primitive in (pointwise._add, pointwise._sub, pointwise._mul):
+        held(primitive, x, y)
+        held(primitive, x.T, y.T)
+    held(pointwise._mul, x, y.conj().real, accepts=False)

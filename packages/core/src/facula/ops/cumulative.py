@@ -145,6 +145,16 @@ def _cummin(xp, x, *, dim):
     return _running(xp, x, dim, xp.minimum.accumulate, xp.less_equal)
 
 
+@_cummax.kernel("native")
+def _cummax_native(x, *, dim):
+    return native.kernels.running_extreme(x, dim, False)
+
+
+@_cummin.kernel("native")
+def _cummin_native(x, *, dim):
+    return native.kernels.running_extreme(x, dim, True)
+
+
 def _written(results: tuple[Tensor, ...], out: tuple[Tensor, ...] | None, name: str) -> tuple[Tensor, ...]:
     if out is None:
         return results

@@ -340,6 +340,9 @@ def _logaddexp(xp, x, other):
     return high + xp.log1p(xp.exp(low - high))
 
 
+_logaddexp.native("logaddexp")
+
+
 def logaddexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``log(exp(input) + exp(other))`` without overflow."""
     need_tensor("logaddexp", input)

@@ -388,6 +388,16 @@ def _median(xp, x, *, dim, keepdim, ignore_nan):
     return _picked(xp, x, xp.take_along_axis(order, rank, dim), dim, keepdim)
 
 
+@_median.kernel("native")
+def _median_native(x, *, dim, keepdim, ignore_nan):
+    if not x.ndim:
+        return NotImplemented
+    found = native.kernels.median(np.ascontiguousarray(np.moveaxis(x, dim, -1)), ignore_nan)
+    if found is NotImplemented or not keepdim:
+        return found
+    return tuple([np.expand_dims(each, dim) for each in found])
+
+
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Out = None) -> kthvalue_result:
     """Return the ``k``-th smallest element along ``dim``, counted from 1, and its index.
 

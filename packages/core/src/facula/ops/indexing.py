@@ -150,6 +150,17 @@ def _take_at(xp, x, *, key):
     return xp.ascontiguousarray(result).reshape(result.shape)
 
 
+@_take_at.kernel("native")
+def _take_at_native(x, *, key):
+    if len(key) != 1 or not isinstance(key[0], np.ndarray):
+        return NotImplemented
+    if key[0].dtype == bool:
+        return native.kernels.take_where(x, key[0])
+    if key[0].ndim != 1 or not x.ndim:
+        return NotImplemented
+    return native.kernels.take_slices(x, key[0], 0)
+
+
 @primitive(vjp={"x": lambda g, key: _take_at(g, key=key)})
 def _add_at(xp, x, *, shape, key):
     """Return zeros of a shape with ``x`` added at the places a key names, as often as each is named."""
@@ -161,6 +172,27 @@ def _add_at(xp, x, *, shape, key):
     else:
         xp.add.at(result, key, x)
     return result
+
+
+@_add_at.kernel("native")
+def _add_at_native(x, *, shape, key):
+    if len(key) != 1 or not isinstance(key[0], np.ndarray) or key[0].dtype == bool or not shape:
+        return NotImplemented
+    result = np.zeros(shape, x.dtype)
+    return native.kernels.put_slices(result, key[0], np.ascontiguousarray(x), True)
+
+
+def _written_in_place(array: Any, key: tuple[Any, ...], value: Any, add: bool) -> bool:
+    """Write or add a value, which needs no broadcasting, into an array; False where that is not done here."""
+    if not native.available or len(key) != 1 or not all(type(each) is np.ndarray for each in (array, key[0], value)):
+        return False
+    if value.ndim and np.may_share_memory(array, value):
+        return False
+    if key[0].dtype == bool:
+        done = NotImplemented if add else native.kernels.put_where(array, key[0], value)
+    else:
+        done = native.kernels.put_slices(array, key[0], value, add)
+    return done is not NotImplemented
 
 
 def setitem(input: Tensor, key: Key, value: TensorLike) -> None:
@@ -180,8 +212,9 @@ def setitem(input: Tensor, key: Key, value: TensorLike) -> None:
         shape = array[key].shape
         write(input, _put_at(input.clone(), _fit(value, shape), key=key))
         return
-    target_shape = array[key].shape
-    array[key] = _fit(value, target_shape)._array
+    if not _written_in_place(array, key, value._array, False):
+        target_shape = array[key].shape
+        array[key] = _fit(value, target_shape)._array
     storage_of(input).version += 1
 
 
@@ -230,6 +263,12 @@ def _clear_at(xp, x, *, key):
 
 def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
     """Return ``input`` with ``values`` written (or added, with ``accumulate``) at indices, one tensor for each dimension."""
+    key = _key_of(input, indices, values)
+    values = _fit(values, input._array[key].shape)
+    return input + _add_at(values, shape=input._array.shape, key=key) if accumulate else _put_at(input, values, key=key)
+
+
+def _key_of(input: Tensor, indices: Sequence[Tensor | None], values: Tensor) -> tuple[Any, ...]:
     if values.dtype != input.dtype:
         raise RuntimeError(
             f"Index put requires the source and destination dtypes match, got {input.dtype.name.title()} for the destination and "
@@ -237,12 +276,16 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
         )
     key = _canonical(tuple(slice(None) if each is None else each for each in indices))
     _check(input._array.shape, key)
-    values = _fit(values, input._array[key].shape)
-    return input + _add_at(values, shape=input._array.shape, key=key) if accumulate else _put_at(input, values, key=key)
+    return key
 
 
 def index_put_(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, accumulate: bool = False) -> Tensor:
     """Write (or add) ``values`` at indices into this tensor, and return it."""
+    if not (input.requires_grad or values.requires_grad):
+        key = _key_of(input, indices, values)
+        if _written_in_place(input._array, key, values._array, accumulate):
+            storage_of(input).version += 1
+            return input
     return assign(input, index_put(input.clone(), indices, values, accumulate))
 
 
@@ -389,6 +432,11 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 @primitive()
 def _nonzero(xp, x):
     return xp.argwhere(x) if x.ndim else xp.zeros((int(bool(x)), 0), np.int64)
+
+
+@_nonzero.kernel("native")
+def _nonzero_native(x):
+    return native.kernels.nonzero(x if x.dtype == bool else x != 0)
 
 
 @overload

@@ -172,6 +172,11 @@ def _pick(xp, x, target, *, ignore_index):
     return xp.where(ignored, x.dtype.type(0), picked)
 
 
+@_pick.kernel("native")
+def _pick_native(x, target, *, ignore_index):
+    return native.kernels.pick(x, target, ignore_index)
+
+
 @primitive(vjp={"x": lambda g, target, ignore_index: _pick(g, target, ignore_index=ignore_index)})
 def _put(xp, x, target, *, dims, ignore_index):
     """Return zeros with ``x`` at the targets that are not ignored."""
@@ -180,6 +185,11 @@ def _put(xp, x, target, *, dims, ignore_index):
     result = xp.zeros(dims, x.dtype)
     xp.put_along_axis(result, index[:, None], xp.where(ignored, x.dtype.type(0), x)[:, None], axis=1)
     return result
+
+
+@_put.kernel("native")
+def _put_native(x, target, *, dims, ignore_index):
+    return native.kernels.put_picked(x, target, dims[1], ignore_index) if len(dims) == 2 else NotImplemented
 
 
 @primitive(
@@ -239,12 +249,18 @@ def _cross_entropy_gradient_native(received, x, target, total, number, *, ignore
     return native.kernels.cross_entropy_gradient(received, x, target, total, number, ignore_index)
 
 
-def _check_classes(input: Tensor, target: Tensor, ignore_index: int, classes: int) -> None:
+def _check_classes(input: Tensor, target: Tensor, ignore_index: int, classes: int) -> int | None:
+    """Refuse what is no class; return how many targets are not ignored, where that was counted on the way."""
+    if native.available and type(target._array) is np.ndarray:
+        counted = native.kernels.count_classes(target._array, classes, ignore_index)
+        if counted is not NotImplemented:
+            return int(counted)
     if target.is_floating_point():
         raise RuntimeError(f"expected scalar type Long but found {target.dtype.name.title()}")
     wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
     if bool(wrong.any()):
         raise IndexError(f"Target {target[wrong][0].item()} is out of bounds.")
+    return None
 
 
 def nll_loss(
@@ -282,12 +298,12 @@ def nll_loss(
             f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
             f"shape: {list(weight.shape)}"
         )
-    _check_classes(input, target, ignore_index, classes)
+    counted = _check_classes(input, target, ignore_index, classes)
     target = target.long()
     picked = _pick(input, target, ignore_index=ignore_index)
     if weight is None:
         if reduction == "mean":
-            return -picked.sum() / (target != ignore_index).sum()
+            return -picked.sum() / ((target != ignore_index).sum() if counted is None else counted)
         return _reduce(-picked, reduction)
     ignored = target == ignore_index
     shares = weight[target.where(~ignored, 0)].where(~ignored, 0.0)

@@ -188,6 +188,9 @@ def _floor_divide(xp, x, other):
     return quotient
 
 
+_floor_divide.native("floor_divide")
+
+
 @primitive(dtype=promote, vjp={"x": _no_slope, "other": _no_slope})
 def _trunc_divide(xp, x, other):
     if xp is np:
@@ -217,6 +220,9 @@ def _remainder(xp, x, other):
     return xp.remainder(x, other)
 
 
+_remainder.native("remainder")
+
+
 def remainder(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return the remainder of the division rounded down; its sign is that of ``other``."""
     return _remainder(input, other, out=out)
@@ -233,6 +239,9 @@ def _fmod(xp, x, other):
     if xp is np:
         _refuse_integer_zero(x, other)
     return xp.fmod(x, other)
+
+
+_fmod.native("fmod")
 
 
 def fmod(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) -> Tensor:
@@ -419,6 +428,9 @@ def float_power(input: TensorLike, exponent: TensorLike, *, out: Tensor | None =
 )
 def _hypot(xp, x, other):
     return xp.hypot(x, other)
+
+
+_hypot.native("hypot")
 
 
 def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:

@@ -1,6 +1,6 @@
 """Rounding, signs, and replacing what is no number, element by element."""
 
-from facula import dtypes
+from facula import dtypes, native
 from facula.arguments import need_tensor
 from facula.primitive import primitive, promote, to_float
 from facula.types import Tensor, TensorLike
@@ -130,6 +130,11 @@ def _nan_to_num(xp, x, *, nan, posinf, neginf):
     return xp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
+@_nan_to_num.kernel("native")
+def _nan_to_num_native(x, *, nan, posinf, neginf):
+    return native.kernels.nan_to_num(x, nan, posinf, neginf)
+
+
 def nan_to_num(
     input: Tensor,
     nan: float | None = None,
@@ -157,6 +162,9 @@ def nan_to_num(
 )
 def _copysign(xp, x, other):
     return xp.copysign(x, other)
+
+
+_copysign.native("copysign")
 
 
 def copysign(input: Tensor, other: TensorLike, *, out: Tensor | None = None) -> Tensor:

@@ -161,6 +161,14 @@ def _topk(xp, x, *, k, dim, largest):
     return xp.take_along_axis(x, order, dim), order
 
 
+@_topk.kernel("native")
+def _topk_native(x, *, k, dim, largest):
+    if dim == x.ndim - 1:
+        return native.kernels.topk(x, k, largest)
+    found = native.kernels.topk(np.ascontiguousarray(np.moveaxis(x, dim, -1)), k, largest) if x.ndim else NotImplemented
+    return found if found is NotImplemented else tuple([np.moveaxis(each, -1, dim) for each in found])
+
+
 def topk(
     input: Tensor,
     k: int,

@@ -87,8 +87,13 @@ def permutation(generator: Generator, n: int, dtype: np.dtype | type = np.int64)
         return cuda.permutation(generator, n, dtype)
     if n >= _LONG_PERMUTATION:
         return _long_permutation(generator, n).astype(dtype)
-    steps = np.arange(n - 1 if n else 0)
-    targets = (generator.raw(steps.size) % (n - steps).astype(np.uint64)).view(np.int64) + steps
+    draws = generator.raw(n - 1 if n else 0)
+    if native.available and n:
+        order = native.kernels.permutation(draws)
+        if order is not NotImplemented:
+            return np.asarray(order).astype(dtype, copy=False)
+    steps = np.arange(draws.size)
+    targets = (draws % (n - steps).astype(np.uint64)).view(np.int64) + steps
     return (_swapped_together(targets) if n > _SHORT_PERMUTATION else _swapped_in_turn(targets, n)).astype(dtype)
 
 
