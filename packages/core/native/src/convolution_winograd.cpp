@@ -21,12 +21,6 @@ struct FilterTaps {
   Index row_step, channel_step;
 };
 
-// Results at every `Job::out_step`-th place from here on, and the taps that give them.
-struct Part {
-  Index row, column;
-  std::vector<TapBlock> blocks;
-};
-
 // A convolution of tiles: for each group, rows of filters over channels. All parts meet the same data.
 struct Job {
   Index batch, groups, channels, rows;
@@ -51,59 +45,6 @@ struct Job {
   }
 };
 
-// The blocks of taps of a kernel, of its own taps or of those turned round; of windows that move by 2, of every other tap.
-std::vector<TapBlock> blocks_of(const Shape& shape, bool turned) {
-  const bool square = shape.kernel[1] > 1;
-  const Index apart = shape.stride[2];
-  std::vector<TapBlock> made;
-  for (Index d = 0; d < shape.kernel[0]; ++d) {
-    for (Index h = 0; h < shape.kernel[1]; ++h) {
-      for (Index w = 0; w < shape.kernel[2]; ++w) {
-        if (h % (3 * apart) >= apart || w % (3 * apart) >= apart) continue;
-        TapBlock block = {d * shape.dilation[0], h * shape.dilation[1], w * shape.dilation[2]};
-        for (Index tap = 0; tap < 9; ++tap) {
-          const Index row = h + (square ? tap / 3 * apart : 0), column = w + tap % 3 * apart;
-          const bool inside = row < shape.kernel[1] && column < shape.kernel[2] && (square || tap < 3);
-          const Index place = (d * shape.kernel[1] + row) * shape.kernel[2] + column;
-          block.taps[tap] = !inside ? -1 : turned ? shape.taps() - 1 - place : place;
-        }
-        block.measure();
-        made.push_back(block);
-      }
-    }
-  }
-  return made;
-}
-
-// Where windows move by 2, along one dimension: from which place of the result on, of those that a place of the data can
-// meet, and how many there are.
-struct Reach {
-  Index first, count;
-  Reach(const Shape& shape, int dim) {
-    // Place 2 u + rest of the data meets, with tap t, place u + (rest + padding - t) / 2.
-    const Index last = (shape.padding[dim] + 1) / 2;
-    first = -((shape.kernel[dim] - 1 - shape.padding[dim]) / 2);
-    count = last - first + 1;
-  }
-};
-
-// The gradient of the data where windows move by 2: even and odd places of each direction have filters of their own.
-std::vector<Part> parts_of_data(const Shape& shape) {
-  std::vector<Part> made;
-  for (Index rest = 0; rest < 4; ++rest) {
-    Part part = {rest / 2, rest % 2, {TapBlock{}}};
-    for (Index tap = 0; tap < 9; ++tap) {
-      const Index row = part.row + shape.padding[1] - 2 * (Reach(shape, 1).first + tap / 3);
-      const Index column = part.column + shape.padding[2] - 2 * (Reach(shape, 2).first + tap % 3);
-      const bool inside = row >= 0 && row < shape.kernel[1] && column >= 0 && column < shape.kernel[2];
-      part.blocks[0].taps[tap] = inside ? row * shape.kernel[2] + column : -1;
-    }
-    part.blocks[0].measure();
-    made.push_back(part);
-  }
-  return made;
-}
-
 #if defined(__AVX512F__)
 // One block of a vector of filters from its taps; the last line is of those that are missing. Apart from the usual block of
 // nine that lie side by side, which stay in registers.
@@ -117,21 +58,32 @@ __attribute__((noinline)) void transform_taps(const TapBlock& block, const float
 }
 #endif
 
-// At most gemm::kRows rows of filters as matrices, `step` apart: element (row, k) of each at k * gemm::kRows + row.
+// At most gemm::kRows rows of filters of some parts as matrices, `step` apart: element (row, k) of each at
+// k * gemm::kRows + row, and those of the next part `part_step` on.
 template <bool square>
-void transform_filters(Index rows, Index channels, const std::vector<TapBlock>& blocks, const FilterTaps& from, float* to, Index step) {
+void transform_filters(Index rows, Index channels, const Part* parts, Index number_of_parts, const FilterTaps& from, float* to,
+                       Index step, Index part_step) {
   constexpr int vectors = (gemm::kRows + kLanes - 1) / kLanes;
+  const Index blocks = static_cast<Index>(parts[0].blocks.size());
   const auto put = [&](float* place, int vector, int row, int column, Floats value) {
     store_short(place + (row * kIn + column) * step + vector * kLanes, value,
                 std::min<Index>(kLanes, gemm::kRows - vector * kLanes));
   };
+#if defined(__AVX512F__)
+  float lines[kLanes + 1][kLanes] = {};
+#endif
   for (Index channel = 0; channel < channels; ++channel) {
     const float* weight = from.weight + channel * from.channel_step;
-    for (const TapBlock& block : blocks) {
-      float* place = to;
-      to += gemm::kRows;
+    [[maybe_unused]] const TapBlock* in_lines = nullptr;
+    for (Index number = 0; number < number_of_parts * blocks; ++number) {
+      const TapBlock& block = parts[number / blocks].blocks[number % blocks];
+      float* place = to + number / blocks * part_step + (channel * blocks + number % blocks) * gemm::kRows;
 #if defined(__AVX512F__)
       if (square && block.span <= kLanes) {
+        if (in_lines != nullptr && in_lines->first == block.first) {
+          transform_taps(block, lines, place, step);
+          continue;
+        }
         Floats side[kLanes];
         for (Index row = 0; row < kLanes; ++row) {
           side[row] = row < rows ? load_short(weight + row * from.row_step + block.first, block.span) : Floats{};
@@ -143,8 +95,8 @@ void transform_filters(Index rows, Index channels, const std::vector<TapBlock>& 
         } else if (block.span == 9 && block.taps[8] == block.first) {
           transform<OfFilter, square>([&](int row, int column) { return side[8 - row * 3 - column]; }, put_here);
         } else {
-          float lines[kLanes + 1][kLanes] = {};
           for (int tap = 0; tap < kLanes; ++tap) store(lines[tap], side[tap]);
+          in_lines = &block;
           transform_taps(block, lines, place, step);
         }
         continue;
@@ -243,7 +195,7 @@ bool filter_few_tiles(const Job& job) {
         return;
       }
       const Index row = rows.first(tile), high = rows.first(tile + 1) - row;
-      transform_filters<square>(high, job.channels, part.blocks, job.filters_of(group, row), filters, filter_step);
+      transform_filters<square>(high, job.channels, &part, 1, job.filters_of(group, row), filters, filter_step, 0);
       for (Index point = 0; point < points; ++point) {
         for (Index j = 0; j < wide; j += gemm::kColumns) {
           Index last = 0;
@@ -267,17 +219,17 @@ bool filter_many_tiles(const Job& job) {
   const Index depth = job.depth();
   const RowTiles rows(job.rows);
   // Of all parts, one after the other.
-  const Index all_tiles = rows.count * job.number_of_parts();
   const Index panel = depth * gemm::kRows;
-  const Index matrix = spread(all_tiles * panel);
+  const Index matrix = spread(job.number_of_parts() * rows.count * panel);
   float* filters = scratch<float>(Purpose::transformed, static_cast<size_t>(job.groups * points * matrix));
   if (filters == nullptr) return false;
-  parallel_for(job.groups * all_tiles, std::max<Index>(1, 256 / depth), [&](Index begin, Index end) {
+  parallel_for(job.groups * rows.count, std::max<Index>(1, 256 / depth), [&](Index begin, Index end) {
     for (Index at = begin; at < end; ++at) {
-      const Index group = at / all_tiles, tile = at % rows.count;
+      const Index group = at / rows.count, tile = at % rows.count;
       const Index row = rows.first(tile);
-      transform_filters<square>(rows.first(tile + 1) - row, job.channels, job.parts[at % all_tiles / rows.count].blocks,
-                                job.filters_of(group, row), filters + group * points * matrix + at % all_tiles * panel, matrix);
+      transform_filters<square>(rows.first(tile + 1) - row, job.channels, job.parts.data(), job.number_of_parts(),
+                                job.filters_of(group, row), filters + group * points * matrix + tile * panel, matrix,
+                                rows.count * panel);
     }
   });
   const Index vectors = (job.number() + kLanes - 1) / kLanes;

@@ -179,10 +179,14 @@ struct Tiles {
 struct TapBlock {
   Index slice, row, column;
   Index taps[9];
-  // Where the first of them lies, and how many numbers from there to the last.
+  // A piece of a filter that holds them all: where it begins, and how long it is. Short filters are taken whole, so that
+  // their blocks share a piece.
   Index first, span;
 
-  void measure() {
+  void measure(Index taps_of_filter) {
+    first = 0;
+    span = taps_of_filter;
+    if (span <= kLanes) return;
     Index last = -1;
     first = -1;
     for (const Index tap : taps) {
@@ -192,6 +196,65 @@ struct TapBlock {
     span = last - first + 1;
   }
 };
+
+// Results at every place or every other one from here on, and the taps that give them.
+struct Part {
+  Index row, column;
+  std::vector<TapBlock> blocks;
+};
+
+// The blocks of taps of a kernel, of its own taps or of those turned round; of windows that move by 2, of every other tap.
+static inline std::vector<TapBlock> blocks_of(const Shape& shape, bool turned) {
+  const bool square = shape.kernel[1] > 1;
+  const Index apart = shape.stride[2];
+  std::vector<TapBlock> made;
+  for (Index d = 0; d < shape.kernel[0]; ++d) {
+    for (Index h = 0; h < shape.kernel[1]; ++h) {
+      for (Index w = 0; w < shape.kernel[2]; ++w) {
+        if (h % (3 * apart) >= apart || w % (3 * apart) >= apart) continue;
+        TapBlock block = {d * shape.dilation[0], h * shape.dilation[1], w * shape.dilation[2]};
+        for (Index tap = 0; tap < 9; ++tap) {
+          const Index row = h + (square ? tap / 3 * apart : 0), column = w + tap % 3 * apart;
+          const bool inside = row < shape.kernel[1] && column < shape.kernel[2] && (square || tap < 3);
+          const Index place = (d * shape.kernel[1] + row) * shape.kernel[2] + column;
+          block.taps[tap] = !inside ? -1 : turned ? shape.taps() - 1 - place : place;
+        }
+        block.measure(shape.taps());
+        made.push_back(block);
+      }
+    }
+  }
+  return made;
+}
+
+// Where windows move by 2, along one dimension: from which place of the result on, of those that a place of the data can
+// meet, and how many there are.
+struct Reach {
+  Index first, count;
+  Reach(const Shape& shape, int dim) {
+    // Place 2 u + rest of the data meets, with tap t, place u + (rest + padding - t) / 2.
+    const Index last = (shape.padding[dim] + 1) / 2;
+    first = -((shape.kernel[dim] - 1 - shape.padding[dim]) / 2);
+    count = last - first + 1;
+  }
+};
+
+// The gradient of the data where windows move by 2: even and odd places of each direction have filters of their own.
+static inline std::vector<Part> parts_of_data(const Shape& shape) {
+  std::vector<Part> made;
+  for (Index rest = 0; rest < 4; ++rest) {
+    Part part = {rest / 2, rest % 2, {TapBlock{}}};
+    for (Index tap = 0; tap < 9; ++tap) {
+      const Index row = part.row + shape.padding[1] - 2 * (Reach(shape, 1).first + tap / 3);
+      const Index column = part.column + shape.padding[2] - 2 * (Reach(shape, 2).first + tap % 3);
+      const bool inside = row >= 0 && row < shape.kernel[1] && column >= 0 && column < shape.kernel[2];
+      part.blocks[0].taps[tap] = inside ? row * shape.kernel[2] + column : -1;
+    }
+    part.blocks[0].measure(shape.taps());
+    made.push_back(part);
+  }
+  return made;
+}
 
 // Elements of equal remainder modulo 4 of four vectors that lie side by side.
 ALWAYS_INLINE void split_by_four(const Floats (&from)[4], Floats (&to)[4]) {
