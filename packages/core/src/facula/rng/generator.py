@@ -253,7 +253,7 @@ def _memory_of(engine: "np.random.MT19937") -> np.ndarray:
     import ctypes
 
     words = (ctypes.c_uint32 * (STATE_WORDS + 1)).from_address(engine.ctypes.state_address)
-    memory, state = np.frombuffer(words, np.uint32), engine.state["state"]
+    memory, state = np.frombuffer(memoryview(words), np.uint32), engine.state["state"]
     same = np.array_equal(memory[:STATE_WORDS], state["key"]) and memory[STATE_WORDS] == state["pos"]
     return memory if same else np.empty(0, np.uint32)
 
