@@ -462,8 +462,9 @@ static inline bool product(Index m, Index n, Index k, const Matrix& a, const Mat
   // In a loop over a batch each thread has its own matrices; then even larger ones are best multiplied so.
   const bool of_batch = threads() == 1 && k <= kDepth && k * n <= 8192 && m * n * k <= 8 * kSmall;
   if (of_batch || m * n * k <= kSmall) return multiply_small(m, n, k, a, b, c, c_row, finish);
-  // Copies of B's columns would be most of the work for few rows of A.
-  if (b.row == 1 && a.column == 1 && 2 * m <= n && m * k <= kTurned) return multiply_turned(m, n, k, a, b, c, c_row, finish);
+  // Turning the sums costs less than copies of B where it comes from afar, its columns are long, and rows of A few.
+  const bool turned = b.row == 1 && a.column == 1 && n * k > kBlock && 4 * m <= k && 2 * m <= n && m * k <= kTurned;
+  if (turned) return multiply_turned(m, n, k, a, b, c, c_row, finish);
   return multiply(m, n, k, a, FromMatrix{b}, c, c_row, finish);
 }
 
