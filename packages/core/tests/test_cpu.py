@@ -1,5 +1,6 @@
 """The memory of arrays on the CPU, the threads of kernels, and what `show_config` says."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -107,6 +108,32 @@ def test_what_the_environment_switches_off() -> None:
     reused = "import facula; [facula.ones(10) for _ in range(9)]; print(facula.cpu.memory_stats()['allocations'])"
     assert run(reused, FACULA_MEMORY_CACHE="0") == "0\n"
     assert run(asking, FACULA_MEMORY_CACHE="12345").startswith("12345\n")
+
+
+@compiled
+@pytest.mark.parametrize("name", native.LEVELS)
+def test_kernels_of_a_lower_level(name) -> None:
+    code = """
+import facula
+facula.show_config()
+print((facula.arange(6.0).reshape(2, 3) @ facula.ones(3, 2)).exp().log().round())
+"""
+    if native.LEVELS[name] > native.base.level():
+        with pytest.raises(AssertionError, match="this CPU can run kernels up to level"):
+            run(code, FACULA_NATIVE=name)
+    elif importlib.util.find_spec(f"facula._native.level{native.LEVELS[name]}") is None:
+        with pytest.raises(AssertionError, match="kernels were not built for it"):
+            run(code, FACULA_NATIVE=name)
+    else:
+        printed = run(code, FACULA_NATIVE=name)
+        assert ("for every CPU" if name == "x86-64" else name) in printed
+        assert printed.endswith("tensor([[ 3.,  3.],\n        [12., 12.]])\n")
+
+
+@compiled
+def test_a_level_that_is_not_known() -> None:
+    with pytest.raises(AssertionError, match="FACULA_NATIVE is expected to be 0, 1 or one of x86-64, .*, got 'fast'"):
+        run("import facula", FACULA_NATIVE="fast")
 
 
 @compiled

@@ -37,7 +37,7 @@ struct Angle {
 #if defined(__FMA__) || !defined(__x86_64__)
 constexpr float kFarAngle = 20000.0f;
 #else
-constexpr float kFarAngle = 20.0f;  // beyond which the first product would be rounded
+constexpr float kFarAngle = 16.0f;  // beyond which the first product would be rounded
 #endif
 ALWAYS_INLINE Angle angle_of(Floats x) {
   const Floats n = fused(x, all(0.63661977236758134f), all(12582912.0f)) - 12582912.0f;

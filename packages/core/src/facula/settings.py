@@ -135,7 +135,7 @@ def describe_config() -> str:
     names = {1: "for every CPU of the kind", 3: "x86-64-v3 (AVX2)", 4: "x86-64-v4 (AVX-512)"}
     lines = {
         "numpy": np.__version__,
-        "compiled code": names[native.base.level()] if native.available else "none, array code only",
+        "compiled code": names[native.level] if native.available else "none, array code only",
         "threads": get_num_threads(),
         "memory kept for later arrays": f"at most {native.base.memory_statistics()['limit']} bytes"
         if native.available

@@ -11,7 +11,7 @@ PAIRS = [(source, np.dtype(np.float32)) for source in (np.float64, BFLOAT16, np.
 PAIRS += [(np.float32, np.dtype(np.float64)), (np.float32, BFLOAT16)]
 # Older processors do not know float16, which is left to NumPy there.
 HALVES = [(np.float16, np.dtype(np.float32)), (np.float32, np.dtype(np.float16))]
-PAIRS += HALVES if native.available and native.base.level() >= 3 else []
+PAIRS += HALVES if native.available and native.level >= 3 else []
 SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, 1e-40, 3.4e38, 1 + 2**-8, 1 + 3 * 2**-8], np.float32)
 
 

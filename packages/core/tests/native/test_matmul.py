@@ -175,7 +175,7 @@ def test_numbers_of_16_bits(dtype, m, n, k) -> None:
         rounded_once(kernels.matvec, x, np.ascontiguousarray(y[:, 0]) if n else numbers(k).astype(dtype)),
         rounded_once(kernels.matvec, np.ascontiguousarray(x[0]), y),
     ]
-    if m <= 4 and k > 1 and dtype != np.float16:  # which needs a processor that converts it
+    if m <= 4 and k > 1 and n > 0 and dtype != np.float16:  # which needs a processor that converts it
         assert taken[3] is not None and taken[5] is not None
 
 
