@@ -25,6 +25,9 @@ bool read_numbers(PyObject* const* args, int count, float* to) {
   return !PyErr_Occurred();
 }
 
+// What is missing from a number to one, rounded once: 1 - 0.999 computed in float32 would be wrong in its fifth digit.
+float rest_of(PyObject* number) { return static_cast<float>(1.0 - PyFloat_AsDouble(number)); }
+
 // The gradient with weight decay in it. Without decay, what is infinite has no part in it.
 ALWAYS_INLINE Floats with_decay(Floats slope, float decay, Floats value) { return decay == 0.0f ? slope : slope + decay * value; }
 
@@ -38,7 +41,7 @@ KERNEL(sgd_step,
   if (count != 8 || !are_alike(args, with_momentum ? 3 : 2)) return declined();
   float n[4];
   if (!read_numbers(args + 3, 4, n)) return nullptr;
-  const float rate = n[0], momentum = n[1], share = 1.0f - n[2], decay = n[3];
+  const float rate = n[0], momentum = n[1], share = rest_of(args[5]), decay = n[3];
   const bool nesterov = PyObject_IsTrue(args[7]) == 1;
   float* param = memory(args[0]);
   const float* grad = memory(args[1]);
@@ -64,9 +67,10 @@ KERNEL(adam_step,
   float n[5];
   float bias[2];
   if (!read_numbers(args + 5, 5, n) || !read_numbers(args + 11, 2, bias)) return nullptr;
-  const float rate = n[0], keep1 = n[1], keep2 = n[2], eps = n[3], decay = n[4];
+  const float rate = n[0], keep2 = n[2], eps = n[3], decay = n[4];
   const bool decoupled = PyObject_IsTrue(args[10]) == 1;
-  const float shrink = decoupled ? 1.0f - rate * decay : 1.0f;
+  const double shrunk = decoupled ? PyFloat_AsDouble(args[5]) * PyFloat_AsDouble(args[9]) : 0.0;
+  const float shrink = static_cast<float>(1.0 - shrunk), new1 = rest_of(args[6]), new2 = rest_of(args[7]);
   const float in_gradient = decoupled ? 0.0f : decay;
   const float step = rate / bias[0];
   const float root = 1.0f / std::sqrt(bias[1]);
@@ -79,8 +83,8 @@ KERNEL(adam_step,
     const Floats value = shrink * load_some(param + i, some);
     const Floats slope = with_decay(load_some(grad + i, some), in_gradient, value);
     Floats first = load_some(mean + i, some);
-    first = first + (slope - first) * (1.0f - keep1);
-    Floats second = keep2 * load_some(square + i, some) + (1.0f - keep2) * (slope * slope);
+    first = first + (slope - first) * new1;
+    Floats second = keep2 * load_some(square + i, some) + new2 * (slope * slope);
     store_some(mean + i, first, some);
     store_some(square + i, second, some);
     if (keeps_largest) {
@@ -106,7 +110,7 @@ KERNEL(rmsprop_step,
   float n[5];
   if (!are_alike(arrays, number)) return declined();
   if (!read_numbers(args + 5, 5, n)) return nullptr;
-  const float rate = n[0], alpha = n[1], eps = n[2], decay = n[3], momentum = n[4];
+  const float rate = n[0], alpha = n[1], rest = rest_of(args[6]), eps = n[2], decay = n[3], momentum = n[4];
   float* param = memory(args[0]);
   const float* grad = memory(args[1]);
   float* square = memory(args[2]);
@@ -115,12 +119,12 @@ KERNEL(rmsprop_step,
   for_vectors(Array(args[0]).size(), [&](Index i, Index some) {
     const Floats value = load_some(param + i, some);
     const Floats slope = with_decay(load_some(grad + i, some), decay, value);
-    const Floats second = alpha * load_some(square + i, some) + (1.0f - alpha) * (slope * slope);
+    const Floats second = alpha * load_some(square + i, some) + rest * (slope * slope);
     store_some(square + i, second, some);
     Floats spread = second;
     if (mean != nullptr) {
       Floats first = load_some(mean + i, some);
-      first = first + (slope - first) * (1.0f - alpha);
+      first = first + (slope - first) * rest;
       store_some(mean + i, first, some);
       spread = second - first * first;
     }
@@ -156,7 +160,7 @@ KERNEL(adadelta_step, "adadelta_step(param, grad, square, steps, rate, rho, eps,
   float n[4];
   if (count != 8 || !are_alike(args, 4)) return declined();
   if (!read_numbers(args + 4, 4, n)) return nullptr;
-  const float rate = n[0], rho = n[1], eps = n[2], decay = n[3];
+  const float rate = n[0], rho = n[1], rest = rest_of(args[5]), eps = n[2], decay = n[3];
   float* param = memory(args[0]);
   const float* grad = memory(args[1]);
   float* square = memory(args[2]);
@@ -164,11 +168,11 @@ KERNEL(adadelta_step, "adadelta_step(param, grad, square, steps, rate, rho, eps,
   for_vectors(Array(args[0]).size(), [&](Index i, Index some) {
     const Floats value = load_some(param + i, some);
     const Floats slope = with_decay(load_some(grad + i, some), decay, value);
-    const Floats second = rho * load_some(square + i, some) + (1.0f - rho) * (slope * slope);
+    const Floats second = rho * load_some(square + i, some) + rest * (slope * slope);
     const Floats before = load_some(steps + i, some);
     const Floats step = square_root(before + eps) / square_root(second + eps) * slope;
     store_some(square + i, second, some);
-    store_some(steps + i, rho * before + (1.0f - rho) * (step * step), some);
+    store_some(steps + i, rho * before + rest * (step * step), some);
     store_some(param + i, value - rate * step, some);
   });
   Py_RETURN_NONE;
@@ -178,7 +182,7 @@ KERNEL(adamax_step, "adamax_step(param, grad, mean, largest, step, beta1, beta2,
   float n[5];
   if (count != 9 || !are_alike(args, 4)) return declined();
   if (!read_numbers(args + 4, 5, n)) return nullptr;
-  const float step = n[0], keep1 = n[1], keep2 = n[2], eps = n[3], decay = n[4];
+  const float step = n[0], new1 = rest_of(args[5]), keep2 = n[2], eps = n[3], decay = n[4];
   float* param = memory(args[0]);
   const float* grad = memory(args[1]);
   float* mean = memory(args[2]);
@@ -187,7 +191,7 @@ KERNEL(adamax_step, "adamax_step(param, grad, mean, largest, step, beta1, beta2,
     const Floats value = load_some(param + i, some);
     const Floats slope = with_decay(load_some(grad + i, some), decay, value);
     Floats first = load_some(mean + i, some);
-    first = first + (slope - first) * (1.0f - keep1);
+    first = first + (slope - first) * new1;
     const Floats before = keep2 * load_some(largest + i, some), now = absolute(slope) + eps;
     // What is not a number stays, on either side.
     const Floats most = (before > now) | (before != before) ? before : now;
@@ -206,7 +210,8 @@ KERNEL(moments_step,
   if (count != 12 || !are_alike(args, 4)) return declined();
   const bool divides = args[11] != Py_None;
   if (!read_numbers(args + 4, 7, n) || (divides && !read_numbers(args + 11, 1, &factor))) return nullptr;
-  const float keep1 = n[0], keep2 = n[1], eps = n[2], decay = n[3], shrink = n[4], of_grad = n[5], of_mean = n[6];
+  const float keep2 = n[1], eps = n[2], decay = n[3], shrink = n[4], of_grad = n[5], of_mean = n[6];
+  const float new1 = rest_of(args[4]), new2 = rest_of(args[5]);
   float* param = memory(args[0]);
   const float* grad = memory(args[1]);
   float* mean = memory(args[2]);
@@ -215,8 +220,8 @@ KERNEL(moments_step,
     const Floats value = shrink * load_some(param + i, some);
     const Floats slope = with_decay(load_some(grad + i, some), decay, value);
     Floats first = load_some(mean + i, some);
-    first = first + (slope - first) * (1.0f - keep1);
-    const Floats second = keep2 * load_some(square + i, some) + (1.0f - keep2) * (slope * slope);
+    first = first + (slope - first) * new1;
+    const Floats second = keep2 * load_some(square + i, some) + new2 * (slope * slope);
     store_some(mean + i, first, some);
     store_some(square + i, second, some);
     // The slope may be infinite where it has no part in the move.

@@ -102,3 +102,22 @@ def test_parameters_that_lie_otherwise_in_memory_are_stepped_too(name) -> None:
         each.grad = facula.ones(4, 6)
         getattr(facula.optim, name)([each], lr=0.1).step()
     facula.testing.assert_close(param.detach(), copy.detach())
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "state", "expected"),
+    [
+        ("Adam", {"betas": (0.9, 0.999)}, "exp_avg_sq", 0.001),
+        ("NAdam", {"betas": (0.9, 0.999)}, "exp_avg_sq", 0.001),
+        ("RAdam", {"betas": (0.999, 0.9)}, "exp_avg", 0.001),
+        ("Adamax", {"betas": (0.999, 0.9)}, "exp_avg", 0.001),
+        ("RMSprop", {"alpha": 0.999}, "square_avg", 0.001),
+        ("Adadelta", {"rho": 0.999}, "square_avg", 0.001),
+    ],
+)
+def test_what_is_missing_to_one_is_rounded_once(name, options, state, expected) -> None:
+    param = facula.zeros(5, requires_grad=True)
+    optimizer = getattr(facula.optim, name)([param], **options)
+    param.grad = facula.ones(5)
+    optimizer.step()
+    facula.testing.assert_close(optimizer.state[param][state], facula.full((5,), expected), rtol=2e-7, atol=0)

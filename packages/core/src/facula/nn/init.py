@@ -7,6 +7,8 @@ import math
 import warnings
 from collections.abc import Callable
 
+from facula import dtypes
+from facula.creation import empty_like, ones_like
 from facula.graph.modes import no_grad
 from facula.ops.random import randperm
 from facula.rng import Generator
@@ -67,7 +69,10 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Fill ``tensor`` with normal numbers cut off outside [a, b], and return it. By the inverse distribution function."""
+    """Fill ``tensor`` with normal numbers, drawn again while they are outside [a, b], and return it.
+
+    Where less than about a third of them would be inside, even numbers from [a, b] are accepted or drawn again by the density.
+    """
 
     def below(x: float) -> float:
         return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
@@ -77,12 +82,21 @@ def trunc_normal_(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
             stacklevel=2,
         )
-    low, high = below((a - mean) / std), below((b - mean) / std)
-    tensor.uniform_(2 * low - 1, 2 * high - 1, generator=generator)
-    tensor.erfinv_()
-    tensor.mul_(std * math.sqrt(2.0))
-    tensor.add_(mean)
-    tensor.clamp_(min=a, max=b)
+    if below((b - mean) / std) - below((a - mean) / std) > 0.3:
+        low, high = tensor.new_tensor(a).item(), tensor.new_tensor(b).item()
+        tensor.normal_(mean, std, generator=generator)
+        while True:
+            outside = (tensor < low) | (tensor > high)
+            if not outside.any():
+                return tensor
+            tensor.copy_(empty_like(tensor).normal_(mean, std, generator=generator).where(outside, tensor))
+    peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+    outside = ones_like(tensor, dtype=dtypes.bool_)
+    while outside.any():
+        candidates = empty_like(tensor).uniform_(a, b, generator=generator)
+        tensor.copy_(candidates.where(outside, tensor))
+        density = candidates.sub_(mean).div_(std).pow_(2).mul_(-0.5).sub_(peak)
+        outside &= empty_like(tensor).uniform_(generator=generator).log_() > density
     return tensor
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from facula import special_functions
+from facula import dtypes, special_functions
 from facula.arguments import need_tensor
 from facula.primitive import primitive, promote, to_float, write_out
 from facula.types import Tensor
@@ -313,23 +313,23 @@ def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _sigmoid(input, out=out)
 
 
+@primitive(dtype=to_float, vjp={"x": lambda g, x: (g / (x * (1 - x))).where((x >= 0) & (x <= 1), math.nan)})
+def _logit(xp, x):
+    return xp.log(x / (1 - x))
+
+
 def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None) -> Tensor:
     """Return ``log(x / (1 - x))``, with x first limited to [eps, 1 - eps] when ``eps`` is given."""
-    x = (
-        input
-        if input.is_floating_point() or input.is_complex()
-        else input.to(input.new_zeros((), dtype=None).float().dtype)
-    )
     if eps is not None:
-        x = x.clamp(eps, 1 - eps)
-    return (x / (1 - x)).log() if out is None else _log(x / (1 - x), out=out)
+        input = (input if input.is_floating_point() else input.to(dtypes.get_default_dtype())).clamp(eps, 1 - eps)
+    return _logit(input, out=out)
 
 
 @primitive(
     dtype=to_float,
     vjp={
-        "x": lambda g, x, other, out: g * (x - out).exp(),
-        "other": lambda g, other, out: g * (other - out).exp(),
+        "x": lambda g, x, other: g / _conj(1 + (other - x).exp()),
+        "other": lambda g, x, other: g / _conj(1 + (x - other).exp()),
     },
 )
 def _logaddexp(xp, x, other):
@@ -353,8 +353,8 @@ def logaddexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Ten
 @primitive(
     dtype=to_float,
     vjp={
-        "x": lambda g, x, out: g * (x - out).exp2(),
-        "other": lambda g, other, out: g * (other - out).exp2(),
+        "x": lambda g, x, other: g / (1 + (other - x).exp2()),
+        "other": lambda g, x, other: g / (1 + (x - other).exp2()),
     },
 )
 def _logaddexp2(xp, x, other):

@@ -250,7 +250,7 @@ def scatter_reduce(
     if reduce in ("amax", "amin") and input.is_complex():
         raise NotImplementedError(f"scatter_reduce of '{reduce}' is not implemented for {input.dtype.name}")
     if index.numel() == 0 or input.dim() == 0:
-        result = input.clone()
+        result = input + src.sum() * 0 if src.requires_grad and not index.numel() else input.clone()
         if index.numel():
             flat = scatter_reduce(
                 input.reshape(1), 0, index.reshape(-1), src.reshape(-1), reduce, include_self=include_self

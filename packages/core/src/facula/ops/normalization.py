@@ -164,7 +164,8 @@ def rms_norm(
     shape = tuple(normalized_shape)
     _check_shape(input, shape, "rms_norm")
     if eps is None:
-        eps = dtypes.finfo(input.dtype).eps
+        # Of the type that is computed in.
+        eps = dtypes.finfo(dtypes.float32 if input._array.dtype in dtypes.REDUCED else input.dtype).eps
     dims = tuple(range(input.dim() - len(shape), input.dim()))
     return _standardized(input, weight, None, dims, eps, centred=False)[0]
 
@@ -279,6 +280,8 @@ def group_norm(
             f"{list(input.shape)} and num_groups={num_groups}"
         )
     groups = (num_groups, channels // num_groups)
+    if batch * groups[1] * prod(input.shape[2:]) == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
     scale = None if weight is None else weight.reshape(*groups, 1)
     shift = None if bias is None else bias.reshape(*groups, 1)
     grouped = input.reshape(batch, *groups, prod(input.shape[2:]))

@@ -8,7 +8,8 @@ import numpy as np
 
 from facula import dtypes, native
 from facula.arguments import need_tensor
-from facula.primitive import primitive, promote, to_float, write_out
+from facula.dtype_rules import kind_of
+from facula.primitive import primitive, promote, to_float
 from facula.tensor_base import TensorBase
 from facula.types import Number, Tensor, TensorLike
 
@@ -377,7 +378,7 @@ def _pow_slope_of_exponent(g: Tensor, x: TensorLike, exponent: Tensor, out: Tens
     base = x if isinstance(x, TensorBase) else exponent.detach().new_full((), x, dtype=None)
     # 0 ** y is constant for y > 0, and log 0 must not spoil that.
     flat = (base == 0) & ((exponent.real if exponent.is_complex() else exponent) >= 0)
-    slope = out * base.where(~flat, 1.0).log()
+    slope = out * base.to(out.dtype).where(~flat, 1.0).log()
     return g * _conj(slope).where(~flat, 0.0)
 
 
@@ -444,7 +445,7 @@ def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     dtype=to_float,
     vjp={
         "x": lambda g, x, other: (
-            g * other.log().where(~((x == 0) & (other <= 0)), 0.0)
+            g * other.to(g.dtype).log().where(~((x == 0) & (other <= 0)), 0.0)
             if isinstance(other, Tensor)
             else g * _number_log(other)
         ),
@@ -452,7 +453,8 @@ def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     },
 )
 def _xlogy(xp, x, other):
-    result = x * xp.log(other)
+    # The logarithm of a number stays a number of Python, so that it has no say in the type.
+    result = x * (xp.log(other) if hasattr(other, "dtype") else _number_log(other))
     return xp.where((xp.asarray(x) == 0) & ~xp.isnan(other), result.dtype.type(0), result)
 
 
@@ -465,21 +467,30 @@ def xlogy(input: TensorLike, other: TensorLike, *, out: Tensor | None = None) ->
     return _xlogy(input, other, out=out)
 
 
+@primitive(
+    dtype=promote,
+    vjp={
+        "x": lambda g, weight: g * _conj(1 - weight),
+        "end": lambda g, weight: g * _conj(weight),
+        "weight": lambda g, x, end: g * _conj(end - x),
+    },
+)
+def _lerp(xp, x, end, weight):
+    # From the nearer side, so that a weight of 1 gives `end` itself.
+    distance = end - x
+    near = builtins.abs(weight) < 0.5
+    if isinstance(near, bool):
+        return x + weight * distance if near else end - distance * (1 - weight)
+    return xp.where(near, x + weight * distance, end - distance * (1 - weight))
+
+
 def lerp(input: Tensor, end: Tensor, weight: TensorLike, *, out: Tensor | None = None) -> Tensor:
     """Return ``input + weight * (end - input)``."""
     if input.dtype != end.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
     if isinstance(weight, TensorBase) and weight.dtype != input.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")
-    if isinstance(weight, TensorBase) and weight.numel() != 1:
-        near = input + weight * (end - input)
-        far = end - (end - input) * (1 - weight)
-        result = near.where(weight.abs() < 0.5, far)
-    else:
-        value = weight
-        size = weight.abs().item() if isinstance(weight, TensorBase) else builtins.abs(weight)
-        result = input + value * (end - input) if size < 0.5 else end - (end - input) * (1 - value)
-    return result if out is None else write_out(result, out, "lerp")
+    return _lerp(input, end, weight, out=out)
 
 
 def addcmul(
@@ -542,12 +553,24 @@ def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     need_tensor("ldexp", input)
     need_tensor("ldexp", other, "other")
+    if _is_integral(other):
+        return _ldexp(input, other, out=out)
     return mul(input, pow(2.0, other), out=out)
 
 
 @primitive(
-    dtype=promote, vjp={"x": lambda g, x, other: g.where(x != other, 0.0), "other": lambda g: g.new_zeros(g.shape)}
+    dtype=to_float("x"),
+    vjp={"x": lambda g, other: _ldexp(g, other), "other": lambda g, out, other: g * out * math.log(2.0)},
 )
+def _ldexp(xp, x, other):
+    if x.dtype.kind == "c":
+        return x * xp.exp2(other.astype(x.real.dtype))
+    # Beyond these every number is 0 or infinite.
+    return xp.ldexp(x, xp.clip(other, -5000, 5000).astype(np.int32))
+
+
+# In the type as it is: the next number of float32, rounded to 16 bits, would be the number itself.
+@primitive(vjp={"x": lambda g, x, other: g.where(x != other, 0.0), "other": lambda g: g.new_zeros(g.shape)})
 def _nextafter(xp, x, other):
     return xp.nextafter(x, other)
 
@@ -560,11 +583,10 @@ def nextafter(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Ten
     """
     need_tensor("nextafter", input)
     need_tensor("nextafter", other, "other")
-    if input.dtype is not other.dtype or not input.is_floating_point():
-        raise RuntimeError(
-            f"nextafter: expected two floating point tensors of one type, got {input.dtype} and {other.dtype}"
-        )
-    return _nextafter(input, other, out=out)
+    common = promote.resolve([kind_of(input, True), kind_of(other, True)])
+    if not common.is_floating_point:
+        raise NotImplementedError(f"nextafter: expected floating point tensors, got {input.dtype} and {other.dtype}")
+    return _nextafter(input.to(common), other.to(common), out=out)
 
 
 absolute = abs

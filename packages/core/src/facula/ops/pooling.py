@@ -421,8 +421,9 @@ def avg_pool3d(
 def _power(
     input: Tensor, rank: int, norm_type: float, kernel_size: Size, stride: Size | None, ceil_mode: bool
 ) -> Tensor:
-    windows = _plan(input, rank, f"lp_pool{rank}d", kernel_size, stride, 0, 1, ceil_mode)
-    total = _sum_windows(input.pow(norm_type), windows=windows)
+    # The mean times the size of a whole window: one that is cut off counts as if it went on, as in PyTorch.
+    size = math.prod(_plan(input, rank, f"lp_pool{rank}d", kernel_size, stride, 0, 1, ceil_mode).kernel)
+    total = _average(input.pow(norm_type), rank, kernel_size, stride, 0, ceil_mode, False, None) * size
     return (total.sign() * total.abs().relu()).pow(1.0 / norm_type)
 
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from facula import devices, dtypes, rng
 from facula.devices import device as Device
+from facula.dtype_rules import computed_in
 from facula.dtypes import dtype as DType
+from facula.dtypes import from_numpy_dtype
 from facula.methods import write
 from facula.ops.conversion import memory_format, preserve_format
 from facula.primitive import primitive, write_out
@@ -202,6 +204,17 @@ def randperm(
     return _make(draw, (n,), dtype or dtypes.int64, device, generator, out, requires_grad)
 
 
+def _laid_out_like(
+    input: Tensor, dtype: DType | None, device: Device | str | int | None, format: memory_format
+) -> Tensor | None:
+    """Return an empty tensor whose elements lie in memory in the order of those of ``input``; None if in the usual one."""
+    array = input._array
+    if array.flags.c_contiguous or 0 in array.strides or format is not preserve_format:
+        return None
+    made = np.empty_like(array, (dtype or input.dtype).numpy, order="K", subok=False)
+    return wrap(devices.move(made, devices.canonical(device or input.device)))
+
+
 def rand_like(
     input: Tensor,
     *,
@@ -214,6 +227,9 @@ def rand_like(
     memory_format: memory_format = preserve_format,
 ) -> Tensor:
     """Return numbers drawn evenly from [0, 1), with the shape, type and device of ``input``."""
+    empty = _laid_out_like(input, dtype, device, memory_format)
+    if empty is not None:
+        return uniform_(empty, generator=generator).requires_grad_(requires_grad)
     kind, target = dtype or input.dtype, device or input.device
     return rand(input.shape, generator=generator, dtype=kind, device=target, requires_grad=requires_grad)
 
@@ -230,6 +246,9 @@ def randn_like(
     memory_format: memory_format = preserve_format,
 ) -> Tensor:
     """Return normal numbers with the shape, type and device of ``input``."""
+    empty = _laid_out_like(input, dtype, device, memory_format)
+    if empty is not None:
+        return normal_(empty, generator=generator).requires_grad_(requires_grad)
     kind, target = dtype or input.dtype, device or input.device
     return randn(input.shape, generator=generator, dtype=kind, device=target, requires_grad=requires_grad)
 
@@ -353,8 +372,19 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
 # In-place filling. What was there no longer matters, so gradients end here.
 
 
-def _fill(self: Tensor, array: np.ndarray) -> Tensor:
-    return write(self, wrap(array.astype(self._array.dtype, copy=False)))
+def _memory_order(array: np.ndarray) -> list[int]:
+    """Return the dimensions in the order in which their elements lie in memory, the farthest apart first."""
+    return sorted(range(array.ndim), key=lambda dim: -abs(array.strides[dim]))
+
+
+def _fill(self: Tensor, draw: Callable[[tuple[int, ...]], np.ndarray]) -> Tensor:
+    """Write what is drawn for a shape, in the order in which the elements lie in memory."""
+    array = self._array
+    if array.flags.c_contiguous:
+        return write(self, wrap(draw(array.shape).astype(array.dtype, copy=False)))
+    order = _memory_order(array)
+    drawn = draw(tuple(array.shape[dim] for dim in order)).astype(array.dtype, copy=False)
+    return write(self, wrap(drawn.transpose(np.argsort(order))))
 
 
 def uniform_(
@@ -367,15 +397,14 @@ def uniform_(
     array = self._array
     if array.dtype.kind not in "fcV":
         raise NotImplementedError(f"\"check_uniform_bounds\" not implemented for '{self.dtype.name.title()}'")
-    return _fill(self, rng.uniform(_generator(generator, self.device), array.shape, float(low), float(to), array.dtype))
+    stream = _generator(generator, self.device)
+    return _fill(self, lambda shape: rng.uniform(stream, shape, float(low), float(to), array.dtype))
 
 
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fill this tensor with normal numbers, and return it."""
-    array = self._array
-    stream = _generator(generator, self.device)
-    drawn = rng.normal(stream, array.shape, float(mean), float(std), array.dtype, bool(array.flags.c_contiguous))
-    return _fill(self, drawn)
+    stream, kind, contiguous = _generator(generator, self.device), self._array.dtype, self._array.flags.c_contiguous
+    return _fill(self, lambda shape: rng.normal(stream, shape, float(mean), float(std), kind, bool(contiguous)))
 
 
 def random_(
@@ -383,44 +412,47 @@ def random_(
 ) -> Tensor:
     """Fill this tensor with integers from [from, to); up to the largest its type can hold without bounds."""
     low = bounds.pop("from", from_)
-    stream, shape, kind = _generator(generator, self.device), self._array.shape, self._array.dtype
+    stream, kind = _generator(generator, self.device), self._array.dtype
     if low is None and to is None:
-        return _fill(self, rng.random_full(stream, shape, kind))
+        return _fill(self, lambda shape: rng.random_full(stream, shape, kind))
     low, high = (0, low) if to is None and "from" not in bounds and from_ is not None else (low or 0, to)
     if high is not None and low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    return _fill(self, rng.random_integers(stream, shape, int(low), None if high is None else int(high), kind))
+    first, end = int(low), None if high is None else int(high)
+    return _fill(self, lambda shape: rng.random_integers(stream, shape, first, end, kind))
 
 
 def bernoulli_(self: Tensor, p: Tensor | float = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Fill this tensor with ones of probability ``p``, zeros otherwise, and return it."""
-    probability = p._array if isinstance(p, TensorBase) else float(p)
-    stream = _generator(generator, self.device)
-    return _fill(self, rng.bernoulli(stream, self._array.shape, probability, self._array.dtype))
+    stream, kind = _generator(generator, self.device), self._array.dtype
+    if isinstance(p, TensorBase):
+        chances = np.broadcast_to(p._array, self._array.shape).transpose(_memory_order(self._array))
+        return _fill(self, lambda shape: rng.bernoulli(stream, shape, chances, kind))
+    return _fill(self, lambda shape: rng.bernoulli(stream, shape, float(p), kind))
 
 
 def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fill this tensor with exponential numbers of rate ``lambd``, and return it."""
     stream = _generator(generator, self.device)
-    return _fill(self, rng.exponential(stream, self._array.shape, float(lambd), self._array.dtype))
+    return _fill(self, lambda shape: rng.exponential(stream, shape, float(lambd), self._array.dtype))
 
 
 def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
     """Fill this tensor with numbers of trials of probability ``p`` up to a success, and return it."""
     stream = _generator(generator, self.device)
-    return _fill(self, rng.geometric(stream, self._array.shape, float(p), self._array.dtype))
+    return _fill(self, lambda shape: rng.geometric(stream, shape, float(p), self._array.dtype))
 
 
 def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fill this tensor with Cauchy numbers, and return it."""
     stream = _generator(generator, self.device)
-    return _fill(self, rng.cauchy(stream, self._array.shape, float(median), float(sigma), self._array.dtype))
+    return _fill(self, lambda shape: rng.cauchy(stream, shape, float(median), float(sigma), self._array.dtype))
 
 
 def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) -> Tensor:
     """Fill this tensor with exponentials of normal numbers, and return it."""
     stream = _generator(generator, self.device)
-    return _fill(self, rng.log_normal(stream, self._array.shape, float(mean), float(std), self._array.dtype))
+    return _fill(self, lambda shape: rng.log_normal(stream, shape, float(mean), float(std), self._array.dtype))
 
 
 # Dropout.
@@ -434,7 +466,8 @@ def _check_probability(p: float) -> None:
 def _noise(input: Tensor, shape: Sequence[int], p: float) -> Tensor:
     """Return zeros with probability ``p`` and ``1 / (1 - p)`` otherwise."""
     dtype = input._array.dtype
-    scale = float(dtype.type(1) / dtype.type(1 - p)) if p < 1 else 1.0
+    kind = computed_in(from_numpy_dtype[dtype])[0].type
+    scale = float(kind(1) / kind(1 - p)) if p < 1 else 1.0
     return wrap(rng.bernoulli(_generator(None, input.device), tuple(shape), 1 - p, dtype, scale))
 
 
@@ -460,7 +493,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     array = input._array
     if training and p != 0.0 and not array.flags.c_contiguous and 0 not in array.strides:
         # Numbers are drawn in the order in which the elements lie in memory.
-        order = sorted(range(array.ndim), key=lambda dim: -abs(array.strides[dim]))
+        order = _memory_order(array)
         turned = _drop(input.permute(order), [array.shape[dim] for dim in order], p, training, inplace)
         return input if inplace else turned.permute([order.index(dim) for dim in range(array.ndim)])
     return _drop(input, array.shape, p, training, inplace)

@@ -72,7 +72,8 @@ def sum(
 @primitive(vjp={"x": lambda g, x_shape: g.expand(x_shape)})
 def _sum_to_size(xp, x, *, shape):
     over = _summed(x.shape, shape)
-    if x.dtype.kind == "V":
+    if x.dtype.kind == "V" or x.dtype == np.float16:
+        # Rounded once: a sum of many numbers of 16 bits soon no longer grows.
         return xp.sum(x.astype(np.float32), axis=over).reshape(shape).astype(x.dtype)
     return xp.sum(x, axis=over, dtype=x.dtype).reshape(shape)
 

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from facula import bessel_functions, incomplete_gamma, special_functions
 from facula.arguments import need_tensor
 from facula.primitive import primitive, to_float
@@ -152,7 +154,8 @@ def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     },
 )
 def _xlog1py(xp, x, other):
-    result = x * xp.log1p(other)
+    # The logarithm of a number stays a number of Python, so that it has no say in the type.
+    result = x * (xp.log1p(other) if hasattr(other, "dtype") else float(np.log1p(other)))
     return xp.where((xp.asarray(x) == 0) & ~xp.isnan(other), result.dtype.type(0), result)
 
 
