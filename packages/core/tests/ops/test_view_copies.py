@@ -68,3 +68,10 @@ def test_slices_are_reduced_into_those_named(reduce, with_old, without) -> None:
     assert np.allclose(x.index_reduce(0, index, source, reduce, include_self=False).tolist(), without)
     with pytest.raises(RuntimeError, match="got sum"):
         x.index_reduce(0, index, source, "sum")
+
+
+def test_a_flip_shares_no_memory_where_nothing_is_moved() -> None:
+    for shape, dims in (((1,), (0,)), ((3, 1), (1,)), ((2, 2), ()), ((), ())):
+        x = facula.ones(shape)
+        facula.flip(x, dims).add_(5)
+        assert x.eq(1).all()

@@ -226,7 +226,7 @@ def repeat_interleave(
 
 @primitive(vjp={"x": lambda g, axes: _flip(g, axes=axes)})
 def _flip(xp, x, *, axes):
-    return xp.ascontiguousarray(xp.flip(x, axes)) if x.ndim else x.copy()
+    return xp.flip(x, axes).copy() if x.ndim else x.copy()
 
 
 def flip(input: Tensor, *positional: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
