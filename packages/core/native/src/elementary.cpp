@@ -34,16 +34,19 @@ struct Angle {
   Ints quarters;
   Floats sine, cosine;
 };
-#if defined(__FMA__) || !defined(__x86_64__)
+#if defined(__FMA__)
 constexpr float kFarAngle = 20000.0f;
+constexpr float kParts[] = {-1.57079601287841796875f, -3.1391647326017846353e-7f, -5.3903025299577648e-15f};
 #else
-constexpr float kFarAngle = 16.0f;  // beyond which the first product would be rounded
+// Products are rounded by themselves: parts of so few bits that the first two are not (the parts of Cephes).
+constexpr float kFarAngle = 8000.0f;
+constexpr float kParts[] = {-1.5703125f, -4.837512969970703125e-4f, -7.54978995489188216e-8f};
 #endif
 ALWAYS_INLINE Angle angle_of(Floats x) {
   const Floats n = fused(x, all(0.63661977236758134f), all(12582912.0f)) - 12582912.0f;
-  Floats r = fused(n, all(-1.57079601287841796875f), x);
-  r = fused(n, all(-3.1391647326017846353e-7f), r);
-  r = fused(n, all(-5.3903025299577648e-15f), r);
+  Floats r = fused(n, all(kParts[0]), x);
+  r = fused(n, all(kParts[1]), r);
+  r = fused(n, all(kParts[2]), r);
   const Floats square = r * r;
   Floats odd = fused(square, all(-1.9515295891e-4f), all(8.3321608736e-3f));
   odd = fused(odd, square, all(-1.6666654611e-1f));
