@@ -237,3 +237,9 @@ def test_a_summary_is_an_object_too() -> None:
         ModelSummary(Noting(), max_depth=-2)
     with pytest.raises(MisconfigurationException, match="max_depth"):
         summarize(Noting(), max_depth=-2)
+
+
+def test_a_plan_says_that_it_cannot_foresee_a_time() -> None:
+    trainer = Trainer(**QUIET, max_epochs=1, val_check_interval="00:01:00:00")
+    plan = trainer.plan(Noting(), loader(3), loader(1))
+    assert plan.due("validation") == [] and "after 1:00:00 each" in " ".join(plan.notes)
