@@ -111,7 +111,7 @@ KERNEL(softplus, "softplus(x, beta, threshold): log(1 + exp(beta x)) / beta, or 
 KERNEL(softplus_gradient, "softplus_gradient(received, x, beta, threshold)") {
   return map_pairs_with<2>(args, count, [](Floats g, Floats x, const float* numbers) {
     const Floats scaled_up = x * numbers[0];
-    return scaled_up <= numbers[1] ? g * sigmoid(scaled_up) : g;
+    return scaled_up > numbers[1] ? g : g * sigmoid(scaled_up);
   });
 }
 

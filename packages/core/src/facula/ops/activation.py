@@ -317,7 +317,7 @@ def _softplus_native(x, *, beta, threshold):
 )
 def _softplus_gradient(xp, received, x, *, beta, threshold):
     scaled = x * x.dtype.type(beta)
-    return xp.where(scaled <= threshold, received / (1 + xp.exp(-scaled)), received)
+    return xp.where(scaled > threshold, received, received / (1 + xp.exp(-scaled)))
 
 
 @_softplus_gradient.kernel("native")
