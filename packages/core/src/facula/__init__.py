@@ -92,6 +92,7 @@ from facula.ops.activation import (
 from facula.ops.softmax import softmax_method as _softmax
 from facula.ops.bits import *
 from facula.ops.comparison import *
+from facula.ops.complex_numbers import *
 from facula.ops.cumulative import *
 from facula.ops.decompositions import *
 from facula.ops.einsum import *

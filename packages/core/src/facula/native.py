@@ -41,7 +41,9 @@ def _load() -> tuple[Any, Any, int]:
     except ModuleNotFoundError:
         if level == base.level():
             return None, None, 0
-        raise ImportError(f"FACULA_NATIVE={asked}: kernels were not built for it (build.py --all-levels does)") from None
+        raise ImportError(
+            f"FACULA_NATIVE={asked}: kernels were not built for it (build.py --all-levels does)"
+        ) from None
     kept = os.environ.get("FACULA_MEMORY_CACHE")
     if kept is not None:
         base.set_memory_limit(int(kept))

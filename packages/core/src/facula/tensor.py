@@ -8,6 +8,7 @@ from facula.ops import (
     activation,
     bits,
     comparison,
+    complex_numbers,
     conversion,
     cumulative,
     decompositions,
@@ -211,7 +212,7 @@ class Tensor(TensorProperties, layouts.LayoutMethods):
     acos_ = arccos_ = inplace(elementary.acos)
     acosh = arccosh = elementary.acosh
     acosh_ = arccosh_ = inplace(elementary.acosh)
-    angle = elementary.angle
+    angle = complex_numbers.angle
     asin = arcsin = elementary.asin
     asin_ = arcsin_ = inplace(elementary.asin)
     asinh = arcsinh = elementary.asinh
@@ -222,9 +223,9 @@ class Tensor(TensorProperties, layouts.LayoutMethods):
     atan2_ = arctan2_ = inplace(elementary.atan2)
     atanh = arctanh = elementary.atanh
     atanh_ = arctanh_ = inplace(elementary.atanh)
-    conj = elementary.conj
-    conj_physical = elementary.conj_physical
-    conj_physical_ = inplace(elementary.conj_physical, saves_input=False)
+    conj = complex_numbers.conj
+    conj_physical = complex_numbers.conj_physical
+    conj_physical_ = inplace(complex_numbers.conj_physical, saves_input=False)
     cos = elementary.cos
     cos_ = inplace(elementary.cos)
     cosh = elementary.cosh
@@ -267,10 +268,10 @@ class Tensor(TensorProperties, layouts.LayoutMethods):
     polygamma_ = inplace(elementary.polygamma_method)
     rad2deg = elementary.rad2deg
     rad2deg_ = inplace(elementary.rad2deg, saves_input=False)
-    real: Tensor = property(elementary.real)  # type: ignore[assignment]
-    imag: Tensor = property(elementary.imag)  # type: ignore[assignment]
-    resolve_conj = elementary.resolve_conj
-    resolve_neg = elementary.resolve_neg
+    real: Tensor = property(complex_numbers.real)  # type: ignore[assignment]
+    imag: Tensor = property(complex_numbers.imag)  # type: ignore[assignment]
+    resolve_conj = complex_numbers.resolve_conj
+    resolve_neg = complex_numbers.resolve_neg
     sigmoid = elementary.sigmoid
     sigmoid_ = inplace(elementary.sigmoid, saves_input=False)
     sin = elementary.sin
@@ -569,7 +570,7 @@ class Tensor(TensorProperties, layouts.LayoutMethods):
     # fourier
     istft = fourier.istft
     stft = fourier.stft
-    view_as_real = elementary.view_as_real
+    view_as_real = complex_numbers.view_as_real
 
     # activation
     relu = activation.relu

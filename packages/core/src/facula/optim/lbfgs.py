@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from facula.graph.modes import enable_grad, no_grad
-from facula.ops.elementary import view_as_real
+from facula.ops.complex_numbers import view_as_real
 from facula.ops.joining import cat
 from facula.optim.optimizer import Closure, Optimizer, Params, check_not_negative
 from facula.tensor import Tensor

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from facula import dtypes
-from facula.ops import activation, comparison, elementary, layouts, pointwise, rounding, special
+from facula.ops import activation, comparison, complex_numbers, elementary, layouts, pointwise, rounding, special
 from facula.sparse import construction, elementwise, products
 from facula.sparse.tensor import SparseTensor, to_dense
 from facula.tensor import Tensor
@@ -112,7 +112,7 @@ TABLE: dict[str, Callable[..., Any]] = {
 for _name in "double float half bfloat16 int long short char byte bool cfloat cdouble".split():
     _types = {"char": "int8", "byte": "uint8", "bool": "bool_"}
     TABLE[_name] = elementwise.converted(getattr(dtypes, _types.get(_name, _name)))
-for _module in (activation, comparison, elementary, pointwise, rounding, special):
+for _module in (activation, comparison, complex_numbers, elementary, pointwise, rounding, special):
     for _name in """
         abs absolute asin asinh atan atanh arcsin arcsinh arctan arctanh ceil deg2rad erf erfinv expm1 floor frac log1p
         nan_to_num rad2deg relu round sgn sign sin sinh sqrt square tan tanh trunc fix isnan isinf signbit
