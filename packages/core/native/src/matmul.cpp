@@ -1,10 +1,7 @@
-// Matrix products of float32, float16 and bfloat16: of two matrices, with either transposed, of batches, and of layers with a
-// bias. Sums are float32. Batches of float64, too: NumPy multiplies two such matrices well, but not many small ones.
-#include <optional>
-
+// Matrix products of float32, float64, float16 and bfloat16: of two matrices, with either transposed, of batches, and of layers
+// with a bias. Sums of numbers of 16 bits are float32.
 #include "array.h"
 #include "gemm.h"
-#include "lapack.h"
 #include "tiles.h"
 
 namespace facula {
@@ -45,11 +42,13 @@ View view_of(const Array& x, bool transposed = false) {
 // C (m x n, in one piece) = A B plus a number for each column, or null. False where memory is short.
 using Product = bool (*)(Index m, Index n, Index k, const View& a, const View& b, const char* bias, char* c);
 
-bool of_floats(Index m, Index n, Index k, const View& a, const View& b, const char* bias, char* c) {
-  gemm::Finish finish;
-  finish.of_column = reinterpret_cast<const float*>(bias);
-  return gemm::product(m, n, k, {reinterpret_cast<const float*>(a.data), a.row, a.column},
-                       {reinterpret_cast<const float*>(b.data), b.row, b.column}, reinterpret_cast<float*>(c), n, finish);
+template <class T>
+bool of_whole(Index m, Index n, Index k, const View& a, const View& b, const char* bias, char* c) {
+  gemm::FinishOf<T> finish;
+  finish.of_column = reinterpret_cast<const T*>(bias);
+  const gemm::MatrixOf<T> left = {reinterpret_cast<const T*>(a.data), a.row, a.column};
+  const gemm::MatrixOf<T> right = {reinterpret_cast<const T*>(b.data), b.row, b.column};
+  return gemm::product(m, n, k, left, right, reinterpret_cast<T*>(c), n, finish);
 }
 
 template <class Kind>
@@ -65,38 +64,11 @@ bool by_tiles(Index m, Index n, Index k, const View& a, const View& b, const cha
                         reinterpret_cast<uint16_t*>(c));
 }
 
-// How far the lines of a matrix of `rows` x `columns` are apart, as BLAS wants it; 0 where it has no such lines.
-Index lines_apart(const View& x, Index rows, Index columns, bool& transposed) {
-  transposed = x.column != 1 && columns > 1;
-  const Index apart = transposed ? x.column : x.row;
-  const Index along = transposed ? x.row : x.column;
-  const Index length = std::max<Index>(1, transposed ? rows : columns);
-  if (along != 1 && length > 1) return 0;
-  const bool one_line = (transposed ? columns : rows) <= 1;
-  return one_line ? length : apart >= length ? apart : 0;
-}
-
-bool of_doubles(Index m, Index n, Index k, const View& a, const View& b, const char*, char* c) {
-  bool turned_a = false, turned_b = false;
-  const Index a_apart = lines_apart(a, m, k, turned_a), b_apart = lines_apart(b, k, n, turned_b);
-  constexpr int by_rows = 101, as_it_is = 111, transposed = 112;
-  lapack::functions<double>()->gemm(by_rows, turned_a ? transposed : as_it_is, turned_b ? transposed : as_it_is, m, n, k, 1.0,
-                                    reinterpret_cast<const double*>(a.data), a_apart, reinterpret_cast<const double*>(b.data),
-                                    b_apart, 0.0, reinterpret_cast<double*>(c), n);
-  return true;
-}
-
-// The way to multiply the matrices of a batch of float64; null where NumPy does.
-Product product_of_doubles(Index m, Index n, Index k, const View& a, const View& b) {
-  bool turned = false;
-  const bool fits = lines_apart(a, m, k, turned) > 0 && lines_apart(b, k, n, turned) > 0;
-  return fits && k > 0 && lapack::functions<double>() != nullptr ? of_doubles : nullptr;
-}
-
 // The way to multiply numbers of this type; null where they are better multiplied as float32, or by NumPy.
-Product product_of(Type type, Index m, const View& b) {
-  if (type == Type::float32) return of_floats;
-  if (type == Type::float64) return nullptr;
+Product product_of(Type type, Index m, Index n, const View& b) {
+  if (type == Type::float32) return of_whole<float>;
+  // NumPy reads a matrix once for a few rows or columns, too.
+  if (type == Type::float64) return m > gemm::kFewRows && n > gemm::kFewRows ? of_whole<double> : nullptr;
   const bool few = m <= gemm::kFewRows && b.row == 1;
   if (type == Type::bfloat16) return few ? of_few_rows<BrainHalves> : tiles::are_there() ? by_tiles : nullptr;
 #if defined(__F16C__)
@@ -123,7 +95,7 @@ PyObject* two_matrices(PyObject* const* args, Py_ssize_t count, bool left_transp
   if (y.shape(right_transposed ? 1 : 0) != k) return declined();  // NumPy has the words for it
   const View a = view_of(x, left_transposed);
   const View b = view_of(y, right_transposed);
-  const Product product = product_of(x.type(), m, b);
+  const Product product = product_of(x.type(), m, n, b);
   if (product == nullptr) return declined();
   const npy_intp shape[2] = {m, n};
   Array result = Array::empty(2, shape, x.type());
@@ -192,7 +164,7 @@ KERNEL(linear, "linear(x, weight, bias): x times the transpose of weight, plus b
   shape[x.dims() - 1] = n;
   const View a = {x.data<char>(), row, x.stride(-1) / item(x)};
   const View b = view_of(weight, true);
-  const Product product = product_of(x.type(), m, b);
+  const Product product = product_of(x.type(), m, n, b);
   if (product == nullptr) return declined();
   Array result = Array::empty(x.dims(), shape, x.type());
   if (!result) return nullptr;
@@ -225,7 +197,7 @@ KERNEL(matvec, "matvec(x, other): a matrix times a vector, or a vector times a m
     b = turned;
     std::swap(rows, columns);
   }
-  const Product product = product_of(x.type(), rows, b);
+  const Product product = product_of(x.type(), rows, columns, b);
   if (product == nullptr) return declined();
   const npy_intp shape[1] = {x.dims() == 2 ? m : n};
   Array result = Array::empty(x.dims() + y.dims() - 2, shape, x.type());
@@ -271,10 +243,10 @@ KERNEL(matmul, "matmul(x, other): products of the last two dimensions, those bef
   Index rows = 0;
   Index row = 0;
   const bool one_matrix = y.dims() == 2 && folds(x, rows, row);
+  // Many small matrices of float64 would cost NumPy a call each.
   const bool doubles = x.type() == Type::float64 && !one_matrix && batches > 1;
-  const Product product = doubles ? product_of_doubles(m, n, k, a, b) : product_of(x.type(), one_matrix ? rows : m, b);
+  const Product product = doubles ? of_whole<double> : product_of(x.type(), one_matrix ? rows : m, n, b);
   if (product == nullptr) return declined();
-  const std::optional<lapack::OneThread> alone = doubles ? std::optional<lapack::OneThread>(std::in_place) : std::nullopt;
   Array result = Array::empty(dims, shape, x.type());
   if (!result) return nullptr;
   char* to = result.data<char>();

@@ -30,17 +30,19 @@ typedef int32_t Ints __attribute__((vector_size(kVectorBytes)));
 typedef double Doubles __attribute__((vector_size(kVectorBytes)));
 typedef int64_t Longs __attribute__((vector_size(kVectorBytes)));
 
-// The vector of a type, and how many elements it holds.
+// The vector of a type, one of integers as wide as its elements, and how many it holds.
 template <class T>
 struct VectorOf;
 template <>
 struct VectorOf<float> {
   using type = Floats;
+  using places = Ints;
   static constexpr int64_t lanes = kLanes;
 };
 template <>
 struct VectorOf<double> {
   using type = Doubles;
+  using places = Longs;
   static constexpr int64_t lanes = kDoubleLanes;
 };
 
@@ -60,14 +62,22 @@ ALWAYS_INLINE Doubles load(const double* from) {
 }
 ALWAYS_INLINE void store(double* to, Doubles x) { std::memcpy(to, &x, sizeof x); }
 
-// The last `count` < kLanes elements of a row: the other lanes are zero, or not written.
+// The last `count` elements of a row, fewer than a vector: the other lanes are zero, or not written.
 ALWAYS_INLINE Floats load_part(const float* from, int64_t count) {
   Floats x = {};
   std::memcpy(&x, from, static_cast<size_t>(count) * sizeof(float));
   return x;
 }
+ALWAYS_INLINE Doubles load_part(const double* from, int64_t count) {
+  Doubles x = {};
+  std::memcpy(&x, from, static_cast<size_t>(count) * sizeof(double));
+  return x;
+}
 ALWAYS_INLINE void store_part(float* to, Floats x, int64_t count) {
   std::memcpy(to, &x, static_cast<size_t>(count) * sizeof(float));
+}
+ALWAYS_INLINE void store_part(double* to, Doubles x, int64_t count) {
+  std::memcpy(to, &x, static_cast<size_t>(count) * sizeof(double));
 }
 
 ALWAYS_INLINE Floats all(float x) { return x - Floats{}; }

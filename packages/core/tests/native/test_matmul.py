@@ -43,7 +43,9 @@ def test_linear(held, rows, features) -> None:
     held(matmul._linear, x, weight, bias.repeat(2)[::2], accepts=False)
 
 
-@pytest.mark.parametrize(("rows", "n", "k"), [(5, 2700, 100), (20, 633, 600), (33, 570, 513), (100, 250, 3000), (130, 561, 520)])
+@pytest.mark.parametrize(
+    ("rows", "n", "k"), [(5, 2700, 100), (20, 633, 600), (33, 570, 513), (100, 250, 3000), (130, 561, 520)]
+)
 def test_linear_of_few_rows(held, rows, n, k) -> None:
     """The weights are read where they lie, and the sums turned: in one pass over them, and in several."""
     x, weight, bias = numbers(rows, k), numbers(n, k), numbers(n)
@@ -70,14 +72,23 @@ def test_batches(held, left, right) -> None:
 
 @pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (1, 5, 7), (5, 1, 7), (5, 7, 1), (40, 50, 60), (128, 65, 300)])
 def test_batches_of_doubles(held, m, n, k) -> None:
-    if native.kernels.matmul(np.ones((2, 1, 1)), np.ones((2, 1, 1))) is NotImplemented:
-        pytest.skip("NumPy has no OpenBLAS that is known")
     x, y = numbers(3, m, k).astype(np.float64), numbers(3, k, n).astype(np.float64)
     for left in (x, x.swapaxes(1, 2).copy().swapaxes(1, 2), x[0]):
-        for right in (y, y.swapaxes(1, 2).copy().swapaxes(1, 2), y[None]):
+        for right in (y, y.swapaxes(1, 2).copy().swapaxes(1, 2), y[None], y[..., ::-1]):
             held(matmul._matmul, left, right, tolerance=1e-14)
-    assert n == 1 or native.kernels.matmul(x, y[..., ::-1]) is NotImplemented
-    assert native.kernels.matmul(x[0], y[0]) is NotImplemented
+
+
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(5, 7, 0), (13, 33, 17), (65, 129, 400), (300, 1200, 100), (20, 633, 600), (1000, 70, 330)]
+)
+def test_doubles(held, m, n, k) -> None:
+    x, y, bias = (numbers(*shape).astype(np.float64) for shape in ((m, k), (k, n), (n,)))
+    for left in (x, x.T.copy().T):
+        for right in (y, y.T.copy().T, y[:, ::-1]):
+            held(matmul._mm, left, right, tolerance=1e-14)
+    held(matmul._linear, x, y.T.copy(), bias, tolerance=1e-14)
+    # NumPy reads the matrix once, too.
+    held(matmul._mm, x[:4], y, accepts=False)
 
 
 @pytest.mark.parametrize(("m", "k"), [(1, 1), (7, 5), (33, 300), (200, 2100), (0, 3), (3, 0)])
