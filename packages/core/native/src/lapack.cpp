@@ -80,8 +80,7 @@ struct Found {
           look_up(table.syevd, name("syevd")) &&
           look_up(table.sytrd, name("sytrd")) && look_up(table.stedc, name("stedc")) && look_up(table.ormtr, name("ormtr")) &&
           look_up(table.gesdd, name("gesdd")) && look_up(table.gebrd, name("gebrd")) &&
-          look_up(table.bdsdc, name("bdsdc")) && look_up(table.ormbr, name("ormbr")) &&
-          look_up(table.gemm, "cblas_" + letter + "gemm64_") && library_threads().known;
+          look_up(table.bdsdc, name("bdsdc")) && look_up(table.ormbr, name("ormbr")) && library_threads().known;
   }
 };
 

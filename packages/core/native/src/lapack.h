@@ -37,8 +37,6 @@ struct Functions {
   void (*ormbr)(const char* vect, const char* side, const char* trans, const Integer* m, const Integer* n, const Integer* k,
                 const T* a, const Integer* lda, const T* tau, T* c, const Integer* ldc, T* work, const Integer* lwork,
                 Integer* info);
-  void (*gemm)(int order, int transa, int transb, Integer m, Integer n, Integer k, T alpha, const T* a, Integer lda, const T* b,
-               Integer ldb, T beta, T* c, Integer ldc);
 };
 
 // The functions, or null.

@@ -11,7 +11,6 @@
 
 #include "array.h"
 #include "gemm.h"
-#include "lapack.h"
 #include "matrices.h"
 #include "parallel.h"
 #include "scratch.h"
@@ -56,29 +55,19 @@ ALWAYS_INLINE void subtract_row(const T* x, T factor, T* y, Index count) {
   for (Index i = 0; i < count; ++i) y[i] -= factor * x[i];
 }
 
-inline bool large_product(float* c, Index c_row, const Part<float>& a, const float* b, Index b_row, Index rows, Index columns,
-                          Index depth) {
+template <class T>
+bool large_product(T* c, Index c_row, const Part<T>& a, const T* b, Index b_row, Index rows, Index columns, Index depth) {
   // Of the sums, which are added, one factor is turned about.
-  float* room = scratch<float>(Purpose::transformed, static_cast<size_t>(columns * depth));
+  T* room = scratch<T>(Purpose::transformed, static_cast<size_t>(columns * depth));
   if (room == nullptr) return false;
   for (Index k = 0; k < depth; ++k) {
     for (Index j = 0; j < columns; ++j) room[k * columns + j] = -b[k * b_row + j];
   }
-  gemm::Finish finish;
+  gemm::FinishOf<T> finish;
   finish.add = true;
-  const gemm::Matrix left = {a.data, a.row, a.column}, right = {room, columns, 1};
+  const gemm::MatrixOf<T> left = {a.data, a.row, a.column}, right = {room, columns, 1};
   if (rows * columns * depth <= gemm::kSmall) return gemm::multiply_small(rows, columns, depth, left, right, c, c_row, finish);
-  return gemm::multiply_alone(rows, columns, depth, left, gemm::FromMatrix{right}, 0, c, c_row, finish);
-}
-inline bool large_product(double* c, Index c_row, const Part<double>& a, const double* b, Index b_row, Index rows, Index columns,
-                          Index depth) {
-  const auto* known = lapack::functions<double>();
-  if (known == nullptr) return false;
-  constexpr int by_rows = 101, as_it_is = 111, transposed = 112;
-  const bool turned = a.column != 1;
-  known->gemm(by_rows, turned ? transposed : as_it_is, as_it_is, rows, columns, depth, -1.0, a.data, turned ? a.column : a.row, b,
-              b_row, 1.0, c, c_row);
-  return true;
+  return gemm::multiply_alone(rows, columns, depth, left, gemm::FromMatrixOf<T>{right}, 0, c, c_row, finish);
 }
 
 // C -= A B on this thread: C of `rows` by `columns`, A of `rows` by `depth`; rows of C and B lie so far apart. False where
