@@ -177,6 +177,8 @@ def fake_wandb(monkeypatch) -> Any:
     """A module in place of wandb that keeps what it is given."""
     run = SimpleNamespace(id="abc", logged=[], settings={}, artifacts=[])
     run.log = run.logged.append
+    run.axes = {}
+    run.define_metric = lambda name, step_metric=None, step_sync=None: run.axes.update({name: step_metric})
     run.config = SimpleNamespace(update=lambda params, allow_val_change: run.settings.update(params))
     run.log_artifact = lambda artifact, aliases: run.artifacts.append((artifact.name, aliases, artifact.files))
 
@@ -201,6 +203,9 @@ def test_wandb(tmp_path, fake_wandb) -> None:
     assert [(each["trainer/global_step"], each["number_step"]) for each in fake_wandb.logged if "number_step" in each] == [
         (0, 1.0), (1, 5.0), (2, 9.0),
     ]  # fmt: skip
+    logger.log_record({"loss": 0.5}, {"step": 3, "epoch": 1, "samples": 40, "tokens": None}, "samples")
+    assert fake_wandb.logged[-1] == {"trainer/global_step": 3, "epoch": 1, "samples": 40, "loss": 0.5}
+    assert fake_wandb.axes["*"] == "trainer/global_step" and fake_wandb.axes["loss"] == "samples"
     assert fake_wandb.settings["width"] == 4 and logger.version == "abc"
     assert fake_wandb.artifacts == [("model-abc", ["latest", "best"], ["model.ckpt"])]
     with pytest.raises(ValueError, match="offline"):

@@ -15,7 +15,7 @@ from facula_lightning.checkpointing.restore import construct_from_checkpoint
 from facula_lightning.hooks import CheckpointHooks, DataHooks, ModelHooks
 from facula_lightning.hparams import HyperparametersMixin
 from facula_lightning.optimizer import LightningOptimizer
-from facula_lightning.utilities.data import apply_to_collection
+from facula_lightning.utilities.data import apply_to_collection, number_of_samples, number_of_tokens
 from facula_lightning.utilities.exceptions import MisconfigurationException
 from facula_lightning.utilities.rank_zero import rank_zero_warn
 
@@ -232,6 +232,7 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
         batch_size: int | None = None,
         metric_attribute: str | None = None,
         rank_zero_only: bool = False,
+        x: str | None = None,
     ) -> None:
         """Record a number under ``name``, for the loggers, the progress bar and the callbacks.
 
@@ -243,6 +244,9 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
 
         A metric, an object with ``update`` and ``compute``, is logged itself: by epoch its ``compute()``, after which it is
         reset. It has to be an attribute of the module, named by ``metric_attribute`` where it is no submodule.
+
+        The loggers are to draw the number over ``x``: "step", which is usual, "epoch", or the number of "samples" or "tokens"
+        that were trained on so far. In a Fabric program, which counts itself, ``x`` has no effect.
         """
         fabric = self._own_fabric
         if fabric is not None:
@@ -265,7 +269,7 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
             return
         self._trainer._logging.log(
             name, value, prog_bar, True if logger is None else logger, on_step, on_epoch, reduce_fx, enable_graph,
-            add_dataloader_idx, batch_size, sync_dist, sync_dist_group, metric_attribute,
+            add_dataloader_idx, batch_size, sync_dist, sync_dist_group, metric_attribute, x,
         )  # fmt: skip
 
     def log_dict(
@@ -282,14 +286,30 @@ class LightningModule(DataHooks, HyperparametersMixin, ModelHooks, CheckpointHoo
         add_dataloader_idx: bool = True,
         batch_size: int | None = None,
         rank_zero_only: bool = False,
+        x: str | None = None,
     ) -> None:
         """Record several numbers at once: see `log`."""
         for name, value in dictionary.items():
             self.log(
                 name, value, prog_bar=prog_bar, logger=logger, on_step=on_step, on_epoch=on_epoch, reduce_fx=reduce_fx,
                 enable_graph=enable_graph, sync_dist=sync_dist, sync_dist_group=sync_dist_group,
-                add_dataloader_idx=add_dataloader_idx, batch_size=batch_size, rank_zero_only=rank_zero_only,
+                add_dataloader_idx=add_dataloader_idx, batch_size=batch_size, rank_zero_only=rank_zero_only, x=x,
             )  # fmt: skip
+
+    def samples_of(self, batch: Any) -> int | None:
+        """Return how many samples a batch has, for the axis "samples" of `log`; None where it cannot be seen.
+
+        Unless overridden, the length of the first tensor (or text) in it.
+        """
+        return number_of_samples(batch)
+
+    def tokens_of(self, batch: Any) -> int | None:
+        """Return how many tokens a batch has, for the axis "tokens" of `log`; None where it has none.
+
+        Unless overridden, the elements of ``input_ids``, else of the first tensor in it where that has whole numbers in two
+        dimensions: padding counts.
+        """
+        return number_of_tokens(batch)
 
     # Optimization
 

@@ -153,6 +153,13 @@ class CSVLogger(FolderLogger):
         if len(self.experiment.metrics) >= self._flush_every:
             self.experiment.save()
 
+    def log_record(self, metrics: dict[str, float], axes: Mapping[str, float | None], x: str = "step") -> None:
+        """Record numbers at a step, with their place on the axis ``x`` in a column of that name."""
+        step, place = axes["step"], axes[x]
+        if x != "step" and place is not None:
+            metrics = {"epoch": axes["epoch"] or 0, x: place, **metrics}
+        self.log_metrics(metrics=metrics, step=None if step is None else int(step))
+
     def state_dict(self) -> dict[str, Any]:
         """Return the version and how much of it is written."""
         return {"save_dir": self.save_dir, "name": self.name, "version": self.version, **self.experiment.state_dict()}

@@ -17,10 +17,11 @@ from facula_lightning.utilities.rank_zero import rank_zero_warn
 
 
 class JSONLLogger(FolderLogger):
-    """Writes ``save_dir/name/version_N/metrics.jsonl``: of each record the metrics, the step, the epoch and the time.
+    """Writes ``save_dir/name/version_N/metrics.jsonl``: the metrics of each record and where it is on each axis.
 
-    The axes of a record are explicit: ``step``, ``epoch`` and ``wall_time`` (seconds since 1970) are fields beside ``metrics``,
-    so that a metric may have any name. Numbers that are not finite are the strings "nan", "inf" and "-inf", which JSON
+    The axes of a record are explicit: ``step``, ``epoch``, ``samples``, ``tokens`` (null where they are not known) and
+    ``wall_time`` (seconds since 1970) are fields beside ``metrics``, so that a metric may have any name; ``x`` names the
+    axis to draw it over. Numbers that are not finite are the strings "nan", "inf" and "-inf", which JSON
     lacks. Hyper-parameters are in ``hparams.json``.
 
     >>> JSONLLogger("logs", name="trial", version=3).log_dir.endswith("version_3")
@@ -77,12 +78,21 @@ class JSONLLogger(FolderLogger):
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Write a record."""
+        numbers = dict(metrics)
+        self.log_record(numbers, {"step": step, "epoch": numbers.pop("epoch", None)})
+
+    def log_record(self, metrics: dict[str, float], axes: Mapping[str, float | None], x: str = "step") -> None:
+        """Write a record."""
         numbers = {key: value.item() if isinstance(value, Tensor) else value for key, value in metrics.items()}
-        epoch = numbers.pop("epoch", None)
+        numbers.pop("epoch", None)  # it is among the axes
+        step, epoch = axes.get("step"), axes.get("epoch")
         record = {
             "step": self._records if step is None else step,
-            "epoch": epoch,
+            "epoch": epoch.item() if isinstance(epoch, Tensor) else epoch,
+            "samples": axes.get("samples"),
+            "tokens": axes.get("tokens"),
             "wall_time": round(time.time(), 3),
+            "x": x,
             "metrics": {key: _as_json(value) for key, value in self._prefixed(numbers).items()},
         }
         self._waiting.append(json.dumps(record) + "\n")

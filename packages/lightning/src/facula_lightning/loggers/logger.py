@@ -57,6 +57,14 @@ class Logger(ABC):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Record numbers at a step."""
 
+    def log_record(self, metrics: dict[str, float], axes: Mapping[str, float | None], x: str = "step") -> None:
+        """Record numbers at a point of the axes "step", "epoch", "samples" and "tokens", to be drawn over the axis ``x``.
+
+        Unless overridden `log_metrics` is called, with the place on that axis as the step. An axis that is not known is None.
+        """
+        place = axes[x]
+        self.log_metrics(metrics=metrics, step=None if place is None else int(place))
+
     @abstractmethod
     def log_hyperparams(self, params: Mapping[str, object] | Namespace) -> None:
         """Record hyper-parameters."""

@@ -21,7 +21,8 @@ class WandbLogger(Logger):
     """Records to Weights & Biases; the package ``wandb`` is imported with the first record.
 
     ``experiment`` is a run that was begun elsewhere; further options go to ``wandb.init``. With ``log_model`` checkpoints are
-    uploaded when the run ends, or ("all") whenever one is saved. The horizontal axis is ``trainer/global_step``.
+    uploaded when the run ends, or ("all") whenever one is saved. The horizontal axis is ``trainer/global_step``, or what was
+    asked for with ``self.log(..., x=)``: then "epoch", "samples" or "tokens" is recorded too.
     """
 
     LOGGER_JOIN_CHAR = "-"
@@ -64,6 +65,7 @@ class WandbLogger(Logger):
         self._checkpoint_name = checkpoint_name
         self._checkpoints: dict[str, float | None] = {}
         self._uploaded: dict[str, float | None] = {}
+        self._axis_of: dict[str, str] = {}
 
     @property
     def experiment(self) -> Any:
@@ -106,6 +108,18 @@ class WandbLogger(Logger):
         if step is not None:
             numbers["trainer/global_step"] = step
         self.experiment.log(numbers)
+
+    def log_record(self, metrics: dict[str, float], axes: Mapping[str, float | None], x: str = "step") -> None:
+        """Record numbers; the run is told of each, once, when it is to be drawn over another axis than the step."""
+        step, place = axes["step"], axes[x]
+        if x != "step" and place is not None:
+            start = f"{self._prefix}{self.LOGGER_JOIN_CHAR}" if self._prefix else ""
+            for key in metrics:
+                if key not in ("epoch", x) and self._axis_of.get(key) != x:
+                    self.experiment.define_metric(f"{start}{key}", step_metric=f"{start}{x}")
+                    self._axis_of[key] = x
+            metrics = {"epoch": axes["epoch"] or 0, x: place, **metrics}
+        self.log_metrics(metrics=metrics, step=None if step is None else int(step))
 
     def log_hyperparams(self, params: Mapping[str, object] | Namespace) -> None:
         """Record hyper-parameters."""

@@ -13,6 +13,7 @@ from facula_lightning.loops.state import Pending
 from facula_lightning.loops.table import print_results
 from facula_lightning.trainer.call import accepts, call_both, call_callbacks, call_module, is_overridden
 from facula_lightning.trainer.data import number_of_batches
+from facula_lightning.trainer.logging import by_axis
 from facula_lightning.trainer.requeue import requeue_if_asked
 from facula_lightning.trainer.results import Results
 from facula_lightning.trainer.signals import stop_if_terminated
@@ -133,7 +134,7 @@ class EvaluationLoop:
             call_module(trainer, end_hook, output, batch, *position)
             if self.results and not trainer.sanity_checking:
                 metrics = self.results.metrics(on_step=True)
-                if metrics["log"] or metrics["pbar"]:
+                if any(metrics[kind] for kind in metrics if kind != "callback"):
                     # Callbacks see numbers of evaluation by epoch only.
                     logging.publish({**metrics, "callback": {}}, step=self.batches_seen[index])
             if not trainer.sanity_checking:
@@ -160,9 +161,9 @@ class EvaluationLoop:
             trainer.fit_loop.pending = self._end_hook
         self._end_hook.call()
         if not trainer.sanity_checking:
-            trainer._logging.write(metrics["log"])
+            trainer._logging.write_all(metrics)
         trainer.fit_loop.pending = None
-        found = self._by_loader(metrics["log"])
+        found = self._by_loader({name: value for each in by_axis(metrics).values() for name, value in each.items()})
         if self.verbose and trainer.training_stage != "fit" and trainer.is_global_zero:
             print_results(found, self.stage)
         return found
@@ -177,7 +178,7 @@ class EvaluationLoop:
         trainer.fit_loop.pending = self._end_hook
         with restored_modes(trainer.lightning_module), inference_context(trainer):
             self._end_hook.finish(pending)
-            logging.write(self.results.metrics(on_step=False)["log"])
+            logging.write_all(self.results.metrics(on_step=False))
         trainer.fit_loop.pending = None
         if is_overridden(f"on_{self.stage}_model_train", trainer.lightning_module):
             call_module(trainer, f"on_{self.stage}_model_train")

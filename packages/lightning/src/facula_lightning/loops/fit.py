@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from facula_lightning.loops.progress import (
     VALIDATION_END,
     VALIDATION_START,
     Progress,
+    Seen,
 )
 from facula_lightning.loops.state import (
     Pending,
@@ -56,6 +58,7 @@ class FitLoop:
         self.epoch_progress = Progress()
         self.batch_progress = Progress()
         self.batches_that_stepped = 0
+        self.seen = Seen()
         self.results = Results()
         self.validation = EvaluationLoop(trainer, "validation")
         self.fetcher: Fetcher | None = None
@@ -327,6 +330,7 @@ class FitLoop:
             else:
                 with trainer._profiler.profile("run_training_batch"):
                     outputs = optimization.train_batch(arguments, batch_idx, self._accumulating())
+            self._count(batch)
         progress.processed += 1
         if optimization.schedulers:
             if not self._accumulating():
@@ -341,6 +345,17 @@ class FitLoop:
         self.pending = None
         trainer._logging.batch = None
         return False
+
+    def _count(self, batch: object) -> None:
+        """Count the samples and tokens of a batch; other processes are taken to have as many in theirs."""
+        trainer = self.trainer
+        if not trainer.loggers:
+            return
+        samples, tokens = trainer._module.samples_of(batch), trainer._module.tokens_of(batch)
+        if trainer.strategy.is_distributed:
+            samples = None if samples is None else samples * trainer.world_size
+            tokens = None if tokens is None else tokens * trainer.world_size
+        self.seen.add(samples, tokens)
 
     def _accumulating(self) -> bool:
         """Return whether gradients of this batch wait for more: never for the last batch."""
@@ -457,6 +472,7 @@ class FitLoop:
                 "is_last_batch": self.fetcher is not None and self.fetcher.is_last,
             },
             "epoch_loop.state_dict": {"_batches_that_stepped": self.batches_that_stepped},
+            "seen": asdict(self.seen),
             "optimizer_steps": self.trainer._optimization.steps,
         }
 
@@ -467,6 +483,8 @@ class FitLoop:
         self.batch_progress.load_state_dict(batches)
         self.batches_that_stepped = state["epoch_loop.state_dict"]["_batches_that_stepped"]
         self.trainer._optimization.steps = state["optimizer_steps"]
+        # Not in checkpoints of Lightning's, nor in those of earlier versions.
+        self.seen = Seen(**state.get("seen", {"samples": None, "tokens": None}))
         self.results.load_state_dict(own["results"])
         self.results.find_metrics(self.trainer._module)
         self._restored = {**state["state_dict"], **own}

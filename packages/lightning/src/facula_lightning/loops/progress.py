@@ -56,3 +56,16 @@ class Progress:
         """Take back what `state_dict` returned."""
         self.current = Counts(**state["current"])
         self.before = Counts(**{name: count - state["current"][name] for name, count in state["total"].items()})
+
+
+@dataclass
+class Seen:
+    """How many samples and tokens were trained on, in all processes; None from the first batch on that they cannot be counted in."""
+
+    samples: int | None = 0
+    tokens: int | None = 0
+
+    def add(self, samples: int | None, tokens: int | None) -> None:
+        """Take in a batch."""
+        self.samples = None if samples is None or self.samples is None else self.samples + samples
+        self.tokens = None if tokens is None or self.tokens is None else self.tokens + tokens

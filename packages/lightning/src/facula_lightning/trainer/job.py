@@ -50,6 +50,7 @@ class TrainerJob(Job):
             "callbacks": [callback.state_dict() for callback in trainer.callbacks],
             "logging": trainer._logging.state_dict(),
             "progress": (trainer.fit_loop.epoch_progress, trainer.fit_loop.batch_progress),
+            "seen": trainer.fit_loop.seen,
             "steps": (trainer.fit_loop.batches_that_stepped, trainer.global_step),
             "loggers": [logger.state_dict() for logger in trainer.loggers],
             "rng": collect_rng_states(),
@@ -70,6 +71,7 @@ class TrainerJob(Job):
                 callback.load_state_dict(state)
         trainer._logging.load_state_dict(answer["logging"])
         trainer.fit_loop.epoch_progress, trainer.fit_loop.batch_progress = answer["progress"]
+        trainer.fit_loop.seen = answer["seen"]
         trainer.fit_loop.batches_that_stepped, trainer._optimization.steps = answer["steps"]
         for logger, state in zip(trainer.loggers, answer["loggers"]):
             if state:

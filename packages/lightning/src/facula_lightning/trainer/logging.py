@@ -9,7 +9,7 @@ import facula
 from facula import Tensor
 
 from facula_lightning.loops.progress import EPOCH_END, EPOCH_START, FINISHED
-from facula_lightning.trainer.results import REDUCTIONS, LoggedMetric, LoggedNumber, Results
+from facula_lightning.trainer.results import OTHER_AXES, REDUCTIONS, LoggedMetric, LoggedNumber, Results
 from facula_lightning.utilities.data import extract_batch_size
 from facula_lightning.utilities.exceptions import MisconfigurationException
 
@@ -89,7 +89,8 @@ class Logging:
 
     def _take(self, metrics: dict[str, dict[str, Tensor]]) -> None:
         self._callback.update(metrics["callback"])
-        self._logged.update(metrics["log"])
+        for numbers in by_axis(metrics).values():
+            self._logged.update(numbers)
         if metrics["pbar"]:
             self._progress_bar.update({key: value.item() for key, value in metrics["pbar"].items()})
 
@@ -110,6 +111,7 @@ class Logging:
         sync_dist: bool = False,
         sync_dist_group: object = None,
         metric_attribute: str | None = None,
+        x: str | None = None,
     ) -> None:
         """Take in one number: see `LightningModule.log`."""
         if not isinstance(name, str):
@@ -122,16 +124,18 @@ class Logging:
             )
         index = self.dataloader_idx if add_dataloader_idx else None
         key = (hook, name) if index is None else (hook, name, index)
-        asked = (prog_bar, logger, on_step, on_epoch, reduce_fx)
+        asked = (prog_bar, logger, on_step, on_epoch, reduce_fx, x)
         item = self.results.items.get(key)
         if item is None or item.asked != asked:
             # Not as it was logged with the last batch: everything is looked at.
             on_step, on_epoch = self._when(hook, name, on_step, on_epoch)
+            x = _axis(name, x)
             if callable(getattr(value, "update", None)) and callable(getattr(value, "compute", None)):
                 attribute = metric_attribute or self._attribute_of(name, value)
-                self._take_metric(key, value, LoggedMetric(name, prog_bar, logger, on_step, on_epoch, attribute, index))
+                given = LoggedMetric(name, prog_bar, logger, on_step, on_epoch, attribute, index, x)
+                self._take_metric(key, value, given)
                 return
-            item = self._item(key, prog_bar, logger, on_step, on_epoch, _reduction_name(reduce_fx), index)
+            item = self._item(key, prog_bar, logger, on_step, on_epoch, _reduction_name(reduce_fx), index, x)
             item.asked = asked
         tensor = self._as_tensor(name, value, enable_graph)
         if batch_size is None:
@@ -179,15 +183,16 @@ class Logging:
         on_epoch: bool,
         reduction: str,
         index: int | None,
+        x: str | None,
     ) -> LoggedNumber:
         """Return the number of a key, new or as it was logged before."""
         assert self.results is not None
         hook, name = key[:2]
         item = self.results.items.get(key)
         if item is None:
-            item = LoggedNumber(name, prog_bar, logger, on_step, on_epoch, reduction, index)
+            item = LoggedNumber(name, prog_bar, logger, on_step, on_epoch, reduction, index, x)
             self.results.items[key] = item
-        elif item.settings() != (prog_bar, logger, on_step, on_epoch, reduction):
+        elif item.settings() != (prog_bar, logger, on_step, on_epoch, reduction, x):
             raise MisconfigurationException(
                 f"You called `self.log({name}, ...)` twice in `{hook}` with different arguments. This is not allowed"
             )
@@ -237,22 +242,37 @@ class Logging:
         """Give metrics to callbacks, progress bar and, if asked, loggers."""
         self._take(metrics)
         if to_loggers:
-            self.write(metrics["log"], step)
+            self.write_all(metrics, step)
 
-    def write(self, metrics: Mapping[str, Tensor | float], step: int | None = None) -> None:
-        """Give metrics to the loggers, at the number of batches whose optimizer stepped."""
+    def write_all(self, metrics: dict[str, dict[str, Tensor]], step: int | None = None) -> None:
+        """Give the loggers what is theirs of metrics, each over its axis."""
+        for axis, numbers in by_axis(metrics).items():
+            self.write(numbers, step, axis)
+
+    def write(self, metrics: Mapping[str, Tensor | float], step: int | None = None, x: str = "step") -> None:
+        """Give metrics to the loggers, at the number of batches whose optimizer stepped, to be drawn over an axis."""
         if not metrics:
             return
         self._logged.update(metrics)
         if not self.trainer.loggers:
             return
+        loop = self.trainer.fit_loop
         numbers = {key: value.item() if isinstance(value, Tensor) else value for key, value in metrics.items()}
         if step is None:
-            given = numbers.pop("step", None)
-            step = self.trainer.fit_loop.batches_that_stepped if given is None else int(given)
-        numbers.setdefault("epoch", self.trainer.current_epoch)
+            given = numbers.pop("step", None) if x == "step" else None
+            step = loop.batches_that_stepped if given is None else int(given)
+        epoch = numbers.get("epoch", self.trainer.current_epoch)
+        if x == "step":
+            # Over another axis it would be in the way of the epochs recorded over the step.
+            numbers["epoch"] = epoch
+        axes = {"step": step, "epoch": epoch, "samples": loop.seen.samples, "tokens": loop.seen.tokens}
+        if axes[x] is None:
+            raise MisconfigurationException(
+                f"`self.log({next(iter(metrics))!r}, ..., x={x!r})` expects batches whose {x} can be counted."
+                f" Override `LightningModule.{x}_of(batch)` to count them."
+            )
         for logger in self.trainer.loggers:
-            logger.log_metrics(metrics=numbers, step=step)
+            logger.log_record(numbers, axes, x)
             if not logger.writes_by_itself:
                 logger.save()
 
@@ -275,6 +295,20 @@ class Logging:
         self._callback = {}
         self._logged = {}
         self._progress_bar = {}
+
+
+def by_axis(metrics: Mapping[str, dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
+    """Return what of published metrics is for the loggers, by the axis that it is drawn over."""
+    return {"step": metrics["log"], **{axis: metrics[axis] for axis in OTHER_AXES if axis in metrics}}
+
+
+def _axis(name: str, x: str | None) -> str | None:
+    """Return the axis that was asked for, None where it is the step."""
+    if x is None or x == "step":
+        return None
+    if x not in OTHER_AXES:
+        raise ValueError(f"`self.log({name!r}, ..., x={x!r})` expects the axis to be one of {('step', *OTHER_AXES)}")
+    return x
 
 
 def _reduction_name(reduce_fx: str | Callable[[Tensor], Tensor]) -> str:

@@ -10,6 +10,8 @@ import facula
 from facula import Tensor
 
 REDUCTIONS = ("mean", "sum", "min", "max")
+#: What a number may be drawn over instead of the step.
+OTHER_AXES = ("epoch", "samples", "tokens")
 
 
 @dataclass
@@ -23,6 +25,8 @@ class LoggedNumber:
     on_epoch: bool
     reduce_fx: str
     dataloader_idx: int | None = None
+    #: The axis that the loggers are to draw it over; None for the step.
+    x: str | None = None
     value: Tensor | None = None
     total: Tensor | None = None
     weight: float = 0
@@ -30,9 +34,9 @@ class LoggedNumber:
     #: What `self.log` was called with last.
     asked: tuple[Any, ...] | None = None
 
-    def settings(self) -> tuple[bool, bool, bool, bool, str]:
+    def settings(self) -> tuple[bool, bool, bool, bool, str, str | None]:
         """Return what has to stay the same from call to call."""
-        return (self.prog_bar, self.logger, self.on_step, self.on_epoch, self.reduce_fx)
+        return (self.prog_bar, self.logger, self.on_step, self.on_epoch, self.reduce_fx, self.x)
 
     def update(self, value: Tensor, batch_size: int) -> None:
         """Take in the value of a batch."""
@@ -73,12 +77,13 @@ class LoggedMetric:
     #: The attribute of the module that it is, by which it is found again after a resume.
     attribute: str
     dataloader_idx: int | None = None
+    x: str | None = None
     metric: Any = None
     fresh: bool = False
 
-    def settings(self) -> tuple[bool, bool, bool, bool, str]:
+    def settings(self) -> tuple[bool, bool, bool, bool, str, str | None]:
         """Return what has to stay the same from call to call."""
-        return (self.prog_bar, self.logger, self.on_step, self.on_epoch, self.attribute)
+        return (self.prog_bar, self.logger, self.on_step, self.on_epoch, self.attribute, self.x)
 
     @property
     def batch_value(self) -> Any:
@@ -128,7 +133,8 @@ class Results:
     def metrics(self, on_step: bool, alone: bool = False) -> dict[str, dict[str, Tensor]]:
         """Return what goes to the callbacks, to the loggers and to the progress bar: of this step, or of the epoch.
 
-        A process that asks ``alone`` is not told of a step what the others would have to be asked for.
+        A process that asks ``alone`` is not told of a step what the others would have to be asked for. What the loggers are
+        to draw over another axis than the step is under the name of that axis.
         """
         found: dict[str, dict[str, Tensor]] = {"callback": {}, "log": {}, "pbar": {}}
         items = self.items if on_step or self.gather is None else merged(self.gather(self.state_dict()))
@@ -187,7 +193,7 @@ def _put(found: dict[str, dict[str, Tensor]], item: LoggedNumber | LoggedMetric,
         suffix = "_step" if on_step else "_epoch"
         forked = item.name + suffix + name[len(item.name) :]
     if item.logger:
-        found["log"][forked] = value
+        found.setdefault(item.x or "log", {})[forked] = value
     found["callback"][name] = value
     found["callback"][forked] = value
     if item.prog_bar:

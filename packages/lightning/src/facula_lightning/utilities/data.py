@@ -69,7 +69,7 @@ def extract_batch_size(batch: object) -> int:
 
     Raises MisconfigurationException when there is none.
     """
-    size = _first_size(batch)
+    size = number_of_samples(batch)
     if size is None:
         raise MisconfigurationException(
             "We could not infer the batch_size from the batch. Either simplify its structure"
@@ -78,7 +78,8 @@ def extract_batch_size(batch: object) -> int:
     return size
 
 
-def _first_size(batch: object) -> int | None:
+def number_of_samples(batch: object) -> int | None:
+    """Return what `extract_batch_size` does, or None where it finds no size."""
     if isinstance(batch, Tensor):
         return 1 if batch.ndim == 0 else batch.shape[0]
     if isinstance(batch, str):
@@ -92,10 +93,20 @@ def _first_size(batch: object) -> int | None:
     else:
         return None
     for value in batch:
-        size = _first_size(value)
+        size = number_of_samples(value)
         if size is not None:
             return size
     return None
+
+
+def number_of_tokens(batch: Any) -> int | None:
+    """Return how many elements ``input_ids`` in a batch has, else its first tensor; None where that is no table of whole numbers."""
+    if isinstance(batch, Mapping):
+        batch = batch["input_ids"] if "input_ids" in batch else list(batch.values())
+    if isinstance(batch, Tensor):
+        whole = not (batch.is_floating_point() or batch.is_complex() or batch.dtype == facula.bool)
+        return batch.numel() if whole and batch.ndim == 2 else None
+    return number_of_tokens(batch[0]) if isinstance(batch, (list, tuple)) and batch else None
 
 
 def sized_len(loader: Any) -> int | None:
