@@ -1,4 +1,7 @@
-// Exponentials and what is made of them, element by element, of float32.
+// Exponentials, logarithms and what is made of them, element by element, of float32.
+#include <complex>
+
+#include "complex.h"
 #include "map.h"
 
 namespace facula {
@@ -142,10 +145,61 @@ ALWAYS_INLINE Floats exp2(Floats x) {
   return scaled(rest + 1.0f, whole + more);
 }
 
+// x 2^-k = 1 + f with k whole and 1 + f between sqrt(1/2) and sqrt(2), of normal x, and log(1 + f) - f by the fit of `log`.
+struct Logarithm {
+  Floats power, f, rest;
+};
+ALWAYS_INLINE Logarithm logarithm_of(Floats x, Floats lost = Floats{}) {
+  const Ints shifted = bits_of(x) - 0x3f3504f3, exponent = shifted >> 23;
+  // What an x that is a sum has lost is added where it is large enough to count.
+  const Floats f = fused(lost, of_bits((127 - exponent) << 23), of_bits((shifted & 0x007fffff) + 0x3f3504f3) - 1.0f);
+  const Floats square = f * f;
+  Floats p = fused(f, all(-7.634497757e-2f), all(1.276157754e-1f));
+  p = fused(p, f, all(-1.316018216e-1f));
+  p = fused(p, f, all(1.420175792e-1f));
+  p = fused(p, f, all(-1.662335736e-1f));
+  p = fused(p, f, all(2.000122688e-1f));
+  p = fused(p, f, all(-2.500082103e-1f));
+  p = fused(p, f, all(3.333333171e-1f));
+  return {__builtin_convertvector(exponent, Floats), f, fused(p * f, square, square * -0.5f)};
+}
+ALWAYS_INLINE Floats natural(Logarithm of) {
+  const Floats low = fused(of.power, all(-2.12194440e-4f), of.rest) + of.f;
+  return fused(of.power, all(0.693359375f), low);
+}
+ALWAYS_INLINE Floats binary(Logarithm of) { return fused(of.rest + of.f, all(1.44269504088896341f), of.power); }
+ALWAYS_INLINE Floats decimal(Logarithm of) {
+  const Floats low = fused(of.power, all(4.605038981195214e-6f), (of.rest + of.f) * 0.434294481903251828f);
+  return fused(of.power, all(0.301025390625f), low);
+}
+
+// A logarithm made of one's parts. Numbers that are not normal, which are rare, go a longer way.
+template <class Function>
+ALWAYS_INLINE Floats logarithm(Floats x, const Function& of_parts) {
+  const Floats result = of_parts(logarithm_of(x));
+  const Ints odd = ~((x >= 1.17549435e-38f) & (x < INFINITY));
+  if (__builtin_expect(!any(odd), 1)) return result;
+  Logarithm parts = logarithm_of(x * 8388608.0f);
+  parts.power = parts.power - 23.0f;
+  const Floats denormal = of_parts(parts);
+  const Floats other = x == 0.0f ? all(-INFINITY) : x == INFINITY ? x : x > 0.0f ? denormal : all(NAN);
+  return odd ? other : result;
+}
+
+// log(1 + x), near 0 too.
+ALWAYS_INLINE Floats logarithm_of_more(Floats x) {
+  const Floats sum = 1.0f + x;
+  const Floats found = natural(logarithm_of(sum, x - (sum - 1.0f)));
+  const Floats result = x == 0.0f ? x : found;
+  const Ints odd = ~((x > -1.0f) & (x < 1e37f));
+  return __builtin_expect(any(odd), 0) ? odd ? log(sum) : result : result;
+}
+
 // 1 - erf(x), to about 4e-7 of it: for x of 0 or more exp(-x^2) P(t) / (1 + 2 x) with t = (x - 3) / (x + 3), P a fit for the
 // least largest relative error (2e-9). The square is taken in two parts, since an error of it is one of the logarithm.
 ALWAYS_INLINE Floats complement_of_erf(Floats x) {
-  const Floats size = minimum(absolute(x), all(10.2f));
+  // In this order what is not a number is kept.
+  const Floats size = minimum(all(10.2f), absolute(x));
   const Floats sum = size + 3.0f, below = 1.0f + 2.0f * size, inverse = quotient(all(1.0f), sum * below);
   const Floats t = (size - 3.0f) * below * inverse;
   constexpr float factors[] = {-2.6717918808571994e-4f, -7.751173106953502e-4f, 2.003352390602231e-3f, 2.5665604043751955e-3f,
@@ -153,41 +207,105 @@ ALWAYS_INLINE Floats complement_of_erf(Floats x) {
                                -4.7562409192323685e-2f, -1.3562114536762238e-1f, 1.2530080080032349f};
   Floats p = all(factors[0]);
   for (int k = 1; k < 11; ++k) p = fused(p, t, all(factors[k]));
-  const Floats high = of_bits(bits_of(size) & static_cast<int32_t>(0xfffff000));
-  const Floats low = size - high, square = size * size;
+  const Floats square = size * size;
+#if defined(__FMA__)
+  const Floats error = fused(size, size, -square);
+#else
+  const Floats high = of_bits(bits_of(size) & static_cast<int32_t>(0xfffff000)), low = size - high;
   const Floats error = ((high * high - square) + 2.0f * high * low) + low * low;
-  const Floats power = exp(-square);
-  const Floats result = (power - power * error) * (p * sum * inverse);
+#endif
+  Floats n;
+  const Floats rest = exp_of_rest(-square, n);
+  const Floats power = scaled(rest + 1.0f, n);
+  const Floats result = fused(-power, error, power) * (p * sum * inverse);
   const Floats both = x < 0.0f ? 2.0f - result : result;
   // Near 0 by the series, so that erfc(0) is 1.
   const Floats near = fused(x * -1.12837916709551257390f, fused(square, all(-0.333333333f), all(1.0f)), all(1.0f));
-  return size < 0.05f ? near : x == x ? both : x;
+  return size < 0.05f ? near : both;
 }
 
 // The x with erf(x) = y, to about 4e-7 of it (Giles 2011, "Approximating the erfinv function").
 ALWAYS_INLINE Floats inverse_of_erf(Floats y) {
-  const Floats w = -log((1.0f - y) * (1.0f + y));
+  const Floats w = -natural(logarithm_of((1.0f - y) * (1.0f + y)));
   constexpr float inner[] = {2.81022636e-08f, 3.43273939e-07f, -3.5233877e-06f, -4.39150654e-06f, 2.1858087e-04f,
                              -1.25372503e-03f, -4.17768164e-03f, 2.46640727e-01f, 1.50140941f};
   constexpr float outer[] = {-2.00214257e-04f, 1.00950558e-04f, 1.34934322e-03f, -3.67342844e-03f, 5.73950773e-03f,
                              -7.6224613e-03f, 9.43887047e-03f, 1.00167406f, 2.83297682f};
-  const Ints far = w >= 5.0f;
-  const Floats t = far ? square_root(w) - 3.0f : w - 2.5f;
-  Floats p = far ? all(outer[0]) : all(inner[0]);
-  for (int k = 1; k < 9; ++k) p = fused(p, t, far ? all(outer[k]) : all(inner[k]));
+  Floats p = all(inner[0]);
+  for (int k = 1; k < 9; ++k) p = fused(p, w - 2.5f, all(inner[k]));
+  // Few numbers are as near to 1 as what is left.
+  const Ints far = ~(w < 5.0f);
+  if (__builtin_expect(!any(far), 1)) return p * y;
+  const Floats t = square_root(w) - 3.0f;
+  Floats q = all(outer[0]);
+  for (int k = 1; k < 9; ++k) q = fused(q, t, all(outer[k]));
   const Floats size = absolute(y);
-  const Floats result = size == 1.0f ? with_sign_of(all(INFINITY), y) : p * y;
+  const Floats result = size == 1.0f ? with_sign_of(all(INFINITY), y) : (far ? q : p) * y;
   return size <= 1.0f ? result : y * NAN;
+}
+
+// e to complex powers: exp(x + iy) = exp(x) (cos y + i sin y).
+void exp_of_complex(const float* x, float* y, Index size) {
+  const Complex<Floats> from = read_pairs<false>(x);
+  const Ints odd = ~((absolute(from.re) < 87.0f) & (absolute(from.im) <= kFarAngle));
+  if (!any(odd)) {
+    const Floats power = exp(from.re);
+    write_pairs<false>(Complex<Floats>{power * cosine(from.im), power * sine(from.im)}, y);
+    return;
+  }
+  for (Index i = 0; i < size; ++i) {
+    const std::complex<float> power = std::exp(std::complex<float>(x[2 * i], x[2 * i + 1]));
+    y[2 * i] = power.real();
+    y[2 * i + 1] = power.imag();
+  }
+}
+PyObject* exp_of_complex(const Array& x) {
+  if (!is_dense(x)) return declined();
+  Array y = laid_out_like(x, Type::complex64);
+  if (!y) return nullptr;
+  const float* from = x.data<float>();
+  float* to = y.data<float>();
+  WithoutGil unlocked(x.size() > kGrain);
+  parallel_for(x.size(), kGrain, [&](Index begin, Index end) {
+    Index i = begin;
+    for (; i + kLanes <= end; i += kLanes) exp_of_complex(from + 2 * i, to + 2 * i, kLanes);
+    if (i == end) return;
+    float last[2 * kLanes] = {}, found[2 * kLanes];
+    std::copy_n(from + 2 * i, 2 * (end - i), last);
+    exp_of_complex(last, found, kLanes);
+    std::copy_n(found, 2 * (end - i), to + 2 * i);
+  });
+  return y.release();
 }
 
 }  // namespace
 
 KERNEL(exp, "exp(x): e to the power of each element") {
+  if (count == 1 && is_array(args[0])) {
+    const Array x(args[0]);
+    if (x.type() == Type::complex64) return exp_of_complex(x);
+  }
   return map(args, count, [](Floats x) { return exp(x); });
 }
 
 KERNEL(log, "log(x): the natural logarithm") {
-  return map(args, count, [](Floats x) { return log(x); });
+  return map(args, count, [](Floats x) { return logarithm(x, natural); });
+}
+
+KERNEL(log2, "log2(x): the logarithm to base 2") {
+  return map(args, count, [](Floats x) { return logarithm(x, binary); });
+}
+
+KERNEL(log10, "log10(x): the logarithm to base 10") {
+  return map(args, count, [](Floats x) { return logarithm(x, decimal); });
+}
+
+KERNEL(log1p, "log1p(x): the logarithm of 1 + x, near 0 too") {
+  return map(args, count, [](Floats x) { return logarithm_of_more(x); });
+}
+
+KERNEL(expm1, "expm1(x): exp(x) - 1, near 0 too") {
+  return map(args, count, [](Floats x) { return expm1(x); });
 }
 
 KERNEL(sin, "sin(x): the sine") {

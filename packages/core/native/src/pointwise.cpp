@@ -150,14 +150,27 @@ bool read_number(PyObject* object, Type type, Number& number) {
   return true;
 }
 
-// Remainders and quotients of float32 by double precision, where a quotient below 2^28 is exact once it is cut off: two
-// floats' quotient is a whole number or at least 2^-24 away from one. Others are left to the library.
+// Remainders and quotients of float32. Where products and sums are fused, x - n y is exact for the quotient cut off to n,
+// which is right or, where the division was rounded up to a whole number, one too large: then the rest has the wrong sign.
+// Elsewhere by double precision, where a quotient below 2^28 is exact once it is cut off: two floats' quotient is a whole
+// number or at least 2^-24 away from one. Others are left to the library.
+#if defined(__FMA__)
+constexpr bool kFuses = true;
+constexpr float kLargestQuotient = 4194304.0f;
+#else
+constexpr bool kFuses = false;
+constexpr float kLargestQuotient = 268435456.0f;
+#endif
 struct Division : WithQuickWay {
   static bool is_quick(double, double) { return false; }
-  static bool is_quick(float x, float y) { return std::abs(x) < 268435456.0f * std::abs(y) && std::abs(y) <= 3.4028234664e38f; }
+  static bool is_quick(float x, float y) { return std::abs(x) < kLargestQuotient * std::abs(y) && std::abs(y) <= 3.4028234664e38f; }
 };
 struct RemainderOfCut : Division {
   float operator()(float x, float y) const {
+    if constexpr (kFuses) {
+      const float rest = std::fma(-std::trunc(x / y), y, x);
+      return std::copysign(rest * x < 0.0f ? rest + std::copysign(y, x) : rest, x);
+    }
     const double quotient = std::trunc(static_cast<double>(x) / static_cast<double>(y));
     return std::copysign(static_cast<float>(static_cast<double>(x) - quotient * static_cast<double>(y)), x);
   }
@@ -167,6 +180,11 @@ struct RemainderOfCut : Division {
 };
 struct RemainderOfFloor : Division {
   float operator()(float x, float y) const {
+    if constexpr (kFuses) {
+      const float rest = std::fma(-std::floor(x / y), y, x);
+      const float right = (rest < 0.0f) != (y < 0.0f) ? rest + y : rest;
+      return rest == 0.0f ? std::copysign(0.0f, y) : right;
+    }
     const double wide = y, quotient = std::floor(static_cast<double>(x) / wide);
     const float rest = static_cast<float>(static_cast<double>(x) - quotient * wide);
     return rest == 0.0f ? std::copysign(0.0f, y) : rest;
@@ -180,7 +198,13 @@ struct RemainderOfFloor : Division {
   }
 };
 struct QuotientOfFloor : Division {
-  float operator()(float x, float y) const { return static_cast<float>(std::floor(static_cast<double>(x) / static_cast<double>(y))); }
+  float operator()(float x, float y) const {
+    if constexpr (kFuses) {
+      const float quotient = std::floor(x / y), rest = std::fma(-quotient, y, x);
+      return rest != 0.0f && (rest < 0.0f) != (y < 0.0f) ? quotient - 1.0f : quotient;
+    }
+    return static_cast<float>(std::floor(static_cast<double>(x) / static_cast<double>(y)));
+  }
   double operator()(double, double) const { return 0; }
   template <class A>
   static A exact(A x, A y) {
@@ -238,6 +262,65 @@ void add_complex(const T* x, const T* y, T* z, Index size) {
   for (; i + lanes <= 2 * size; i += lanes) store(z + i, minus ? load(x + i) - load(y + i) : load(x + i) + load(y + i));
   for (; i < 2 * size; ++i) z[i] = minus ? x[i] - y[i] : x[i] + y[i];
 }
+
+// Quotients of complex64, in double precision, whose squares neither overflow nor vanish; those without a finite result by
+// Smith's method (1962), as NumPy's.
+typedef float HalfFloats __attribute__((vector_size(kVectorBytes / 2)));
+ALWAYS_INLINE Doubles widened(const float* from) {
+  HalfFloats x;
+  std::memcpy(&x, from, sizeof x);
+  return __builtin_convertvector(x, Doubles);
+}
+void divide_vector(const float* x, const float* y, float* z) {
+  const Complex<Floats> above = read_pairs<false>(x), below = read_pairs<false>(y);
+  float parts[4][kLanes], found[2][kLanes];
+  store(parts[0], above.re);
+  store(parts[1], above.im);
+  store(parts[2], below.re);
+  store(parts[3], below.im);
+  for (int half = 0; half < kLanes; half += kDoubleLanes) {
+    const Doubles a = widened(parts[0] + half), b = widened(parts[1] + half);
+    const Doubles c = widened(parts[2] + half), d = widened(parts[3] + half);
+    const Doubles inverse = 1.0 / (c * c + d * d);
+    const HalfFloats re = __builtin_convertvector((a * c + b * d) * inverse, HalfFloats);
+    const HalfFloats im = __builtin_convertvector((b * c - a * d) * inverse, HalfFloats);
+    std::memcpy(found[0] + half, &re, sizeof re);
+    std::memcpy(found[1] + half, &im, sizeof im);
+  }
+  const Complex<Floats> result = {load(found[0]), load(found[1])};
+  write_pairs<false>(result, z);
+  // Of a finite number 0 times it is 0.
+  if (total(absolute(result.re * 0.0f) + absolute(result.im * 0.0f)) == 0.0f) return;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (found[0][lane] * 0.0f == 0.0f && found[1][lane] * 0.0f == 0.0f) continue;
+    const float a = parts[0][lane], b = parts[1][lane], c = parts[2][lane], d = parts[3][lane];
+    float *re = z + 2 * lane, *im = re + 1;
+    if (c == 0.0f && d == 0.0f) {
+      *re = a / std::abs(c);
+      *im = b / std::abs(c);
+    } else if (std::abs(c) >= std::abs(d)) {
+      const float ratio = d / c, scale = 1.0f / (c + d * ratio);
+      *re = (a + b * ratio) * scale;
+      *im = (b - a * ratio) * scale;
+    } else {
+      const float ratio = c / d, scale = 1.0f / (d + c * ratio);
+      *re = (a * ratio + b) * scale;
+      *im = (b * ratio - a) * scale;
+    }
+  }
+}
+void divide_complex(const float* x, const float* y, float* z, Index size) {
+  Index i = 0;
+  for (; i + kLanes <= size; i += kLanes) divide_vector(x + 2 * i, y + 2 * i, z + 2 * i);
+  if (i == size) return;
+  float left[2 * kLanes] = {}, right[2 * kLanes], found[2 * kLanes];
+  std::fill_n(right, 2 * kLanes, 1.0f);
+  std::copy_n(x + 2 * i, 2 * (size - i), left);
+  std::copy_n(y + 2 * i, 2 * (size - i), right);
+  divide_vector(left, right, found);
+  std::copy_n(found, 2 * (size - i), z + 2 * i);
+}
+void divide_complex(const double*, const double*, double*, Index) {}  // which is declined
 
 bool are_complex(PyObject* const* args, Py_ssize_t count) {
   return count == 2 && is_array(args[0]) && PyArray_ISCOMPLEX(reinterpret_cast<PyArrayObject*>(args[0]));
@@ -383,6 +466,10 @@ KERNEL(mul, "mul(x, y)") {
 }
 
 KERNEL(div, "div(x, y)") {
+  if (are_complex(args, count)) {
+    if (Array(args[0]).type() != Type::complex64) return declined();
+    return combine_complex(args, count, [](const auto* x, const auto* y, auto* z, Index size) { divide_complex(x, y, z, size); });
+  }
   return combine<false>(args, count, [](auto a, auto b) { return a / b; });
 }
 

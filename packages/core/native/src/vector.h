@@ -174,9 +174,10 @@ ALWAYS_INLINE Floats expm1(Floats x) {
   const Floats clamped = minimum(all(89.0f), maximum(all(-104.0f), x));
   Floats n;
   const Floats rest = exp_of_rest(clamped, n);
-  // 2**n may be no float only where the result is none either.
-  const Floats power = scaled(all(1.0f), n);
-  return rest * power + (power - 1.0f);
+  // Half of it, since 2**n may be no float while the result is one.
+  const Floats power = scaled(all(1.0f), n - 1.0f);
+  const Floats result = 2.0f * (rest * power + (power - 0.5f));
+  return absolute(x) < 1e-30f ? x : result;
 }
 
 // The natural logarithm, to about one unit in the last place: nan below 0, -inf at 0.

@@ -52,6 +52,11 @@ FUNCTIONS = {
     "_acos": (np.arccos, [(-1, 1), (0.9999, 1)], 3e-7),
     "_atan": (np.arctan, [(-0.1, 0.1), (-4, 4), (-1e6, 1e6)], 3e-7),
     "_exp2": (np.exp2, [(-1, 1), (-126, 127)], 1.5e-7),
+    "_log": (np.log, [(1e-38, 1e-30), (0.9, 1.1), (0.1, 10), (1e10, 1e38)], 1.5e-7),
+    "_log2": (np.log2, [(1e-38, 1e-30), (0.9, 1.1), (0.1, 10), (1e10, 1e38)], 2e-7),
+    "_log10": (np.log10, [(1e-38, 1e-30), (0.9, 1.1), (0.1, 10), (1e10, 1e38)], 2e-7),
+    "_log1p": (np.log1p, [(-1, 1), (-1e-3, 1e-3), (-1e-12, 1e-12), (1, 1e6), (1e30, 3e38)], 2e-7),
+    "_expm1": (np.expm1, [(-1, 1), (-1e-3, 1e-3), (-1e-35, 1e-35), (-100, 88), (88.3, 88.7)], 2.5e-7),
     "_erfc": (np.vectorize(math.erfc), [(-0.1, 0.1), (-1, 3), (3, 9)], 6e-7),
 }
 
@@ -99,3 +104,23 @@ def test_powers(held) -> None:
     with np.errstate(all="ignore"):
         held(pointwise._rsqrt, np.abs(x[12:]), tolerance=3e-7)
         held(pointwise._rsqrt, np.array([0.0, 1.0, -1.0, np.inf, np.nan], np.float32))
+
+
+def test_logarithms_of_whole_powers_are_exact(held) -> None:
+    whole = np.arange(-149, 128, dtype=np.float32)
+    np.testing.assert_array_equal(held(elementary._log2, np.ldexp(np.float32(1), whole.astype(int))), whole)
+    tens = np.arange(11)
+    np.testing.assert_array_equal(held(elementary._log10, np.float32(10) ** tens.astype(np.float32)), tens)
+
+
+def test_complex_powers_of_e(held) -> None:
+    random = np.random.default_rng(0)
+    for size in (1, 7, 16, 10_007):
+        x = (random.uniform(-5, 5, size) + 1j * random.uniform(-50, 50, size)).astype(np.complex64)
+        exact = np.exp(x.astype(np.complex128))
+        found = held(elementary._exp, x, tolerance=1e-6)
+        assert (np.abs(found - exact) < 4e-7 * np.abs(exact)).all()
+    edges = np.array([0, 100, -200, 88.5 + 1j, 1 + 1e6j, complex(-np.inf, 1), complex(1, -0.0)], np.complex64)
+    with np.errstate(all="ignore"):
+        held(elementary._exp, edges)
+    held(elementary._exp, edges.astype(np.complex128), accepts=False)

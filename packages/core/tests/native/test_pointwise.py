@@ -147,6 +147,10 @@ def test_remainders_and_quotients(held, name, dtype) -> None:
     held(function, x, 2.5, tolerance=tolerance)
     held(function, np.round(x), np.round(y) + 0.5, tolerance=tolerance)
     held(function, 3 * np.round(x), np.full_like(y, 3), tolerance=tolerance)
+    # Quotients at, and just beside, whole numbers.
+    whole = np.round(1000 * x) * y
+    for beside in (whole, np.nextafter(whole, dtype(np.inf)), np.nextafter(whole, dtype(-np.inf))):
+        held(function, beside, y, tolerance=tolerance)
     first, second = (np.ascontiguousarray(each.astype(dtype)) for each in np.meshgrid(EDGES, EDGES))
     with np.errstate(all="ignore"):
         found = held(function, first, second)
@@ -176,3 +180,24 @@ def test_complex_numbers(held, shape, dtype) -> None:
         held(primitive, x, y)
         held(primitive, x.T, y.T)
     held(pointwise._mul, x, y.conj().real, accepts=False)
+
+
+@pytest.mark.parametrize("size", [0, 1, 17, 10_007])
+def test_complex_quotients(held, size) -> None:
+    random = np.random.default_rng(0)
+    x, y = ((random.standard_normal(size) + 1j * random.standard_normal(size)).astype(np.complex64) for _ in range(2))
+    for factor in (1.0, 1e-30, 1e30):
+        below = y * np.float32(factor)
+        exact = x.astype(np.complex128) / below
+        found = held(pointwise._div, x, below, absolute=2e-6 * np.abs(exact).max(initial=0.0))
+        assert (np.abs(found - exact) <= 1e-7 * np.abs(exact)).all()
+
+
+def test_complex_quotients_at_the_edges(held) -> None:
+    parts = np.array([0, 1, -2, np.inf, -np.inf, np.nan], np.float32)
+    points = (parts[:, None] + 1j * np.zeros_like(parts)).astype(np.complex64)
+    points.imag = parts
+    x, y = (np.ascontiguousarray(each) for each in np.meshgrid(points.ravel(), points.ravel()))
+    with np.errstate(all="ignore"):
+        held(pointwise._div, x, y)
+    held(pointwise._div, x.astype(np.complex128), y.astype(np.complex128), accepts=False)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from facula import dtypes, special_functions
+from facula import dtypes, native, special_functions
 from facula.arguments import need_tensor
 from facula.primitive import primitive, promote, to_float, write_out
 from facula.types import Tensor
@@ -55,6 +55,9 @@ def _expm1(xp, x):
     return xp.expm1(x)
 
 
+_expm1.native("expm1")
+
+
 def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return ``exp(input) - 1``, exact near zero."""
     return _expm1(input, out=out)
@@ -79,6 +82,9 @@ def _log2(xp, x):
     return xp.log2(x)
 
 
+_log2.native("log2")
+
+
 def log2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the logarithm to base 2."""
     return _log2(input, out=out)
@@ -89,6 +95,9 @@ def _log10(xp, x):
     return xp.log10(x)
 
 
+_log10.native("log10")
+
+
 def log10(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the logarithm to base 10."""
     return _log10(input, out=out)
@@ -97,6 +106,9 @@ def log10(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @primitive(dtype=to_float, vjp={"x": lambda g, x: g / _conj(x + 1)})
 def _log1p(xp, x):
     return xp.log1p(x)
+
+
+_log1p.native("log1p")
 
 
 def log1p(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -433,6 +445,9 @@ def _lgamma(xp, x):
     return special_functions.lgamma(xp, x)
 
 
+_lgamma.native("lgamma")
+
+
 def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Return the logarithm of the absolute value of the gamma function."""
     return _lgamma(input, out=out)
@@ -441,6 +456,11 @@ def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @primitive(dtype=to_float, vjp={"x": lambda g, x, n: g * _polygamma(x, n=n + 1)})
 def _polygamma(xp, x, *, n):
     return special_functions.polygamma(xp, n, x)
+
+
+@_polygamma.kernel("native")
+def _polygamma_native(x, *, n):
+    return native.kernels.digamma(x) if n == 0 else NotImplemented
 
 
 def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
