@@ -175,6 +175,18 @@ struct Registration {
   Registration(const char* name, PyCFunction function, const char* doc);
 };
 
+// Calls `body` with a 0 of an unsigned type of as many bytes; false where there is none.
+template <class Function>
+static inline bool with_bytes(Index bytes, const Function& body) {
+  switch (bytes) {
+    case 1: body(uint8_t{}); return true;
+    case 2: body(uint16_t{}); return true;
+    case 4: body(uint32_t{}); return true;
+    case 8: body(uint64_t{}); return true;
+    default: return false;
+  }
+}
+
 }  // namespace facula
 
 #define KERNEL(name, doc)                                                                       \

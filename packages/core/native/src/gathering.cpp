@@ -33,18 +33,6 @@ bool same_but_along(const Array& x, const npy_intp* shape, int dims, Index axis)
   return true;
 }
 
-// Calls `body` with a 0 of an unsigned type of as many bytes; false where there is none.
-template <class Function>
-bool with_bytes(Index bytes, const Function& body) {
-  switch (bytes) {
-    case 1: body(uint8_t{}); return true;
-    case 2: body(uint16_t{}); return true;
-    case 4: body(uint32_t{}); return true;
-    case 8: body(uint64_t{}); return true;
-    default: return false;
-  }
-}
-
 // Calls `body` with a 0 of the type of an array that is added up here.
 template <class Function>
 bool with_number(Type type, const Function& body) {

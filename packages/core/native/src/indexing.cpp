@@ -66,18 +66,6 @@ ALWAYS_INLINE void for_true(const uint8_t* mask, Index begin, Index end, Index f
   }
 }
 
-// Calls `body` with a 0 of an unsigned type of as many bytes; false where there is none.
-template <class Function>
-bool with_bytes(Index bytes, const Function& body) {
-  switch (bytes) {
-    case 1: body(uint8_t{}); return true;
-    case 2: body(uint16_t{}); return true;
-    case 4: body(uint32_t{}); return true;
-    case 8: body(uint64_t{}); return true;
-    default: return false;
-  }
-}
-
 // One value where the flags are set.
 template <class T>
 __attribute__((noinline)) void fill_where(T* __restrict to, const uint8_t* __restrict flags, T value, Index size) {

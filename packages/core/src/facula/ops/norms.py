@@ -262,13 +262,13 @@ def cdist(
     )
 
 
-@primitive(
-    dtype=promote,
-    vjp={
-        "x": lambda g, x, other, out: _apart(g / out, x, other, out),
-        "other": lambda g, x, other, out: _apart((g / out).mT, other, x, out.mT),
-    },
-)
+_gradients_of_distances = {
+    "x": lambda g, x, other, out: _apart(g / out, x, other, out),
+    "other": lambda g, x, other, out: _apart((g / out).mT, other, x, out.mT),
+}
+
+
+@primitive(dtype=promote, vjp=_gradients_of_distances)
 def _euclidean(xp, x, other):
     """Return the distances of rows by ``|x|^2 - 2 x y + |y|^2``, as PyTorch has them where there are many."""
     return _from_products(xp, x, other, x @ xp.swapaxes(other, -1, -2))
@@ -283,13 +283,7 @@ def _euclidean_native(x, other):
     return _from_products(np, x, other, products) if found is NotImplemented else found
 
 
-@primitive(
-    dtype=promote,
-    vjp={
-        "x": lambda g, x, other, out: _apart(g / out, x, other, out),
-        "other": lambda g, x, other, out: _apart((g / out).mT, other, x, out.mT),
-    },
-)
+@primitive(dtype=promote, vjp=_gradients_of_distances)
 def _euclidean_apart(xp, x, other):
     """Return the same by differences, which is exact for rows that lie close together."""
     difference = x[..., :, None, :] - other[..., None, :, :]
