@@ -2,7 +2,7 @@
 
 import builtins
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -262,7 +262,7 @@ def cdist(
     )
 
 
-_gradients_of_distances = {
+_gradients_of_distances: dict[str | tuple[str, ...], Callable[..., Any]] = {
     "x": lambda g, x, other, out: _apart(g / out, x, other, out),
     "other": lambda g, x, other, out: _apart((g / out).mT, other, x, out.mT),
 }
